@@ -1,0 +1,42 @@
+#pragma once
+// Implied volatility after Jaeckel, "Let's be rational" (2015): the out-of-the-money side, normalised
+// Black, a rational initial guess and two Householder steps.
+//
+// Units: price and strike per share, years ACT/365, discount D = e^(-rT); the result as a decimal.
+// Threads: pure functions.
+
+#include <cstdint>
+#include <span>
+
+#include "scanner/market/chain.hpp"
+
+namespace scanmq::pricing {
+
+enum class IvStatus : std::uint8_t {
+    ok,
+    below_intrinsic,  // price under the discounted intrinsic value
+    above_max,        // price over D*F (call) or D*K (put)
+    no_bid,           // the bid is zero or missing: no two-sided quote to take a mid of
+    no_ask,           // the ask is zero or missing
+    expired,          // T <= 0
+    not_tradable,     // past its last trade, before settlement (AM-settled roots)
+    crossed,          // bid above ask
+};
+[[nodiscard]] const char* to_string(IvStatus status) noexcept;
+
+struct IvResult {
+    double volatility{};  // NaN unless status is ok
+    IvStatus status{};
+};
+
+// price is discounted (a quote); forward > 0, strike > 0, discount > 0.
+[[nodiscard]] IvResult implied_volatility(double price, double forward, double strike, double years,
+                                          double discount, market::Right right) noexcept;
+
+// Normalised: beta = price / (D sqrt(F K)) of the out-of-the-money option, x = -|ln(F/K)| <= 0.
+// Returns v = sigma sqrt(T); preconditions 0 < beta < exp(x/2).
+[[nodiscard]] double normalised_implied_volatility(double beta, double x) noexcept;
+// Its inverse: the normalised out-of-the-money Black value, b(x, v), x <= 0, v >= 0.
+[[nodiscard]] double normalised_black(double x, double v) noexcept;
+
+}  // namespace scanmq::pricing
