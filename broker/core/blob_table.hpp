@@ -1,0 +1,70 @@
+#pragma once
+// BlobTable: which blobs the broker holds, who pins them, and what may go when room is needed.
+//
+// Role:      pure bookkeeping, shared by BrokerCore (pins) and BlobCore (puts and gets). No bytes here.
+// Threads:   broker loop only.
+// Invariant: bytes reserved and stored never pass Options::bytes_max; a pinned blob is never dropped.
+// Limits:    Options; reserve() answers snapshots_full beyond them.
+// See:       docs/PROTOCOL.md, section 9
+
+#include <chrono>
+#include <cstdint>
+#include <list>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "common/base/id.hpp"
+#include "common/base/result.hpp"
+#include "common/base/time.hpp"
+#include "common/protocol/kinds.hpp"
+
+namespace scanmq::broker {
+
+struct BlobRecord {
+    ContentId id;
+    std::uint64_t bytes{};
+    protocol::BlobType type{};
+    std::string label;
+    bool stored{};            // false while a put is under way
+    std::uint32_t pins{};     // live jobs, kept entries, transfers
+    Time used{};              // last put, pin, unpin or get
+};
+
+class BlobTable {
+  public:
+    struct Options {
+        std::uint64_t bytes_max = 1ULL << 30;
+        std::uint32_t count_max = 100'000;
+        Duration grace = std::chrono::seconds(60);
+    };
+
+    explicit BlobTable(const Options& options) : options_(options) {}
+
+    // Makes a place for a put, dropping unpinned blobs past their grace, the one unused longest first; their
+    // ids are appended to `dropped`. Precondition: find(id) == nullptr. Error: snapshots_full.
+    [[nodiscard]] Result<void, protocol::ErrorCode> reserve(const BlobRecord& blob, Time now,
+                                                            std::vector<ContentId>& dropped);
+    void stored(const ContentId& id, Time now);   // the put is complete and verified
+    void abandon(const ContentId& id);            // the put failed
+
+    // nullptr when unknown or still being put; find_any also finds the latter.
+    [[nodiscard]] const BlobRecord* find(const ContentId& id) const;
+    [[nodiscard]] const BlobRecord* find_any(const ContentId& id) const;
+    // Precondition: find(id) != nullptr.
+    void pin(const ContentId& id, Time now);
+    void unpin(const ContentId& id, Time now);
+    void touch(const ContentId& id, Time now);
+
+    [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
+    [[nodiscard]] std::size_t count() const noexcept { return blobs_.size(); }
+    // Every stored blob, in no order.
+    [[nodiscard]] std::vector<const BlobRecord*> list() const;
+
+  private:
+    Options options_;
+    std::unordered_map<ContentId, BlobRecord> blobs_;
+    std::uint64_t bytes_ = 0;
+};
+
+}  // namespace scanmq::broker

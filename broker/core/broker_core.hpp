@@ -1,0 +1,77 @@
+#pragma once
+// BrokerCore: the broker's decisions: sessions, queues, executions, credit, streams, groups.
+//
+// Role:      the one state machine of a broker; the shell (broker/server) feeds and obeys it.
+// Threads:   broker loop only. No IO, no clock, no randomness but what is passed in.
+// Owns:      all job state. Bodies stay with the shell (BodyHandle). Borrows: BlobTable (outlives this).
+// Invariant: every accepted job gets exactly one final entry; no sender is granted room that is not there;
+//            an execution has at most one live attempt.
+// Limits:    BrokerOptions; each refusal has a wire code and a counter.
+// See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "broker/core/blob_table.hpp"
+#include "broker/core/events.hpp"
+
+namespace scanmq::broker {
+
+struct BrokerOptions {
+    std::string name = "scanmq";
+    std::uint64_t epoch{};           // stored before the socket is bound; rises with every start
+    std::uint64_t seed{};            // session ids, incarnations
+    std::string blob_endpoint;       // told in WELCOME
+    Duration heartbeat = std::chrono::milliseconds(2500);
+    Duration dead_after = std::chrono::milliseconds(7500);
+    std::uint32_t sessions_max = 1024;
+    std::uint32_t queues_max = 256;
+    std::uint32_t subscriptions_per_session_max = 64;
+    std::uint32_t groups_per_queue_max = 100'000;
+    Duration group_ttl = std::chrono::hours(24);
+    std::uint64_t submit_window_items = 16'384;   // most that one WANT is granted at once
+    std::uint64_t submit_window_bytes = 16U << 20;
+    std::uint64_t id_window_jobs = 1'000'000;     // finished ids remembered, at most
+    Duration id_window_ttl = std::chrono::minutes(10);
+    std::uint32_t batch_bytes = 256U << 10;       // target size of an outgoing batch
+};
+
+class BrokerCore {
+  public:
+    BrokerCore(const BrokerOptions& options, BlobTable& blobs);
+    ~BrokerCore();
+    BrokerCore(const BrokerCore&) = delete;
+    BrokerCore& operator=(const BrokerCore&) = delete;
+
+    // Applies the events in order, then dispatches and publishes once. Appends to effects.
+    void handle(std::span<const Event> events, Time now, Effects& effects);
+    // Does what is due: dead sessions, expired ids and groups. Call at next_deadline() or later.
+    void tick(Time now, Effects& effects);
+    // When tick() has something to do; nullopt: nothing is scheduled.
+    [[nodiscard]] std::optional<Time> next_deadline() const;
+
+    // Creates a queue with default settings unless it exists: the shell's configured queues.
+    void ensure_queue(const std::string& queue, const protocol::Settings& settings, Time now, Effects& effects);
+    // Says BYE shutting_down to every session; no event is handled afterwards.
+    void shut_down(Time now, Effects& effects);
+
+    // Which open session a main-socket connection has, and back: for the blob socket's core.
+    [[nodiscard]] bool session_open(protocol::SessionId session) const;
+    // Adds rows the shell knows to the broker's and counters' answers (rss_bytes, dropped frames ...).
+    using Gauge = std::pair<std::string, std::uint64_t>;
+    void set_gauges(std::vector<Gauge> broker_rows, std::vector<Gauge> counter_rows);
+
+    // For tests and metrics: a counter by name, 0 when it never moved.
+    [[nodiscard]] std::uint64_t counter(std::string_view name) const;
+
+  private:
+    class Impl;
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace scanmq::broker

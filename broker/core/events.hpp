@@ -1,0 +1,107 @@
+#pragma once
+// What goes into the broker's core and what comes out: values only, no IO.
+//
+// Lifetimes: an event's frame and views live until handle() returns. Views inside an effect's message
+//            borrow from the core and live until the next call of handle() or tick().
+// See:       docs/PROTOCOL.md; docs/adr/0001-core-and-shell.md
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "common/base/strong_id.hpp"
+#include "common/base/time.hpp"
+#include "common/protocol/codec.hpp"
+#include "common/protocol/messages.hpp"
+
+namespace scanmq::broker {
+
+// The shell's name for one peer's place on one socket (a ROUTER's routing id). Never reused.
+using ConnectionId = StrongId<struct ConnectionTag>;
+
+// A body held by the shell (bytes, or a blob reference). 0: none. The core counts no bytes of it but the
+// size it was told, and hands the handle back in Effects::releases exactly once.
+using BodyHandle = StrongId<struct BodyTag, std::uint32_t>;
+
+// One body of a SUBMIT's job or a DONE's outcome, stored by the shell before the core sees the frame.
+struct BodyIn {
+    BodyHandle handle;
+    std::uint64_t digest{};  // 64-bit hash of subject, payload and inputs: tells a duplicate from a conflict
+};
+
+struct FrameEvent {
+    ConnectionId from;
+    const protocol::Frame* frame{};
+    // One per job (SUBMIT) or outcome (DONE), in order; empty for every other kind. The core owns the
+    // handles from here on, those of refused items, too.
+    std::span<const BodyIn> bodies;
+};
+
+struct BadFrameEvent {
+    ConnectionId from;
+    const protocol::DecodeError* error{};
+};
+
+// The shell could not send to this connection any more (gone, or its outgoing queue is full).
+struct DisconnectEvent {
+    ConnectionId from;
+};
+
+using Event = std::variant<FrameEvent, BadFrameEvent, DisconnectEvent>;
+
+struct Send {
+    ConnectionId to;
+    protocol::Header header;
+    protocol::Message message;
+    // DELIVER and RESULTS: one handle per attempt or entry; the shell fills in the message's body views.
+    std::vector<BodyHandle> bodies;
+    bool after_commit{};  // only when this batch's commits are durable
+};
+
+enum class ChangeKind : std::uint8_t {
+    queue_created,
+    queue_altered,
+    queue_deleted,
+    job_accepted,
+    attempt_started,
+    attempt_ended,
+    execution_ended,
+    entry_appended,
+    group_opened,
+    group_sealed,
+    group_ended,
+};
+
+// One change of durable state. What number and id name depends on the kind.
+struct Change {
+    ChangeKind kind{};
+    std::uint8_t outcome{};
+    BodyHandle body;
+    std::uint64_t number{};   // execution, attempt or offset
+    Id128 id;                 // job or group
+};
+
+// Everything one batch changed in one queue.
+struct CommitRecord {
+    std::string queue;
+    std::uint64_t epoch{};
+    std::uint64_t previous{};
+    std::uint64_t sequence{};
+    std::vector<Change> changes;
+};
+
+struct Effects {
+    std::vector<Send> sends;
+    std::vector<CommitRecord> commits;
+    std::vector<BodyHandle> releases;  // after the sends of this batch have been encoded
+
+    void clear() {
+        sends.clear();
+        commits.clear();
+        releases.clear();
+    }
+};
+
+}  // namespace scanmq::broker

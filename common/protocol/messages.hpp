@@ -1,0 +1,363 @@
+#pragma once
+// The messages of protocol v1 as values; docs/PROTOCOL.md says what each field means.
+//
+// Lifetimes: ByteView and std::string_view fields borrow: on decoding from the frame's bytes, on encoding
+//            from the caller. What peers send rarely (names, sentences) is owned.
+// Threads:   plain values.
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "common/base/bytes.hpp"
+#include "common/base/id.hpp"
+#include "common/protocol/kinds.hpp"
+
+namespace scanmq::protocol {
+
+// Absolute: what may have been sent in this session since it began.
+struct Credit {
+    std::uint64_t items{};
+    std::uint64_t bytes{};
+    friend bool operator==(const Credit&, const Credit&) = default;
+};
+
+// Bytes in the frame, or a reference to a blob: then `bytes` is its 32-byte content id and `blob_size` > 0.
+struct Body {
+    ByteView bytes;
+    std::uint64_t blob_size{};
+
+    [[nodiscard]] bool is_blob() const noexcept { return blob_size != 0; }
+    friend bool operator==(const Body&, const Body&) = default;
+};
+
+// An attempt's name. Never repeats: the epoch changes with each start of the broker.
+struct Token {
+    std::uint64_t epoch{};
+    std::uint64_t counter{};
+    friend auto operator<=>(const Token&, const Token&) = default;
+};
+
+struct WorkerInfo {
+    std::uint32_t threads{};
+    std::string scanner_version;
+    std::vector<std::string> queues;  // empty: every queue
+};
+
+struct Hello {
+    std::string name;
+    Id128 instance;  // of this process
+    std::string resume;
+    WallMillis clock_ms{};
+    std::string agent;
+    std::optional<WorkerInfo> worker;
+};
+
+struct Welcome {
+    std::uint64_t re{};
+    SessionId session;
+    std::uint64_t epoch{};
+    std::uint32_t heartbeat_ms{};
+    std::uint32_t dead_after_ms{};
+    std::string blob_endpoint;
+    std::string resume;
+    WallMillis clock_ms{};
+    std::vector<std::pair<std::string, std::uint64_t>> limits;
+};
+
+struct Heartbeat {
+    std::uint64_t ping{};  // opaque to the receiver, which returns it as pong; 0: none
+    std::uint64_t pong{};
+    std::vector<Token> running;  // workers: attempts that have started
+};
+
+struct Bye {
+    ErrorCode code{};
+    std::string sentence;
+};
+
+struct Error {
+    std::uint64_t re{};  // seq of the frame it answers; 0 when that could not be read
+    Kind re_kind{};
+    ErrorCode code{};
+    std::string sentence;
+};
+
+struct Ok {
+    std::uint64_t re{};
+};
+
+struct CreditGrant {
+    Link link{};
+    std::string queue;              // link submit
+    std::uint64_t subscription{};   // link results
+    Credit limit;
+};
+
+struct Want {
+    std::string queue;
+    Credit sent;  // the sender's own absolute count, for reconciliation
+    Credit want;  // how much more it has waiting
+};
+
+struct Reclaim {
+    std::string queue;
+};
+
+struct Reclaimed {
+    std::string queue;
+    Credit sent;  // from now on also the limit
+};
+
+struct JobOptions {
+    std::uint32_t priority = kDefaultPriority;  // 0-9
+    std::uint64_t delay_ms{};
+    std::uint64_t deadline_ms{};
+    std::string flow;
+    std::string conflate_key;
+    std::vector<std::pair<std::string, std::string>> headers;
+    std::uint32_t flags{};  // 1 pure, 2 sheddable, 4 finish_late
+    std::optional<std::int64_t> as_of_ns;
+    std::vector<std::string> aliases;
+    // The first option above that is not at its default, by its name in docs/PROTOCOL.md; nullptr: none.
+    [[nodiscard]] const char* first_set() const noexcept;
+
+    static constexpr std::uint32_t kDefaultPriority = 5;
+    // A key this decoder does not know: answered `unsupported`, never ignored.
+    std::optional<std::uint64_t> unknown_key;
+};
+
+struct Job {
+    Id128 id;
+    std::string_view subject;
+    Body payload;
+    ByteView inputs;  // content ids, 32 bytes each, one after another
+    std::unique_ptr<JobOptions> options;  // null: all at their defaults
+
+    [[nodiscard]] std::size_t inputs_count() const noexcept { return inputs.size() / ContentId::kSize; }
+    [[nodiscard]] ContentId input(std::size_t i) const noexcept {
+        return *ContentId::from_bytes(inputs.substr(i * ContentId::kSize, ContentId::kSize));
+    }
+};
+
+struct Submit {
+    std::string_view queue;
+    Id128 group;  // zero: none
+    std::uint64_t acked_seq{};  // every SUBMIT up to this seq has been answered
+    std::vector<Job> jobs;
+};
+
+struct JobVerdict {
+    std::uint32_t index{};  // in the SUBMIT
+    Verdict verdict{};
+    JobState state{};       // duplicate
+    ErrorCode code{};       // refused
+    std::string sentence;   // refused
+};
+
+struct Accepted {
+    std::uint64_t re{};
+    std::uint32_t jobs{};                // how many the SUBMIT held
+    std::vector<JobVerdict> exceptions;  // every job not listed is `accepted`
+    Credit limit;                        // of the (session, queue) link
+};
+
+struct Attempt {
+    std::uint64_t counter{};
+    Id128 job;  // the first job of the execution, for logs
+    std::string_view subject;
+    Body payload;
+    ByteView inputs;
+};
+
+struct Deliver {
+    std::uint64_t epoch{};
+    std::string_view queue;
+    std::vector<Attempt> attempts;
+};
+
+struct Outcome {
+    std::uint64_t counter{};
+    AttemptOutcome outcome{};  // done, failed, rejected, returned
+    Body body;
+    ErrorCode code{};
+    std::string_view sentence;
+};
+
+struct Done {
+    std::uint64_t epoch{};
+    Credit limit;  // of the worker's session
+    std::vector<Outcome> outcomes;
+};
+
+struct Subscribe {
+    std::uint64_t subscription{};  // chosen by the subscriber, unique in its session
+    std::string queue;
+    std::string pattern;
+    StartFrom from{};
+    std::uint64_t offset{};        // from offset
+    Id128 incarnation;             // from offset: of the stream it belongs to; zero: unchecked
+    std::string durable_name;
+    Credit limit;
+};
+
+struct Subscribed {
+    std::uint64_t re{};
+    std::uint64_t subscription{};
+    Id128 incarnation;
+    std::uint64_t first_offset{};  // oldest kept
+    std::uint64_t next_offset{};   // of the next entry appended
+    std::uint64_t start_offset{};  // where this subscription starts
+};
+
+struct Unsubscribe {
+    std::uint64_t subscription{};
+};
+
+struct Entry {
+    std::uint64_t offset{};
+    EntryKind kind{};
+    Id128 id;  // the job's, or the group's
+    std::string_view subject;
+    FinalOutcome outcome{};
+    Body body;
+    ErrorCode code{};
+    std::string_view sentence;
+    Id128 group;  // zero: none
+};
+
+struct Gap {
+    std::uint64_t from{};
+    std::uint64_t to{};  // exclusive
+};
+
+struct Results {
+    std::uint64_t subscription{};
+    std::uint64_t next_offset{};  // everything before it is in this frame, was sent, did not match or is gone
+    std::optional<Gap> gap;       // comes before the entries
+    std::vector<Entry> entries;
+};
+
+struct GroupOpen {
+    std::string queue;
+    Id128 group;
+};
+
+struct GroupSeal {
+    std::string queue;
+    Id128 group;
+    std::uint64_t count{};  // jobs accepted into it
+};
+
+struct GroupQuery {
+    std::string queue;
+    Id128 group;
+};
+
+struct GroupState {
+    std::uint64_t re{};
+    std::string queue;
+    Id128 group;
+    GroupPhase phase{};
+    std::uint64_t count{};      // sealed count; 0 while open
+    std::uint64_t submitted{};
+    std::uint64_t finished{};
+    std::vector<std::pair<FinalOutcome, std::uint64_t>> outcomes;  // finished, by outcome
+};
+
+using Settings = std::vector<std::pair<std::string, std::uint64_t>>;
+
+struct QueueCreate {
+    std::string queue;
+    Settings settings;
+};
+
+struct QueueAlter {
+    std::string queue;
+    Settings settings;
+};
+
+struct QueueDelete {
+    std::string queue;
+    bool force{};  // also with jobs in it: they end cancelled
+};
+
+using Value = std::variant<std::uint64_t, std::string>;
+using Row = std::vector<std::pair<std::string, Value>>;
+
+struct Query {
+    std::string topic;  // broker, counters, queues, workers, sessions, streams, snapshots
+    std::string key;
+};
+
+struct Answer {
+    std::uint64_t re{};
+    std::string topic;
+    std::vector<Row> rows;
+};
+
+struct BlobPut {
+    ContentId id;
+    std::uint64_t size{};
+    BlobType type{};
+    std::string label;
+};
+
+struct BlobReady {
+    std::uint64_t re{};
+    ContentId id;
+    bool have{};   // stored already: send nothing
+    Credit limit;  // link blob_in
+};
+
+struct BlobChunk {
+    ContentId id;
+    std::uint64_t offset{};
+    ByteView bytes;
+};
+
+struct BlobStored {
+    std::uint64_t re{};  // seq of the BLOB_PUT
+    ContentId id;
+    std::uint64_t size{};
+};
+
+struct BlobGet {
+    ContentId id;
+    Credit limit;  // link blob_out
+};
+
+struct BlobInfo {
+    std::uint64_t re{};
+    ContentId id;
+    std::uint64_t size{};
+    BlobType type{};
+    std::string label;
+};
+
+using Message =
+    std::variant<Hello, Welcome, Heartbeat, Bye, Error, Ok, CreditGrant, Want, Reclaim, Reclaimed, Submit,
+                 Accepted, Deliver, Done, Subscribe, Subscribed, Unsubscribe, Results, GroupOpen,
+                 GroupSeal, GroupQuery, GroupState, QueueCreate, QueueAlter, QueueDelete, Query, Answer,
+                 BlobPut, BlobReady, BlobChunk, BlobStored, BlobGet, BlobInfo>;
+
+struct Header {
+    Roles roles{};
+    SessionId session;
+    std::uint64_t seq{};  // the sender's own count of frames in this session, from 1
+};
+
+struct Frame {
+    Header header;
+    Message message;
+};
+
+[[nodiscard]] Kind kind_of(const Message& message) noexcept;
+
+}  // namespace scanmq::protocol
