@@ -2,7 +2,8 @@
 // Result<T, E>: a value or an expected failure. GCC 12 has no std::expected.
 //
 // Use:     Result<Chain, market::Error> r = read(...); if (!r) return fail(std::move(r).error());
-// Errors:  value() and error() assert that they are there: asking for the wrong one is our own mistake.
+// Errors:  value() and error() assert that they are there: asking for the wrong one is our own
+// mistake.
 
 #include <optional>
 #include <type_traits>
@@ -29,8 +30,9 @@ class [[nodiscard]] Result {
     using value_type = T;
     using error_type = E;
 
-    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}          // NOLINT
-    Result(Failure<E> failure) : state_(std::in_place_index<1>, std::move(failure.error)) {}  // NOLINT
+    Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}  // NOLINT
+    Result(Failure<E> failure)
+        : state_(std::in_place_index<1>, std::move(failure.error)) {}  // NOLINT
 
     [[nodiscard]] bool ok() const noexcept { return state_.index() == 0; }
     explicit operator bool() const noexcept { return ok(); }

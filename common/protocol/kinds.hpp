@@ -1,6 +1,7 @@
 #pragma once
-// Numbers of the wire: message kinds, roles, outcomes, error codes. docs/PROTOCOL.md is the contract;
-// a number, once given, keeps its meaning. tests/unit/common/protocol checks the tables against it.
+// Numbers of the wire: message kinds, roles, outcomes, error codes. docs/PROTOCOL.md is the
+// contract; a number, once given, keeps its meaning. tests/unit/common/protocol checks the tables
+// against it.
 
 #include <cstdint>
 #include <string_view>
@@ -66,7 +67,13 @@ enum class Link : std::uint8_t {
     blob_out = 5,  // broker -> peer, blob socket, per session
 };
 
-enum class AttemptOutcome : std::uint8_t { done = 1, failed = 2, rejected = 3, returned = 4, lost = 5 };
+enum class AttemptOutcome : std::uint8_t {
+    done = 1,
+    failed = 2,
+    rejected = 3,
+    returned = 4,
+    lost = 5
+};
 
 enum class FinalOutcome : std::uint8_t {
     done = 1,
@@ -79,7 +86,13 @@ enum class FinalOutcome : std::uint8_t {
 };
 
 // What became of one job of a SUBMIT.
-enum class Verdict : std::uint8_t { accepted = 1, duplicate = 2, coalesced = 3, cached = 4, refused = 5 };
+enum class Verdict : std::uint8_t {
+    accepted = 1,
+    duplicate = 2,
+    coalesced = 3,
+    cached = 4,
+    refused = 5
+};
 
 // Where a job is, told with a duplicate.
 enum class JobState : std::uint8_t { unknown = 0, queued = 1, running = 2, finished = 3 };

@@ -1,7 +1,8 @@
 #pragma once
 // The messages of protocol v1 as values; docs/PROTOCOL.md says what each field means.
 //
-// Lifetimes: ByteView and std::string_view fields borrow: on decoding from the frame's bytes, on encoding
+// Lifetimes: ByteView and std::string_view fields borrow: on decoding from the frame's bytes, on
+// encoding
 //            from the caller. What peers send rarely (names, sentences) is owned.
 // Threads:   plain values.
 
@@ -28,7 +29,8 @@ struct Credit {
     friend bool operator==(const Credit&, const Credit&) = default;
 };
 
-// Bytes in the frame, or a reference to a blob: then `bytes` is its 32-byte content id and `blob_size` > 0.
+// Bytes in the frame, or a reference to a blob: then `bytes` is its 32-byte content id and
+// `blob_size` > 0.
 struct Body {
     ByteView bytes;
     std::uint64_t blob_size{};
@@ -95,8 +97,8 @@ struct Ok {
 
 struct CreditGrant {
     Link link{};
-    std::string queue;              // link submit
-    std::uint64_t subscription{};   // link results
+    std::string queue;             // link submit
+    std::uint64_t subscription{};  // link results
     Credit limit;
 };
 
@@ -125,7 +127,8 @@ struct JobOptions {
     std::uint32_t flags{};  // 1 pure, 2 sheddable, 4 finish_late
     std::optional<std::int64_t> as_of_ns;
     std::vector<std::string> aliases;
-    // The first option above that is not at its default, by its name in docs/PROTOCOL.md; nullptr: none.
+    // The first option above that is not at its default, by its name in docs/PROTOCOL.md; nullptr:
+    // none.
     [[nodiscard]] const char* first_set() const noexcept;
 
     static constexpr std::uint32_t kDefaultPriority = 5;
@@ -137,10 +140,12 @@ struct Job {
     Id128 id;
     std::string_view subject;
     Body payload;
-    ByteView inputs;  // content ids, 32 bytes each, one after another
+    ByteView inputs;                      // content ids, 32 bytes each, one after another
     std::unique_ptr<JobOptions> options;  // null: all at their defaults
 
-    [[nodiscard]] std::size_t inputs_count() const noexcept { return inputs.size() / ContentId::kSize; }
+    [[nodiscard]] std::size_t inputs_count() const noexcept {
+        return inputs.size() / ContentId::kSize;
+    }
     [[nodiscard]] ContentId input(std::size_t i) const noexcept {
         return *ContentId::from_bytes(inputs.substr(i * ContentId::kSize, ContentId::kSize));
     }
@@ -148,7 +153,7 @@ struct Job {
 
 struct Submit {
     std::string_view queue;
-    Id128 group;  // zero: none
+    Id128 group;                // zero: none
     std::uint64_t acked_seq{};  // every SUBMIT up to this seq has been answered
     std::vector<Job> jobs;
 };
@@ -156,9 +161,9 @@ struct Submit {
 struct JobVerdict {
     std::uint32_t index{};  // in the SUBMIT
     Verdict verdict{};
-    JobState state{};       // duplicate
-    ErrorCode code{};       // refused
-    std::string sentence;   // refused
+    JobState state{};      // duplicate
+    ErrorCode code{};      // refused
+    std::string sentence;  // refused
 };
 
 struct Accepted {
@@ -201,8 +206,8 @@ struct Subscribe {
     std::string queue;
     std::string pattern;
     StartFrom from{};
-    std::uint64_t offset{};        // from offset
-    Id128 incarnation;             // from offset: of the stream it belongs to; zero: unchecked
+    std::uint64_t offset{};  // from offset
+    Id128 incarnation;       // from offset: of the stream it belongs to; zero: unchecked
     std::string durable_name;
     Credit limit;
 };
@@ -239,8 +244,9 @@ struct Gap {
 
 struct Results {
     std::uint64_t subscription{};
-    std::uint64_t next_offset{};  // everything before it is in this frame, was sent, did not match or is gone
-    std::optional<Gap> gap;       // comes before the entries
+    std::uint64_t
+        next_offset{};  // everything before it is in this frame, was sent, did not match or is gone
+    std::optional<Gap> gap;  // comes before the entries
     std::vector<Entry> entries;
 };
 
@@ -265,7 +271,7 @@ struct GroupState {
     std::string queue;
     Id128 group;
     GroupPhase phase{};
-    std::uint64_t count{};      // sealed count; 0 while open
+    std::uint64_t count{};  // sealed count; 0 while open
     std::uint64_t submitted{};
     std::uint64_t finished{};
     std::vector<std::pair<FinalOutcome, std::uint64_t>> outcomes;  // finished, by outcome
@@ -342,10 +348,10 @@ struct BlobInfo {
 };
 
 using Message =
-    std::variant<Hello, Welcome, Heartbeat, Bye, Error, Ok, CreditGrant, Want, Reclaim, Reclaimed, Submit,
-                 Accepted, Deliver, Done, Subscribe, Subscribed, Unsubscribe, Results, GroupOpen,
-                 GroupSeal, GroupQuery, GroupState, QueueCreate, QueueAlter, QueueDelete, Query, Answer,
-                 BlobPut, BlobReady, BlobChunk, BlobStored, BlobGet, BlobInfo>;
+    std::variant<Hello, Welcome, Heartbeat, Bye, Error, Ok, CreditGrant, Want, Reclaim, Reclaimed,
+                 Submit, Accepted, Deliver, Done, Subscribe, Subscribed, Unsubscribe, Results,
+                 GroupOpen, GroupSeal, GroupQuery, GroupState, QueueCreate, QueueAlter, QueueDelete,
+                 Query, Answer, BlobPut, BlobReady, BlobChunk, BlobStored, BlobGet, BlobInfo>;
 
 struct Header {
     Roles roles{};

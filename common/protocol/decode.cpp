@@ -1,0 +1,557 @@
+#include <fmt/format.h>
+
+#include "common/protocol/codec.hpp"
+#include "common/protocol/reader.hpp"
+#include "common/protocol/tape.hpp"
+
+namespace scanmq::protocol {
+
+namespace {
+
+template <class Enum>
+Enum enumeration(Reader& r, Record& in, const char* field, std::uint64_t low, std::uint64_t high) {
+    const std::uint64_t n = r.uint(in, field);
+    if (r.ok() && (n < low || n > high))
+        r.refuse(ErrorCode::malformed, field, fmt::format("is {}, not one of {}-{}", n, low, high));
+    return static_cast<Enum>(n);
+}
+
+ErrorCode error_code(Reader& r, Record& in, const char* field) {
+    return static_cast<ErrorCode>(
+        r.uint(in, field, UINT16_MAX));  // unknown codes are carried as they are
+}
+
+std::string name(Reader& r, Record& in, const char* field) {
+    return r.text(in, field, r.limits().name_bytes_max, "name_bytes_max");
+}
+std::string queue(Reader& r, Record& in) {
+    return r.text(in, "queue", r.limits().queue_bytes_max, "queue_bytes_max");
+}
+std::string sentence(Reader& r, Record& in) {
+    return r.text(in, "sentence", r.limits().sentence_bytes_max, "sentence_bytes_max");
+}
+std::string_view subject(Reader& r, Record& in) {
+    return r.str(in, "subject", r.limits().subject_bytes_max, "subject_bytes_max");
+}
+ByteView inputs(Reader& r, Record& in) {
+    const ByteView raw =
+        r.bin(in, "inputs", std::size_t{r.limits().inputs_per_job_max} * ContentId::kSize,
+              "inputs_per_job_max");
+    if (r.ok() && raw.size() % ContentId::kSize != 0)
+        r.refuse(ErrorCode::malformed, "inputs", "is not a multiple of 32 bytes");
+    return raw;
+}
+std::uint32_t batch(Reader& r, Record& in, const char* field) {
+    return r.items(in, field, r.limits().items_per_frame_max, "items_per_frame_max");
+}
+
+// Reads `count` records into a vector; `one` reads a record's fields.
+template <class T, class One>
+std::vector<T> records(Reader& r, std::uint32_t count, const char* field, One one) {
+    std::vector<T> out;
+    if (!r.ok()) return out;
+    out.reserve(count);
+    for (std::uint32_t i = 0; i < count && r.ok(); ++i) {
+        r.set_index(i);
+        Record record = r.item(field);
+        out.push_back(one(record));
+        r.leave(record);
+    }
+    if (r.ok()) r.set_index(0xffffffffU);
+    return out;
+}
+
+std::unique_ptr<JobOptions> job_options(Reader& r, Record& in) {
+    const std::uint32_t pairs = r.map(in, "options");
+    if (!r.ok() || pairs == 0) return nullptr;
+    auto options = std::make_unique<JobOptions>();
+    const auto& limits = r.limits();
+    for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
+        const std::uint64_t key = r.key_uint("options");
+        Record value = Reader::value();
+        switch (key) {
+            case 1:
+                options->priority = static_cast<std::uint32_t>(r.uint(value, "priority", 9));
+                break;
+            case 2:
+                options->delay_ms = r.uint(value, "delay_ms");
+                break;
+            case 3:
+                options->deadline_ms = r.uint(value, "deadline_ms");
+                break;
+            case 4:
+                options->flow = name(r, value, "flow");
+                break;
+            case 5:
+                options->conflate_key = name(r, value, "conflate_key");
+                break;
+            case 6: {
+                const std::uint32_t headers = r.map(value, "headers");
+                for (std::uint32_t h = 0; h < headers && r.ok(); ++h) {
+                    std::string header(r.key_str("headers"));
+                    Record text = Reader::value();
+                    options->headers.emplace_back(
+                        std::move(header),
+                        r.text(text, "headers", limits.sentence_bytes_max, "sentence_bytes_max"));
+                }
+                break;
+            }
+            case 7:
+                options->flags = static_cast<std::uint32_t>(r.uint(value, "flags", UINT32_MAX));
+                break;
+            case 8:
+                options->as_of_ns = r.sint(value, "as_of_ns");
+                break;
+            case 9: {
+                const std::uint32_t count =
+                    r.items(value, "aliases", limits.inputs_per_job_max, "inputs_per_job_max");
+                Record aliases{count};
+                for (std::uint32_t a = 0; a < count && r.ok(); ++a)
+                    options->aliases.push_back(name(r, aliases, "aliases"));
+                break;
+            }
+            default:
+                options->unknown_key = key;
+                r.skip_value();
+        }
+    }
+    return options;
+}
+
+Hello hello(Reader& r, Record& in) {
+    Hello m;
+    m.name = name(r, in, "name");
+    m.instance = r.fixed<Id128>(in, "instance");
+    m.resume = std::string(r.bin(in, "resume", 64, "64 bytes"));
+    m.clock_ms = r.sint(in, "clock_ms");
+    m.agent = name(r, in, "agent");
+    if (in.left > 0 && !r.nil(in)) {
+        Record worker = r.enter(in, "worker");
+        WorkerInfo info;
+        info.threads = static_cast<std::uint32_t>(r.uint(worker, "threads", 65'536));
+        info.scanner_version = name(r, worker, "scanner_version");
+        Record queues{r.items(worker, "queues", 1024, "1024 queues")};
+        const std::uint32_t count = queues.left;
+        for (std::uint32_t i = 0; i < count && r.ok(); ++i) info.queues.push_back(queue(r, queues));
+        r.leave(worker);
+        m.worker = std::move(info);
+    }
+    return m;
+}
+
+Welcome welcome(Reader& r, Record& in) {
+    Welcome m;
+    m.re = r.uint(in, "re");
+    m.session.value = r.uint(in, "session");
+    m.epoch = r.uint(in, "epoch");
+    m.heartbeat_ms = static_cast<std::uint32_t>(r.uint(in, "heartbeat_ms", UINT32_MAX));
+    m.dead_after_ms = static_cast<std::uint32_t>(r.uint(in, "dead_after_ms", UINT32_MAX));
+    m.blob_endpoint =
+        r.text(in, "blob_endpoint", r.limits().sentence_bytes_max, "sentence_bytes_max");
+    m.resume = std::string(r.bin(in, "resume", 64, "64 bytes"));
+    m.clock_ms = r.sint(in, "clock_ms");
+    const std::uint32_t pairs = r.map(in, "limits");
+    for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
+        std::string key(r.key_str("limits"));
+        if (r.peek() != LexemeType::uint) {
+            r.skip_value();  // a later version's
+            continue;
+        }
+        Record value = Reader::value();
+        m.limits.emplace_back(std::move(key), r.uint(value, "limits"));
+    }
+    return m;
+}
+
+Heartbeat heartbeat(Reader& r, Record& in) {
+    Heartbeat m;
+    m.ping = r.uint(in, "ping");
+    m.pong = r.uint(in, "pong");
+    m.running = records<Token>(r, batch(r, in, "running"), "running", [&](Record& one) {
+        const std::uint64_t epoch = r.uint(one, "epoch");
+        return Token{epoch, r.uint(one, "counter")};
+    });
+    return m;
+}
+
+Submit submit(Reader& r, Record& in) {
+    Submit m;
+    m.queue = r.text_view(in, "queue", r.limits().queue_bytes_max, "queue_bytes_max");
+    m.group = r.fixed<Id128>(in, "group");
+    m.acked_seq = r.uint(in, "acked_seq");
+    m.jobs = records<Job>(r, batch(r, in, "jobs"), "job", [&](Record& one) {
+        Job job;
+        job.id = r.fixed<Id128>(one, "id");
+        job.subject = subject(r, one);
+        job.payload = r.body(one, "payload");
+        if (one.left > 0) job.inputs = inputs(r, one);
+        if (one.left > 0) job.options = job_options(r, one);
+        return job;
+    });
+    return m;
+}
+
+Accepted accepted(Reader& r, Record& in) {
+    Accepted m;
+    m.re = r.uint(in, "re");
+    m.jobs = static_cast<std::uint32_t>(r.uint(in, "jobs", UINT32_MAX));
+    m.exceptions =
+        records<JobVerdict>(r, batch(r, in, "exceptions"), "exception", [&](Record& one) {
+            JobVerdict v;
+            v.index = static_cast<std::uint32_t>(r.uint(one, "index", UINT32_MAX));
+            v.verdict = enumeration<Verdict>(r, one, "verdict", 1, 5);
+            v.state = enumeration<JobState>(r, one, "state", 0, 3);
+            v.code = error_code(r, one, "code");
+            v.sentence = sentence(r, one);
+            return v;
+        });
+    m.limit = r.credit(in, "limit");
+    return m;
+}
+
+Deliver deliver(Reader& r, Record& in) {
+    Deliver m;
+    m.epoch = r.uint(in, "epoch");
+    m.queue = r.text_view(in, "queue", r.limits().queue_bytes_max, "queue_bytes_max");
+    m.attempts = records<Attempt>(r, batch(r, in, "attempts"), "attempt", [&](Record& one) {
+        Attempt a;
+        a.counter = r.uint(one, "counter");
+        a.job = r.fixed<Id128>(one, "job");
+        a.subject = subject(r, one);
+        a.payload = r.body(one, "payload");
+        a.inputs = inputs(r, one);
+        return a;
+    });
+    return m;
+}
+
+Done done(Reader& r, Record& in) {
+    Done m;
+    m.epoch = r.uint(in, "epoch");
+    m.limit = r.credit(in, "limit");
+    m.outcomes = records<Outcome>(r, batch(r, in, "outcomes"), "outcome", [&](Record& one) {
+        Outcome o;
+        o.counter = r.uint(one, "counter");
+        o.outcome = enumeration<AttemptOutcome>(r, one, "outcome", 1, 4);
+        o.body = r.body(one, "result");
+        if (one.left > 0) o.code = error_code(r, one, "code");
+        if (one.left > 0)
+            o.sentence =
+                r.text_view(one, "sentence", r.limits().sentence_bytes_max, "sentence_bytes_max");
+        return o;
+    });
+    return m;
+}
+
+CreditGrant credit_grant(Reader& r, Record& in) {
+    CreditGrant m;
+    m.link = enumeration<Link>(r, in, "link", 1, 5);
+    m.queue = queue(r, in);
+    m.subscription = r.uint(in, "subscription");
+    m.limit = r.credit(in, "limit");
+    return m;
+}
+
+Want want(Reader& r, Record& in) {
+    Want m;
+    m.queue = queue(r, in);
+    m.sent = r.credit(in, "sent");
+    m.want = r.credit(in, "want");
+    return m;
+}
+
+Subscribe subscribe(Reader& r, Record& in) {
+    Subscribe m;
+    m.subscription = r.uint(in, "subscription");
+    m.queue = queue(r, in);
+    m.pattern = r.text(in, "pattern", r.limits().subject_bytes_max, "subject_bytes_max");
+    m.from = enumeration<StartFrom>(r, in, "from", 0, 2);
+    m.offset = r.uint(in, "offset");
+    m.incarnation = r.fixed<Id128>(in, "incarnation");
+    m.durable_name = name(r, in, "durable_name");
+    m.limit = r.credit(in, "limit");
+    return m;
+}
+
+Subscribed subscribed(Reader& r, Record& in) {
+    Subscribed m;
+    m.re = r.uint(in, "re");
+    m.subscription = r.uint(in, "subscription");
+    m.incarnation = r.fixed<Id128>(in, "incarnation");
+    m.first_offset = r.uint(in, "first_offset");
+    m.next_offset = r.uint(in, "next_offset");
+    m.start_offset = r.uint(in, "start_offset");
+    return m;
+}
+
+Results results(Reader& r, Record& in) {
+    Results m;
+    m.subscription = r.uint(in, "subscription");
+    m.next_offset = r.uint(in, "next_offset");
+    if (!r.nil(in)) {
+        Record gap = r.enter(in, "gap");
+        const std::uint64_t from = r.uint(gap, "from");
+        m.gap = Gap{from, r.uint(gap, "to")};
+        r.leave(gap);
+    }
+    m.entries = records<Entry>(r, batch(r, in, "entries"), "entry", [&](Record& one) {
+        Entry e;
+        e.offset = r.uint(one, "offset");
+        e.kind = enumeration<EntryKind>(r, one, "entry_kind", 1, 2);
+        e.id = r.fixed<Id128>(one, "id");
+        e.subject = subject(r, one);
+        e.outcome = enumeration<FinalOutcome>(r, one, "outcome", 1, 7);
+        e.body = r.body(one, "body");
+        if (one.left > 0) e.code = error_code(r, one, "code");
+        if (one.left > 0)
+            e.sentence =
+                r.text_view(one, "sentence", r.limits().sentence_bytes_max, "sentence_bytes_max");
+        if (one.left > 0) e.group = r.fixed<Id128>(one, "group");
+        return e;
+    });
+    return m;
+}
+
+// GROUP_OPEN and GROUP_QUERY.
+template <class M>
+M group_name(Reader& r, Record& in) {
+    M m;
+    m.queue = queue(r, in);
+    m.group = r.fixed<Id128>(in, "group");
+    return m;
+}
+
+GroupSeal group_seal(Reader& r, Record& in) {
+    auto m = group_name<GroupSeal>(r, in);
+    m.count = r.uint(in, "count");
+    return m;
+}
+
+GroupState group_state(Reader& r, Record& in) {
+    GroupState m;
+    m.re = r.uint(in, "re");
+    m.queue = queue(r, in);
+    m.group = r.fixed<Id128>(in, "group");
+    m.phase = enumeration<GroupPhase>(r, in, "phase", 1, 4);
+    m.count = r.uint(in, "count");
+    m.submitted = r.uint(in, "submitted");
+    m.finished = r.uint(in, "finished");
+    m.outcomes = records<std::pair<FinalOutcome, std::uint64_t>>(
+        r, batch(r, in, "outcomes"), "outcome", [&](Record& one) {
+            const auto outcome = enumeration<FinalOutcome>(r, one, "outcome", 1, 7);
+            return std::pair{outcome, r.uint(one, "jobs")};
+        });
+    return m;
+}
+
+// QUEUE_CREATE and QUEUE_ALTER.
+template <class M>
+M queue_settings(Reader& r, Record& in) {
+    M m;
+    m.queue = queue(r, in);
+    const std::uint32_t pairs = r.map(in, "settings");
+    for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
+        std::string key(r.key_str("settings"));
+        Record value = Reader::value();
+        m.settings.emplace_back(std::move(key), r.uint(value, "settings"));
+    }
+    return m;
+}
+
+Answer answer(Reader& r, Record& in) {
+    Answer m;
+    m.re = r.uint(in, "re");
+    m.topic = name(r, in, "topic");
+    Record rows{batch(r, in, "rows")};
+    const std::uint32_t count = rows.left;
+    for (std::uint32_t i = 0; i < count && r.ok(); ++i) {
+        const std::uint32_t pairs = r.map(rows, "row");
+        Row row;
+        for (std::uint32_t p = 0; p < pairs && r.ok(); ++p) {
+            std::string key(r.key_str("row"));
+            Record value = Reader::value();
+            if (r.peek() == LexemeType::uint) {
+                row.emplace_back(std::move(key), r.uint(value, "row"));
+            } else {
+                row.emplace_back(std::move(key), r.text(value, "row", r.limits().sentence_bytes_max,
+                                                        "sentence_bytes_max"));
+            }
+        }
+        m.rows.push_back(std::move(row));
+    }
+    return m;
+}
+
+BlobPut blob_put(Reader& r, Record& in) {
+    BlobPut m;
+    m.id = r.fixed<ContentId>(in, "hash");
+    m.size = r.uint(in, "size");
+    m.type = enumeration<BlobType>(r, in, "type", 1, 2);
+    m.label = name(r, in, "label");
+    return m;
+}
+
+BlobChunk blob_chunk(Reader& r, Record& in) {
+    BlobChunk m;
+    m.id = r.fixed<ContentId>(in, "hash");
+    m.offset = r.uint(in, "offset");
+    m.bytes = r.bin(in, "bytes", r.limits().chunk_bytes, "chunk_bytes");
+    return m;
+}
+
+Message message(Kind kind, Reader& r, Record& in) {
+    switch (kind) {
+        case Kind::hello:
+            return hello(r, in);
+        case Kind::welcome:
+            return welcome(r, in);
+        case Kind::heartbeat:
+            return heartbeat(r, in);
+        case Kind::bye: {
+            const ErrorCode code = error_code(r, in, "code");
+            return Bye{code, sentence(r, in)};
+        }
+        case Kind::error: {
+            Error m;
+            m.re = r.uint(in, "re");
+            m.re_kind = static_cast<Kind>(r.uint(in, "re_kind", UINT8_MAX));
+            m.code = error_code(r, in, "code");
+            m.sentence = sentence(r, in);
+            return m;
+        }
+        case Kind::ok:
+            return Ok{r.uint(in, "re")};
+        case Kind::credit:
+            return credit_grant(r, in);
+        case Kind::want:
+            return want(r, in);
+        case Kind::reclaim:
+            return Reclaim{queue(r, in)};
+        case Kind::reclaimed: {
+            std::string q = queue(r, in);
+            return Reclaimed{std::move(q), r.credit(in, "sent")};
+        }
+        case Kind::submit:
+            return submit(r, in);
+        case Kind::accepted:
+            return accepted(r, in);
+        case Kind::deliver:
+            return deliver(r, in);
+        case Kind::done:
+            return done(r, in);
+        case Kind::subscribe:
+            return subscribe(r, in);
+        case Kind::subscribed:
+            return subscribed(r, in);
+        case Kind::unsubscribe:
+            return Unsubscribe{r.uint(in, "subscription")};
+        case Kind::results:
+            return results(r, in);
+        case Kind::group_open:
+            return group_name<GroupOpen>(r, in);
+        case Kind::group_seal:
+            return group_seal(r, in);
+        case Kind::group_query:
+            return group_name<GroupQuery>(r, in);
+        case Kind::group_state:
+            return group_state(r, in);
+        case Kind::queue_create:
+            return queue_settings<QueueCreate>(r, in);
+        case Kind::queue_alter:
+            return queue_settings<QueueAlter>(r, in);
+        case Kind::queue_delete: {
+            std::string q = queue(r, in);
+            return QueueDelete{std::move(q), r.boolean(in, "force")};
+        }
+        case Kind::query: {
+            std::string topic = name(r, in, "topic");
+            return Query{std::move(topic), name(r, in, "key")};
+        }
+        case Kind::answer:
+            return answer(r, in);
+        case Kind::blob_put:
+            return blob_put(r, in);
+        case Kind::blob_ready: {
+            BlobReady m;
+            m.re = r.uint(in, "re");
+            m.id = r.fixed<ContentId>(in, "hash");
+            m.have = r.boolean(in, "have");
+            m.limit = r.credit(in, "limit");
+            return m;
+        }
+        case Kind::blob_chunk:
+            return blob_chunk(r, in);
+        case Kind::blob_stored: {
+            BlobStored m;
+            m.re = r.uint(in, "re");
+            m.id = r.fixed<ContentId>(in, "hash");
+            m.size = r.uint(in, "size");
+            return m;
+        }
+        case Kind::blob_get: {
+            const auto id = r.fixed<ContentId>(in, "hash");
+            return BlobGet{id, r.credit(in, "limit")};
+        }
+        case Kind::blob_info: {
+            BlobInfo m;
+            m.re = r.uint(in, "re");
+            m.id = r.fixed<ContentId>(in, "hash");
+            m.size = r.uint(in, "size");
+            m.type = enumeration<BlobType>(r, in, "type", 1, 2);
+            m.label = name(r, in, "label");
+            return m;
+        }
+    }
+    r.refuse(ErrorCode::unknown_kind, "kind",
+             fmt::format("{} is not in version 1", static_cast<int>(kind)));
+    return Ok{};
+}
+
+}  // namespace
+
+Decoder::Decoder(const Limits& limits) : limits_(limits), tape_(std::make_unique<Tape>(limits)) {}
+Decoder::~Decoder() = default;
+Decoder::Decoder(Decoder&&) noexcept = default;
+Decoder& Decoder::operator=(Decoder&&) noexcept = default;
+
+Result<Frame, DecodeError> Decoder::decode(ByteView bytes) {
+    DecodeError error;
+    if (bytes.size() > limits_.frame_bytes_max) {
+        error.code = ErrorCode::frame_too_large;
+        error.sentence = fmt::format(
+            "a frame of {} bytes is over frame_bytes_max ({}): send smaller batches, put large "
+            "bodies as blobs",
+            bytes.size(), limits_.frame_bytes_max);
+        return fail(std::move(error));
+    }
+    if (!tape_->parse(bytes)) {
+        error.code = tape_->error_code();
+        error.sentence = tape_->error();
+        return fail(std::move(error));
+    }
+    Reader r(*tape_, limits_);
+    Frame frame;
+    Record in = r.root();
+    const std::uint64_t version = r.uint(in, "version");
+    if (r.ok() && version != kVersion)
+        r.refuse(ErrorCode::unsupported_version, "version",
+                 fmt::format("is {}; this side speaks {}", version, kVersion));
+    const std::uint64_t kind = r.uint(in, "kind", UINT8_MAX);
+    frame.header.roles = static_cast<Roles>(r.uint(in, "roles", kAllRoles));
+    frame.header.session.value = r.uint(in, "session");
+    frame.header.seq = r.uint(in, "seq");
+    if (r.ok()) {
+        error.header = frame.header;
+        error.kind = static_cast<Kind>(kind);
+        frame.message = message(error.kind, r, in);
+        r.leave(in);
+    }
+    if (r.ok()) return frame;
+    error.code = r.code();
+    error.sentence = kind != 0 && to_string(error.kind) != "?"
+                         ? fmt::format("{}: {}", to_string(error.kind), r.sentence())
+                         : r.sentence();
+    return fail(std::move(error));
+}
+
+}  // namespace scanmq::protocol

@@ -1,0 +1,433 @@
+#include <msgpack/pack.hpp>
+
+#include "common/base/assert.hpp"
+#include "common/protocol/codec.hpp"
+
+namespace scanmq::protocol {
+
+namespace {
+
+// What msgpack's packer writes to: appends to a string.
+class Sink {
+  public:
+    explicit Sink(std::string& out) : out_(out) {}
+    void write(const char* data, std::size_t size) { out_.append(data, size); }
+
+  private:
+    std::string& out_;
+};
+
+class Writer {
+  public:
+    explicit Writer(std::string& out) : sink_(out), packer_(sink_) {}
+
+    void array(std::size_t size) { packer_.pack_array(static_cast<std::uint32_t>(size)); }
+    void map(std::size_t size) { packer_.pack_map(static_cast<std::uint32_t>(size)); }
+    void uint(std::uint64_t value) { packer_.pack_uint64(value); }
+    void sint(std::int64_t value) { packer_.pack_int64(value); }
+    void boolean(bool value) { value ? packer_.pack_true() : packer_.pack_false(); }
+    void nil() { packer_.pack_nil(); }
+    void str(std::string_view text) {
+        packer_.pack_str(static_cast<std::uint32_t>(text.size()));
+        packer_.pack_str_body(text.data(), static_cast<std::uint32_t>(text.size()));
+    }
+    void bin(ByteView bytes) {
+        packer_.pack_bin(static_cast<std::uint32_t>(bytes.size()));
+        packer_.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
+    }
+    template <std::size_t Size, class Tag>
+    void id(const FixedBytes<Size, Tag>& value) {
+        bin(value.view());
+    }
+    template <class Enum>
+    void number(Enum value) {
+        uint(static_cast<std::uint64_t>(value));
+    }
+    void credit(const Credit& credit) {
+        array(2);
+        uint(credit.items);
+        uint(credit.bytes);
+    }
+    void body(const Body& body) {
+        if (!body.is_blob()) return bin(body.bytes);
+        array(2);
+        bin(body.bytes);
+        uint(body.blob_size);
+    }
+
+  private:
+    Sink sink_;
+    msgpack::packer<Sink> packer_;
+};
+
+void job_options(Writer& w, const JobOptions& o) {
+    const bool set[] = {o.priority != JobOptions::kDefaultPriority,
+                        o.delay_ms != 0,
+                        o.deadline_ms != 0,
+                        !o.flow.empty(),
+                        !o.conflate_key.empty(),
+                        !o.headers.empty(),
+                        o.flags != 0,
+                        o.as_of_ns.has_value(),
+                        !o.aliases.empty()};
+    std::size_t count = 0;
+    for (const bool one : set) count += one ? 1 : 0;
+    w.map(count);
+    const auto key = [&](std::uint64_t number) {
+        if (set[number - 1]) w.uint(number);
+        return set[number - 1];
+    };
+    if (key(1)) w.uint(o.priority);
+    if (key(2)) w.uint(o.delay_ms);
+    if (key(3)) w.uint(o.deadline_ms);
+    if (key(4)) w.str(o.flow);
+    if (key(5)) w.str(o.conflate_key);
+    if (key(6)) {
+        w.map(o.headers.size());
+        for (const auto& [name, value] : o.headers) {
+            w.str(name);
+            w.str(value);
+        }
+    }
+    if (key(7)) w.uint(o.flags);
+    if (key(8)) w.sint(*o.as_of_ns);
+    if (key(9)) {
+        w.array(o.aliases.size());
+        for (const auto& alias : o.aliases) w.str(alias);
+    }
+}
+
+void settings(Writer& w, const Settings& settings) {
+    w.map(settings.size());
+    for (const auto& [name, value] : settings) {
+        w.str(name);
+        w.uint(value);
+    }
+}
+
+// One overload a kind: the number of fields after the envelope, and the fields.
+struct Fields {
+    Writer& w;
+
+    void operator()(const Hello& m) const {
+        w.str(m.name);
+        w.id(m.instance);
+        w.bin(m.resume);
+        w.sint(m.clock_ms);
+        w.str(m.agent);
+        if (!m.worker) return w.nil();
+        w.array(3);
+        w.uint(m.worker->threads);
+        w.str(m.worker->scanner_version);
+        w.array(m.worker->queues.size());
+        for (const auto& queue : m.worker->queues) w.str(queue);
+    }
+    void operator()(const Welcome& m) const {
+        w.uint(m.re);
+        w.uint(m.session.value);
+        w.uint(m.epoch);
+        w.uint(m.heartbeat_ms);
+        w.uint(m.dead_after_ms);
+        w.str(m.blob_endpoint);
+        w.bin(m.resume);
+        w.sint(m.clock_ms);
+        settings(w, m.limits);
+    }
+    void operator()(const Heartbeat& m) const {
+        w.uint(m.ping);
+        w.uint(m.pong);
+        w.array(m.running.size());
+        for (const auto& token : m.running) {
+            w.array(2);
+            w.uint(token.epoch);
+            w.uint(token.counter);
+        }
+    }
+    void operator()(const Bye& m) const {
+        w.number(m.code);
+        w.str(m.sentence);
+    }
+    void operator()(const Error& m) const {
+        w.uint(m.re);
+        w.number(m.re_kind);
+        w.number(m.code);
+        w.str(m.sentence);
+    }
+    void operator()(const Ok& m) const { w.uint(m.re); }
+    void operator()(const CreditGrant& m) const {
+        w.number(m.link);
+        w.str(m.queue);
+        w.uint(m.subscription);
+        w.credit(m.limit);
+    }
+    void operator()(const Want& m) const {
+        w.str(m.queue);
+        w.credit(m.sent);
+        w.credit(m.want);
+    }
+    void operator()(const Reclaim& m) const { w.str(m.queue); }
+    void operator()(const Reclaimed& m) const {
+        w.str(m.queue);
+        w.credit(m.sent);
+    }
+    void operator()(const Submit& m) const {
+        w.str(m.queue);
+        w.id(m.group);
+        w.uint(m.acked_seq);
+        w.array(m.jobs.size());
+        for (const auto& job : m.jobs) {
+            w.array(job.options ? 5 : job.inputs.empty() ? 3 : 4);
+            w.id(job.id);
+            w.str(job.subject);
+            w.body(job.payload);
+            if (job.options || !job.inputs.empty()) w.bin(job.inputs);
+            if (job.options) job_options(w, *job.options);
+        }
+    }
+    void operator()(const Accepted& m) const {
+        w.uint(m.re);
+        w.uint(m.jobs);
+        w.array(m.exceptions.size());
+        for (const auto& v : m.exceptions) {
+            w.array(5);
+            w.uint(v.index);
+            w.number(v.verdict);
+            w.number(v.state);
+            w.number(v.code);
+            w.str(v.sentence);
+        }
+        w.credit(m.limit);
+    }
+    void operator()(const Deliver& m) const {
+        w.uint(m.epoch);
+        w.str(m.queue);
+        w.array(m.attempts.size());
+        for (const auto& a : m.attempts) {
+            w.array(5);
+            w.uint(a.counter);
+            w.id(a.job);
+            w.str(a.subject);
+            w.body(a.payload);
+            w.bin(a.inputs);
+        }
+    }
+    void operator()(const Done& m) const {
+        w.uint(m.epoch);
+        w.credit(m.limit);
+        w.array(m.outcomes.size());
+        for (const auto& o : m.outcomes) {
+            const bool plain = o.code == ErrorCode::none && o.sentence.empty();
+            w.array(plain ? 3 : 5);
+            w.uint(o.counter);
+            w.number(o.outcome);
+            w.body(o.body);
+            if (plain) continue;
+            w.number(o.code);
+            w.str(o.sentence);
+        }
+    }
+    void operator()(const Subscribe& m) const {
+        w.uint(m.subscription);
+        w.str(m.queue);
+        w.str(m.pattern);
+        w.number(m.from);
+        w.uint(m.offset);
+        w.id(m.incarnation);
+        w.str(m.durable_name);
+        w.credit(m.limit);
+    }
+    void operator()(const Subscribed& m) const {
+        w.uint(m.re);
+        w.uint(m.subscription);
+        w.id(m.incarnation);
+        w.uint(m.first_offset);
+        w.uint(m.next_offset);
+        w.uint(m.start_offset);
+    }
+    void operator()(const Unsubscribe& m) const { w.uint(m.subscription); }
+    void operator()(const Results& m) const {
+        w.uint(m.subscription);
+        w.uint(m.next_offset);
+        if (m.gap) {
+            w.array(2);
+            w.uint(m.gap->from);
+            w.uint(m.gap->to);
+        } else {
+            w.nil();
+        }
+        w.array(m.entries.size());
+        for (const auto& e : m.entries) {
+            const bool error = e.code != ErrorCode::none || !e.sentence.empty();
+            const bool group = !e.group.is_zero();
+            w.array(group ? 9 : error ? 8 : 6);
+            w.uint(e.offset);
+            w.number(e.kind);
+            w.id(e.id);
+            w.str(e.subject);
+            w.number(e.outcome);
+            w.body(e.body);
+            if (!error && !group) continue;
+            w.number(e.code);
+            w.str(e.sentence);
+            if (group) w.id(e.group);
+        }
+    }
+    void operator()(const GroupOpen& m) const {
+        w.str(m.queue);
+        w.id(m.group);
+    }
+    void operator()(const GroupSeal& m) const {
+        w.str(m.queue);
+        w.id(m.group);
+        w.uint(m.count);
+    }
+    void operator()(const GroupQuery& m) const {
+        w.str(m.queue);
+        w.id(m.group);
+    }
+    void operator()(const GroupState& m) const {
+        w.uint(m.re);
+        w.str(m.queue);
+        w.id(m.group);
+        w.number(m.phase);
+        w.uint(m.count);
+        w.uint(m.submitted);
+        w.uint(m.finished);
+        w.array(m.outcomes.size());
+        for (const auto& [outcome, jobs] : m.outcomes) {
+            w.array(2);
+            w.number(outcome);
+            w.uint(jobs);
+        }
+    }
+    void operator()(const QueueCreate& m) const {
+        w.str(m.queue);
+        settings(w, m.settings);
+    }
+    void operator()(const QueueAlter& m) const {
+        w.str(m.queue);
+        settings(w, m.settings);
+    }
+    void operator()(const QueueDelete& m) const {
+        w.str(m.queue);
+        w.boolean(m.force);
+    }
+    void operator()(const Query& m) const {
+        w.str(m.topic);
+        w.str(m.key);
+    }
+    void operator()(const Answer& m) const {
+        w.uint(m.re);
+        w.str(m.topic);
+        w.array(m.rows.size());
+        for (const auto& row : m.rows) {
+            w.map(row.size());
+            for (const auto& [key, value] : row) {
+                w.str(key);
+                if (const auto* number = std::get_if<std::uint64_t>(&value)) {
+                    w.uint(*number);
+                } else {
+                    w.str(std::get<std::string>(value));
+                }
+            }
+        }
+    }
+    void operator()(const BlobPut& m) const {
+        w.id(m.id);
+        w.uint(m.size);
+        w.number(m.type);
+        w.str(m.label);
+    }
+    void operator()(const BlobReady& m) const {
+        w.uint(m.re);
+        w.id(m.id);
+        w.boolean(m.have);
+        w.credit(m.limit);
+    }
+    void operator()(const BlobChunk& m) const {
+        w.id(m.id);
+        w.uint(m.offset);
+        w.bin(m.bytes);
+    }
+    void operator()(const BlobStored& m) const {
+        w.uint(m.re);
+        w.id(m.id);
+        w.uint(m.size);
+    }
+    void operator()(const BlobGet& m) const {
+        w.id(m.id);
+        w.credit(m.limit);
+    }
+    void operator()(const BlobInfo& m) const {
+        w.uint(m.re);
+        w.id(m.id);
+        w.uint(m.size);
+        w.number(m.type);
+        w.str(m.label);
+    }
+};
+
+// Elements after the envelope, by kind.
+std::size_t field_count(Kind kind) {
+    switch (kind) {
+        case Kind::ok:
+        case Kind::reclaim:
+        case Kind::unsubscribe:
+            return 1;
+        case Kind::bye:
+        case Kind::reclaimed:
+        case Kind::group_open:
+        case Kind::group_query:
+        case Kind::queue_create:
+        case Kind::queue_alter:
+        case Kind::queue_delete:
+        case Kind::query:
+        case Kind::blob_get:
+            return 2;
+        case Kind::heartbeat:
+        case Kind::want:
+        case Kind::deliver:
+        case Kind::done:
+        case Kind::group_seal:
+        case Kind::answer:
+        case Kind::blob_chunk:
+        case Kind::blob_stored:
+            return 3;
+        case Kind::error:
+        case Kind::credit:
+        case Kind::submit:
+        case Kind::accepted:
+        case Kind::results:
+        case Kind::blob_put:
+        case Kind::blob_ready:
+            return 4;
+        case Kind::blob_info:
+            return 5;
+        case Kind::hello:
+        case Kind::subscribed:
+            return 6;
+        case Kind::subscribe:
+        case Kind::group_state:
+            return 8;
+        case Kind::welcome:
+            return 9;
+    }
+    SCANMQ_ASSERT(false);
+    return 0;
+}
+
+}  // namespace
+
+void encode(const Header& header, const Message& message, std::string& out) {
+    const Kind kind = kind_of(message);
+    Writer w(out);
+    w.array(5 + field_count(kind));
+    w.uint(kVersion);
+    w.number(kind);
+    w.uint(header.roles);
+    w.uint(header.session.value);
+    w.uint(header.seq);
+    std::visit(Fields{w}, message);
+}
+
+}  // namespace scanmq::protocol
