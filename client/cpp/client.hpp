@@ -1,0 +1,142 @@
+#pragma once
+// Client: one session with a broker, shared by any number of producers, subscribers and requests.
+//
+// Role:      what programs link. Producer (producer.hpp) and Subscriber (subscriber.hpp) work
+// through it
+//            and must be destroyed before it.
+// Threads:   with background_thread every public call may come from any thread, and callbacks run
+// on the
+//            background thread. Without it one thread at a time; everything happens inside poll()
+//            and inside the blocking calls, callbacks too: nothing wakes up but ZeroMQ's socket.
+// Callbacks: may call everything, blocking calls too; other callbacks are then held back until the
+// first
+//            returned. They must not destroy the client, or the producer or subscriber they belong
+//            to.
+// Sessions:  made, kept alive and made again by itself. Unanswered jobs are submitted again with
+// the same
+//            ids, subscriptions go on where they were, requests are sent again within their
+//            deadline.
+// Limits:    ClientOptions and ProducerOptions; nothing grows without bound while the broker is
+// away. See:       docs/PROTOCOL.md
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/core/error.hpp"
+#include "common/base/id.hpp"
+#include "common/base/time.hpp"
+#include "common/protocol/limits.hpp"
+#include "common/protocol/messages.hpp"
+
+namespace scanmq::client {
+
+struct ClientOptions {
+    std::vector<std::string> brokers{"tcp://127.0.0.1:5701"};  // tried in turn until one answers
+    std::string
+        name;  // of this peer, in the broker's lists; empty: "client-" and eight random digits
+    std::string agent = "scanmq-cpp";
+    protocol::Roles roles = protocol::kProducer | protocol::kSubscriber | protocol::kOperator;
+    bool background_thread = false;
+    Duration connect_timeout = std::chrono::seconds(3);   // without WELCOME: the next broker
+    Duration request_timeout = std::chrono::seconds(10);  // of blocking calls that name none
+    std::uint32_t requests_max = 1024;                    // under way at one time
+    std::uint32_t blob_chunks_ahead = 64;                 // credit given while fetching blobs
+};
+
+struct SessionInfo {
+    bool open{};
+    protocol::SessionId session;
+    std::uint64_t epoch{};            // of the broker; a new one means it was restarted
+    std::string broker;               // the endpoint in use
+    protocol::ErrorCode last_code{};  // why the last session ended or could not be opened
+    std::string last_sentence;
+};
+
+struct ClientStats {
+    std::uint64_t frames_sent{};
+    std::uint64_t frames_received{};
+    std::uint64_t bytes_sent{};
+    std::uint64_t bytes_received{};
+    std::uint64_t sessions_opened{};
+    std::uint64_t frames_bad{};       // could not be decoded
+    std::uint64_t frames_stale{};     // of an old session
+    std::uint64_t resubmitted{};      // jobs sent again after a reconnect
+    std::uint64_t protocol_errors{};  // ERRORs that answer no request and no job
+};
+
+struct Blob {
+    protocol::BlobType type{};
+    std::string label;
+    std::string bytes;
+};
+
+class Client {
+  public:
+    // Makes the sockets and starts connecting; does not wait for the broker. Errors: transport,
+    // invalid.
+    [[nodiscard]] static Result<std::unique_ptr<Client>> open(const ClientOptions& options);
+    ~Client();  // says BYE, waits for nothing
+    Client(const Client&) = delete;
+    Client& operator=(const Client&) = delete;
+
+    // Waits until a session is open. Error: timed_out, with the last reason a broker gave.
+    Result<void> wait_open(Duration timeout);
+    [[nodiscard]] SessionInfo session() const;
+    [[nodiscard]] ClientStats stats() const;
+    [[nodiscard]] protocol::Limits limits() const;  // the broker's, once a session was open
+
+    // Sends what waits, takes in what came, runs callbacks; returns as soon as something arrived,
+    // else after `timeout` (0: at once). The number of frames taken in. With a background thread it
+    // only waits until that thread took in a frame.
+    std::size_t poll(Duration timeout);
+    // Makes poll() and blocking calls that wait without a result return early. Any thread, signal
+    // handlers.
+    void interrupt() noexcept;
+    // Fails what waits with `closed`, says BYE. Idempotent; the destructor calls it.
+    void close();
+
+    // A fresh UUIDv7, for jobs and groups.
+    [[nodiscard]] Id128 new_id();
+
+    // Operators. A negative timeout means ClientOptions::request_timeout, here and below.
+    Result<void> create_queue(std::string_view queue, const protocol::Settings& settings = {},
+                              Duration timeout = kDefault);
+    Result<void> alter_queue(std::string_view queue, const protocol::Settings& settings,
+                             Duration timeout = kDefault);
+    Result<void> delete_queue(std::string_view queue, bool force, Duration timeout = kDefault);
+
+    // Topics and rows: docs/PROTOCOL.md, section 11.
+    Result<std::vector<protocol::Row>> query(std::string_view topic, std::string_view key = {},
+                                             Duration timeout = kDefault);
+
+    // Groups. open_group draws an id; jobs name it in Job::group.
+    Result<Id128> open_group(std::string_view queue, Duration timeout = kDefault);
+    Result<protocol::GroupState> seal_group(std::string_view queue, const Id128& group,
+                                            std::uint64_t count, Duration timeout = kDefault);
+    Result<protocol::GroupState> query_group(std::string_view queue, const Id128& group,
+                                             Duration timeout = kDefault);
+
+    // Puts bytes unless the broker has them already; either way it keeps them for its grace from
+    // now on. `bytes` must stay until the call returns.
+    Result<ContentId> put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
+                               Duration timeout = kDefault);
+    // The bytes are checked against the id. Errors: refused unknown_blob, timed_out, ...
+    Result<Blob> get_blob(const ContentId& id, Duration timeout = kDefault);
+    // The bytes of an entry's body: those of the frame, or fetched when it is a blob.
+    Result<std::string> fetch_body(const protocol::Body& body, Duration timeout = kDefault);
+
+    static constexpr Duration kDefault{-1};
+
+    class Impl;
+    [[nodiscard]] Impl& impl() noexcept { return *impl_; }  // for Producer and Subscriber
+
+  private:
+    explicit Client(std::unique_ptr<Impl> impl);
+    std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace scanmq::client

@@ -1,0 +1,74 @@
+#pragma once
+// Producer: submits jobs to one queue, in batches, under the broker's credit.
+//
+// Batches:   a full batch leaves at once, what is left with the next poll() or flush() (or when the
+//            background thread wakes up). While `frames_ahead` SUBMITs are unanswered, only full
+//            ones leave: batches grow because the broker is busy, never by waiting for more.
+// Answers:   each job gets exactly one JobAnswer, unless the client is closed first.
+// Threads:   as the Client's. Producers of one queue share its credit.
+// Owns:      copies of what was submitted, until answered; bounded by the options.
+// See:       docs/PROTOCOL.md, sections 7 and 8
+
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "client/core/error.hpp"
+#include "client/core/job.hpp"
+
+namespace scanmq::client {
+
+class Client;
+
+struct ProducerOptions {
+    std::uint32_t buffer_items_max = 65'536;     // waiting and unanswered jobs
+    std::uint64_t buffer_bytes_max = 64U << 20;  // their payloads, subjects and inputs
+    std::uint32_t batch_items_max = 1024;        // jobs of one SUBMIT
+    std::uint32_t batch_bytes_max = 256U << 10;  // its size; one large job may pass it
+    std::uint32_t frames_ahead = 8;
+    // Called with the answers of each SUBMIT; empty: only counted.
+    std::function<void(std::span<const JobAnswer>)> on_answers;
+};
+
+struct ProducerStats {
+    std::uint64_t submitted{};   // taken by submit()
+    std::uint64_t accepted{};    // accepted, or a duplicate of one that was sent again
+    std::uint64_t duplicates{};  // of those, duplicates
+    std::uint64_t refused{};
+    std::uint64_t waiting{};     // not sent yet
+    std::uint64_t unanswered{};  // sent
+    std::uint64_t frames{};      // SUBMITs sent
+};
+
+class Producer {
+  public:
+    // Precondition: queue is a valid queue name (protocol::valid_queue_name); else each submit() is
+    // `invalid`.
+    Producer(Client& client, std::string_view queue, ProducerOptions options = {});
+    ~Producer();  // what was not answered is forgotten: drain() first
+    Producer(const Producer&) = delete;
+    Producer& operator=(const Producer&) = delete;
+
+    // Copies the job into the buffer. While that is full, waits up to `timeout` for room (0: not at
+    // all). A payload over inline_bytes_max is put as a blob before its job is sent. Errors:
+    // buffer_full; invalid with bad_subject, item_too_large or over_limit; closed.
+    Result<Ticket> submit(const Job& job, Duration timeout = std::chrono::seconds(10));
+
+    // Sends what waits, as far as credit reaches, whatever frames_ahead says.
+    void flush();
+    // Waits until every job is answered. Error: timed_out, closed.
+    Result<void> drain(Duration timeout);
+
+    [[nodiscard]] ProducerStats stats() const;
+    [[nodiscard]] const std::string& queue() const noexcept { return queue_; }
+
+  private:
+    Client& client_;
+    std::string queue_;
+    std::uint32_t id_ = 0;
+};
+
+}  // namespace scanmq::client
