@@ -1,0 +1,332 @@
+#include "scanner/service/engine.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "scanner/score/top_k.hpp"
+#include "scanner/service/candidates.hpp"
+#include "scanner/strategy/generator.hpp"
+
+namespace scanmq::service {
+namespace {
+
+constexpr double kPriceTolerance = 1e-9;  // prices are decimals: closer than this is equal
+constexpr double kScoreSlack = 1e-9;      // rounding in an upper bound of a score
+
+// The order of engine.hpp over the candidates of one chain.
+class CandidateOrder {
+  public:
+    explicit CandidateOrder(const market::PricedChain& chain, const ScanPlan& plan)
+        : strike_(&chain.chain->strike), plan_(&plan), place_(chain.chain->expiries.size()) {
+        const auto& expiries = chain.chain->expiries;
+        std::vector<std::uint32_t> by_root(expiries.size());
+        for (std::uint32_t i = 0; i < by_root.size(); ++i) by_root[i] = i;
+        // Expiries come by moment, which within a root is (date, settlement).
+        std::ranges::stable_sort(by_root, [&expiries](std::uint32_t a, std::uint32_t b) {
+            return expiries[a].root < expiries[b].root;
+        });
+        for (std::uint32_t i = 0; i < by_root.size(); ++i) place_[by_root[i]] = i;
+    }
+
+    bool operator()(const Candidate& a, const Candidate& b) const {
+        if (a.score != b.score) return a.score > b.score;
+        if (a.risk != b.risk) return a.risk < b.risk;
+        if (a.expiry != b.expiry) return place_[a.expiry] < place_[b.expiry];
+        if (a.strategy != b.strategy) return a.strategy < b.strategy;
+        const std::size_t legs = plan_->strategies[a.strategy]->legs.size();
+        for (std::size_t i = 0; i < legs; ++i) {
+            const double left = (*strike_)[a.row[i]];
+            const double right = (*strike_)[b.row[i]];
+            if (left != right) return left < right;
+        }
+        return false;
+    }
+
+  private:
+    const std::vector<double>* strike_;
+    const ScanPlan* plan_;
+    std::vector<std::uint32_t> place_;
+};
+
+using Best = score::TopK<Candidate, CandidateOrder>;
+
+// What stays the same for all candidates of one strategy and one expiry.
+struct Lane {
+    std::uint32_t expiry{};
+    std::uint16_t strategy{};
+    const strategy::Strategy* definition{};
+    strategy::PayoffShape shape;
+    std::array<const RankList*, strategy::kMaxRanks> lists{};
+    strategy::TickRule ticks;
+    double fees{};
+    score::Scale scale;
+    strategy::Stance delta{};
+    strategy::Stance vega{};
+};
+
+class Scan {
+  public:
+    Scan(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
+         Counts& counts)
+        : chain_(chain),
+          request_(request),
+          plan_(plan),
+          counts_(counts),
+          legs_(chain, request, plan),
+          best_(request.limit, CandidateOrder(chain, plan)),
+          arbitrage_(request.limit, CandidateOrder(chain, plan)) {}
+
+    // False when cancelled.
+    bool run(const std::atomic<bool>* cancel) {
+        for (std::uint32_t e = 0; e < chain_.expiries.size(); ++e) {
+            if (!scan_expiry(e, cancel)) return false;
+        }
+        return true;
+    }
+
+    std::vector<Spread> best() { return spreads(best_.take()); }
+    std::vector<Spread> arbitrage() { return spreads(arbitrage_.take()); }
+
+  private:
+    bool scan_expiry(std::uint32_t index, const std::atomic<bool>* cancel) {
+        const market::ExpiryMarket& expiry = chain_.expiries[index];
+        const market::Expiry& contracts = chain_.chain->expiries[index];
+        const std::uint64_t size = contracts.end - contracts.call_begin;
+        counts_.contracts += size;
+        if (!expiry.tradable) {
+            counts_.contracts_not_tradable += size;
+            return true;
+        }
+        const auto& dte = plan_.filters.dte;
+        if (dte && !dte->bounds.contains(expiry.dte)) {
+            legs_.count_removed_by_dte(index, counts_);
+            return true;
+        }
+        if (!(expiry.forward > 0.0 && expiry.atm_volatility > 0.0 && expiry.years > 0.0)) {
+            counts_.contracts_unpriced += size;
+            return true;
+        }
+        const strategy::FlatDistribution distribution(expiry.forward, expiry.atm_volatility,
+                                                      expiry.years);
+        const std::uint64_t before = counts_.legs;
+        legs_.load(index, distribution, counts_);
+        if (dte) counts_.filters[dte->spec].evaluated += counts_.legs - before;
+        for (std::size_t s = 0; s < plan_.strategies.size(); ++s) {
+            if (!scan_lane(make_lane(index, s), distribution, cancel)) return false;
+        }
+        return true;
+    }
+
+    Lane make_lane(std::uint32_t expiry, std::size_t strategy) {
+        const market::ExpiryMarket& market = chain_.expiries[expiry];
+        Lane lane;
+        lane.expiry = expiry;
+        lane.strategy = static_cast<std::uint16_t>(strategy);
+        lane.definition = plan_.strategies[strategy];
+        lane.shape = strategy::payoff_shape(*lane.definition);
+        for (std::size_t r = 0; r < lane.shape.ranks; ++r) {
+            lane.lists[r] = &legs_.rank(*lane.definition, r, scratch_[r]);
+        }
+        lane.ticks = strategy::tick_rule(chain_.chain->expiries[expiry].root);
+        lane.fees =
+            opening_fees(*lane.definition, request_.fee_per_contract, chain_.chain->multiplier);
+        lane.scale = score::scale_of(market.forward, market.atm_volatility, market.years);
+        lane.delta = request_.delta_stance.value_or(lane.definition->delta);
+        lane.vega = request_.vega_stance.value_or(lane.definition->vega);
+        return lane;
+    }
+
+    bool scan_lane(const Lane& lane, const strategy::FlatDistribution& distribution,
+                   const std::atomic<bool>* cancel) {
+        const auto& width = plan_.filters.width;
+        strategy::WidthBounds bounds;
+        if (width) bounds = {std::max(width->bounds.min, 0.0), width->bounds.max};
+        std::array<strategy::StrikeList, strategy::kMaxRanks> strikes;
+        for (std::size_t r = 0; r < lane.shape.ranks; ++r) strikes[r] = lane.lists[r]->strikes;
+        strategy::Generator generator({strikes.data(), lane.shape.ranks}, bounds);
+        const std::uint64_t before = counts_.candidates;
+        strategy::Generator::Run run;
+        bool cancelled = false;
+        while (!cancelled && generator.next(run)) {
+            scan_run(lane, run, distribution);
+            cancelled = cancel != nullptr && cancel->load(std::memory_order_relaxed);
+        }
+        if (width) {
+            FilterCount& count = counts_.filters[width->spec];
+            count.removed += generator.out_of_bounds();
+            count.evaluated += generator.out_of_bounds() + counts_.candidates - before;
+        }
+        return !cancelled;
+    }
+
+    // One candidate as it is put together: the sums of its ranks.
+    struct Draft {
+        RankTerms sum;
+        std::array<double, strategy::kMaxRanks> strike;
+        std::array<double, strategy::kMaxRanks> below;
+        double width{};  // the larger distance between neighbouring strikes
+    };
+
+    static void add_rank(Draft& draft, std::size_t rank, const RankTerms& terms) {
+        draft.strike[rank] = terms.strike;
+        draft.below[rank] = terms.below;
+        if (rank == 0) {
+            draft.sum = terms;
+            return;
+        }
+        draft.sum.price += terms.price;
+        draft.sum.delta += terms.delta;
+        draft.sum.day_theta += terms.day_theta;
+        draft.sum.vega += terms.vega;
+        draft.sum.quoted_spread += terms.quoted_spread;
+        draft.sum.leg_liquidity = std::min(draft.sum.leg_liquidity, terms.leg_liquidity);
+        draft.width = std::max(draft.width, terms.strike - draft.strike[rank - 1]);
+    }
+
+    void scan_run(const Lane& lane, const strategy::Generator::Run& run,
+                  const strategy::FlatDistribution& distribution) {
+        const std::size_t last = lane.shape.ranks - 1;
+        Draft prefix;
+        for (std::size_t r = 0; r < last; ++r) {
+            add_rank(prefix, r, lane.lists[r]->terms[run.prefix[r]]);
+        }
+        counts_.candidates += run.end - run.begin;
+        for (std::uint32_t i = run.begin; i < run.end; ++i) {
+            Draft draft = prefix;
+            add_rank(draft, last, lane.lists[last]->terms[i]);
+            consider(lane, draft, run, i, distribution);
+        }
+    }
+
+    void consider(const Lane& lane, const Draft& draft, const strategy::Generator::Run& run,
+                  std::uint32_t last, const strategy::FlatDistribution& distribution) {
+        const strategy::Payoff payoff(lane.shape, draft.strike.data(), draft.sum.price + lane.fees);
+        score::Inputs in;
+        in.gain = payoff.max_profit();
+        in.risk = payoff.max_loss();
+        // Nothing to lose before fees: credit >= width, or debit <= 0.
+        if (in.risk - lane.fees <= kPriceTolerance) {
+            ++counts_.arbitrage_quote;
+            arbitrage_.offer(candidate(lane, run, last, 0.0, 0.0));
+            return;
+        }
+        if (!(in.risk > 0.0)) {
+            ++counts_.no_risk;
+            return;
+        }
+        if (!(in.gain >= lane.ticks.tick(in.gain) - kPriceTolerance)) {
+            ++counts_.no_profit;
+            return;
+        }
+        in.leg_liquidity = draft.sum.leg_liquidity;
+        in.quoted_spread = draft.sum.quoted_spread;
+        in.fees = lane.fees;
+        in.delta = draft.sum.delta;
+        in.day_theta = draft.sum.day_theta;
+        in.vega = draft.sum.vega;
+        in.width = draft.width;
+        // The score rises with POP, and POP costs a logarithm: try a bound first.
+        in.pop = payoff.profit_probability_bound(draft.below.data());
+        score::Components parts = score::components(in, lane.scale, lane.delta, lane.vega);
+        const double at_most = score::weighted(parts, plan_.weights);
+        const bool hopeless = best_.full() && at_most < best_.worst().score - kScoreSlack;
+        if (hopeless && !plan_.filters.pop) {
+            ++counts_.ranked;
+            return;
+        }
+        in.pop = payoff.profit_probability(distribution, draft.below.data());
+        if (plan_.filters.pop && !passes_pop(in.pop)) return;
+        parts[static_cast<std::size_t>(score::Component::probability)] =
+            score::probability_component(in.pop);
+        const double score = score::weighted(parts, plan_.weights);
+        if (std::isnan(score)) {
+            ++counts_.unscored;
+            return;
+        }
+        ++counts_.ranked;
+        if (!hopeless) best_.offer(candidate(lane, run, last, score, in.risk));
+    }
+
+    bool passes_pop(double pop) {
+        FilterCount& count = counts_.filters[plan_.filters.pop->spec];
+        ++count.evaluated;
+        const filter::Verdict verdict = filter::check(plan_.filters.pop->bounds, pop);
+        if (verdict == filter::Verdict::pass) return true;
+        ++count.removed;
+        if (verdict == filter::Verdict::missing) ++count.missing;
+        return false;
+    }
+
+    static Candidate candidate(const Lane& lane, const strategy::Generator::Run& run,
+                               std::uint32_t last, double score, double risk) {
+        Candidate out{.score = score,
+                      .risk = risk,
+                      .expiry = lane.expiry,
+                      .strategy = lane.strategy,
+                      .row = {}};
+        std::size_t within = 0;
+        for (std::size_t i = 0; i < lane.definition->legs.size(); ++i) {
+            const std::size_t rank = lane.definition->legs[i].rank;
+            within = i > 0 && lane.definition->legs[i - 1].rank == rank ? within + 1 : 0;
+            const std::uint32_t at = rank + 1 == lane.shape.ranks ? last : run.prefix[rank];
+            out.row[i] = lane.lists[rank]->terms[at].row[within];
+        }
+        return out;
+    }
+
+    std::vector<Spread> spreads(const std::vector<Candidate>& candidates) const {
+        std::vector<Spread> out;
+        out.reserve(candidates.size());
+        for (const Candidate& each : candidates) {
+            out.push_back(build_spread(chain_, request_, plan_, each));
+        }
+        return out;
+    }
+
+    const market::PricedChain& chain_;
+    const ScanRequest& request_;
+    const ScanPlan& plan_;
+    Counts& counts_;
+    ExpiryLegs legs_;
+    Best best_;
+    Best arbitrage_;
+    std::array<RankList, strategy::kMaxRanks> scratch_;
+};
+
+}  // namespace
+
+Result<ScanResult, Error> scan(const market::PricedChain& chain, const ScanRequest& request,
+                               const std::atomic<bool>* cancel) {
+    const auto plan = make_plan(request);
+    if (!plan) return fail(plan.error());
+    if (!request.symbol.empty() && request.symbol != chain.chain->symbol) {
+        return fail(Error{ErrorCode::symbol_mismatch,
+                          fmt::format("the request is for {}, the chain is of {}", request.symbol,
+                                      chain.chain->symbol)});
+    }
+    ScanResult result;
+    result.symbol = chain.chain->symbol;
+    result.as_of = request.as_of.value_or(chain.chain->as_of);
+    result.engine = kEngineVersion;
+    result.assumptions = {.fill = request.fill.toward_mid,
+                          .fee_per_contract = request.fee_per_contract,
+                          .volatility = "flat",
+                          .weights = plan->weights,
+                          .rate = chain.rate,
+                          .rate_is_input = chain.rate_is_input,
+                          .spot = chain.spot,
+                          .spot_is_implied = chain.spot_is_implied,
+                          .american_as_european = chain.american_as_european};
+    for (const filter::FilterSpec& spec : request.filters) {
+        result.counts.filters.push_back({.type = spec.type});
+    }
+    Scan run(chain, request, *plan, result.counts);
+    if (!run.run(cancel)) return fail(Error{ErrorCode::cancelled, "the scan was cancelled"});
+    result.spreads = run.best();
+    result.arbitrage = run.arbitrage();
+    return result;
+}
+
+}  // namespace scanmq::service

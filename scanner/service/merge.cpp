@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <tuple>
+
+#include "scanner/score/top_k.hpp"
+#include "scanner/service/engine.hpp"
+
+namespace scanmq::service {
+namespace {
+
+// Arbitrage quotes have no score and are in order of contract.
+bool contract_before(const Spread& a, const Spread& b) {
+    const SpreadLeg& left = a.legs.front();
+    const SpreadLeg& right = b.legs.front();
+    const auto head = [](const Spread& spread, const SpreadLeg& leg) {
+        return std::tie(spread.symbol, leg.root, leg.expiry, leg.settlement, spread.strategy);
+    };
+    if (head(a, left) != head(b, right)) return head(a, left) < head(b, right);
+    return std::ranges::lexicographical_compare(a.legs, b.legs, {}, &SpreadLeg::strike,
+                                                &SpreadLeg::strike);
+}
+
+void add_counts(Counts& sum, const Counts& more) {
+    sum.contracts += more.contracts;
+    sum.contracts_not_tradable += more.contracts_not_tradable;
+    sum.contracts_unpriced += more.contracts_unpriced;
+    sum.legs += more.legs;
+    sum.legs_unquoted += more.legs_unquoted;
+    sum.legs_crossed += more.legs_crossed;
+    sum.candidates += more.candidates;
+    sum.arbitrage_quote += more.arbitrage_quote;
+    sum.no_risk += more.no_risk;
+    sum.no_profit += more.no_profit;
+    sum.unscored += more.unscored;
+    sum.ranked += more.ranked;
+    // Results of one request have the same filters in the same order.
+    for (std::size_t i = 0; i < more.filters.size(); ++i) {
+        if (i == sum.filters.size()) sum.filters.push_back({.type = more.filters[i].type});
+        sum.filters[i].evaluated += more.filters[i].evaluated;
+        sum.filters[i].removed += more.filters[i].removed;
+        sum.filters[i].missing += more.filters[i].missing;
+    }
+}
+
+// The best of all lists, moved out of them: only the kept spreads are copied.
+template <class Better>
+std::vector<Spread> best_of(std::vector<ScanResult>& results, std::vector<Spread> ScanResult::*list,
+                            std::uint32_t limit, Better better) {
+    const auto by_value = [better](Spread* a, Spread* b) { return better(*a, *b); };
+    score::TopK<Spread*, decltype(by_value)> best(limit, by_value);
+    for (ScanResult& result : results) {
+        for (Spread& spread : result.*list) best.offer(&spread);
+    }
+    std::vector<Spread> out;
+    for (Spread* spread : best.take()) out.push_back(std::move(*spread));
+    return out;
+}
+
+}  // namespace
+
+bool ranks_before(const Spread& a, const Spread& b) noexcept {
+    if (a.score != b.score) return a.score > b.score;
+    if (a.max_loss != b.max_loss) return a.max_loss < b.max_loss;
+    return contract_before(a, b);
+}
+
+ScanResult merge_results(std::vector<ScanResult> results, std::uint32_t limit) {
+    ScanResult merged;
+    if (results.empty()) return merged;
+    merged.symbol = results.front().symbol;
+    merged.as_of = results.front().as_of;
+    merged.engine = results.front().engine;
+    merged.assumptions = results.front().assumptions;
+    for (ScanResult& result : results) {
+        if (result.symbol != merged.symbol) merged.symbol.clear();
+        if (result.engine != merged.engine) merged.engine.clear();
+        merged.as_of = std::min(merged.as_of, result.as_of);
+        merged.assumptions.american_as_european |= result.assumptions.american_as_european;
+        merged.assumptions.spot_is_implied |= result.assumptions.spot_is_implied;
+        add_counts(merged.counts, result.counts);
+        if (result.sources.empty()) {
+            merged.sources.push_back({result.symbol, result.as_of, result.snapshot});
+        }
+        merged.sources.insert(merged.sources.end(), result.sources.begin(), result.sources.end());
+    }
+    if (results.size() > 1) {
+        merged.assumptions.rate = kMissing;
+        merged.assumptions.spot = kMissing;
+    }
+    std::ranges::sort(merged.sources, {}, [](const ScanSource& source) {
+        return std::tie(source.symbol, source.as_of, source.snapshot);
+    });
+    merged.spreads = best_of(results, &ScanResult::spreads, limit, ranks_before);
+    merged.arbitrage = best_of(results, &ScanResult::arbitrage, limit, contract_before);
+    return merged;
+}
+
+}  // namespace scanmq::service

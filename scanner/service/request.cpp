@@ -1,0 +1,118 @@
+#include "scanner/service/request.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "common/base/nearest.hpp"
+
+namespace scanmq::service {
+namespace {
+
+Failure<Error> invalid(std::string message) {
+    return fail(Error{ErrorCode::invalid_request, std::move(message)});
+}
+
+std::optional<Error> check_numbers(const ScanRequest& request) {
+    const auto refuse = [](std::string message) {
+        return Error{ErrorCode::invalid_request, std::move(message)};
+    };
+    if (request.limit < 1 || request.limit > kLimitMax) {
+        return refuse(fmt::format("limit is {}, it must be 1 to {}", request.limit, kLimitMax));
+    }
+    if (!(request.fill.toward_mid >= 0.0 && request.fill.toward_mid <= 1.0)) {
+        return refuse("fill must be \"natural\", \"mid\" or a number from 0 (natural) to 1 (mid)");
+    }
+    if (!(request.fee_per_contract >= 0.0 && request.fee_per_contract <= kFeeMax)) {
+        return refuse(fmt::format("fee_per_contract must be 0 to {}", kFeeMax));
+    }
+    if (request.rate && !(std::fabs(*request.rate) <= 1.0)) {
+        return refuse("rate must be a decimal from -1 to 1, such as 0.05");
+    }
+    if (request.as_of && *request.as_of <= 0) {
+        return refuse("as_of_ms must be positive, in ms since 1970-01-01 UTC");
+    }
+    return std::nullopt;
+}
+
+Result<score::Weights, Error> weights_of(const ScanRequest& request) {
+    if (!request.weights) {
+        if (const auto preset = score::preset(request.preset)) return *preset;
+        return invalid(fmt::format("there is no preset \"{}\"; did you mean \"{}\"?",
+                                   request.preset,
+                                   nearest_name(request.preset, score::preset_names())));
+    }
+    double usable = 0.0;
+    for (std::size_t i = 0; i < score::kComponents; ++i) {
+        const double weight = request.weights->value[i];
+        if (!(weight >= 0.0) || !std::isfinite(weight)) {
+            return invalid(fmt::format("weight \"{}\" must be a finite number, not negative",
+                                       score::component_names()[i]));
+        }
+        if (i != static_cast<std::size_t>(score::Component::volatility)) usable += weight;
+    }
+    if (!(usable > 0.0) || !std::isfinite(usable)) {
+        return invalid(
+            "weights must give a positive weight to a component other than "
+            "\"volatility\", which one flat volatility cannot tell");
+    }
+    return *request.weights;
+}
+
+}  // namespace
+
+const char* to_string(ErrorCode code) noexcept {
+    switch (code) {
+        case ErrorCode::malformed:
+            return "malformed";
+        case ErrorCode::invalid_request:
+            return "invalid_request";
+        case ErrorCode::invalid_result:
+            return "invalid_result";
+        case ErrorCode::symbol_mismatch:
+            return "symbol_mismatch";
+        case ErrorCode::cancelled:
+            return "cancelled";
+    }
+    return "malformed";
+}
+
+market::PricingOptions pricing_options(const ScanRequest& request) noexcept {
+    market::PricingOptions options;
+    options.rate = request.rate.value_or(market::kMissing);
+    options.as_of = request.as_of.value_or(0);
+    return options;
+}
+
+Result<ScanPlan, Error> make_plan(const ScanRequest& request) {
+    if (auto error = check_numbers(request)) return fail(*std::move(error));
+    ScanPlan plan;
+    for (const std::string& name : request.strategies) {
+        const strategy::Strategy* found = strategy::find_strategy(name);
+        if (found == nullptr) {
+            return invalid(fmt::format("there is no strategy \"{}\"; did you mean \"{}\"?", name,
+                                       nearest_name(name, strategy::strategy_names())));
+        }
+        plan.strategies.push_back(found);
+    }
+    if (plan.strategies.empty()) {
+        for (const strategy::Strategy& each : strategy::strategies()) {
+            plan.strategies.push_back(&each);
+        }
+    }
+    // The table is in order of name, so its addresses are.
+    std::ranges::sort(plan.strategies);
+    const auto repeated = std::ranges::unique(plan.strategies);
+    plan.strategies.erase(repeated.begin(), repeated.end());
+
+    auto filters = filter::compile(request.filters);
+    if (!filters) return invalid(filters.error().message);
+    plan.filters = *std::move(filters);
+    auto weights = weights_of(request);
+    if (!weights) return fail(std::move(weights).error());
+    plan.weights = *weights;
+    return plan;
+}
+
+}  // namespace scanmq::service

@@ -1,0 +1,342 @@
+#include <array>
+
+#include "scanner/service/document.hpp"
+
+namespace scanmq::service {
+namespace {
+
+using market::kNoCount;
+
+Json count_json(std::uint32_t count) { return count == kNoCount ? Json(nullptr) : Json(count); }
+
+std::string date_text(market::YearMonthDay date) {
+    return fmt::format("{:04}-{:02}-{:02}", date / 10'000, date / 100 % 100, date % 100);
+}
+
+std::optional<market::YearMonthDay> parse_date(std::string_view text) {
+    if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
+    int date = 0;
+    for (const std::size_t i : {0U, 1U, 2U, 3U, 5U, 6U, 8U, 9U}) {
+        if (text[i] < '0' || text[i] > '9') return std::nullopt;
+        date = date * 10 + (text[i] - '0');
+    }
+    return date;
+}
+
+// A field of a structure, by the name it has in documents: one table serves both directions.
+template <class Struct, class Value>
+struct Field {
+    const char* key;
+    Value Struct::*member;
+};
+
+constexpr Field<ShownGreeks, double> kGreeks[] = {
+    {"delta", &ShownGreeks::delta},         {"gamma", &ShownGreeks::gamma},
+    {"theta_day", &ShownGreeks::theta_day}, {"vega_point", &ShownGreeks::vega_point},
+    {"rho_point", &ShownGreeks::rho_point},
+};
+constexpr Field<SpreadLeg, double> kLegNumbers[] = {
+    {"strike", &SpreadLeg::strike}, {"bid", &SpreadLeg::bid}, {"ask", &SpreadLeg::ask},
+    {"fill", &SpreadLeg::fill},     {"iv", &SpreadLeg::iv},
+};
+constexpr Field<SpreadLeg, std::uint32_t> kLegCounts[] = {
+    {"volume", &SpreadLeg::volume},
+    {"open_interest", &SpreadLeg::open_interest},
+};
+constexpr Field<Spread, double> kSpreadNumbers[] = {
+    {"net_price", &Spread::net_price},
+    {"fees", &Spread::fees},
+    {"width", &Spread::width},
+    {"max_profit", &Spread::max_profit},
+    {"max_loss", &Spread::max_loss},
+    {"pop", &Spread::pop},
+    {"ev", &Spread::ev},
+    {"score", &Spread::score},
+};
+constexpr Field<Counts, std::uint64_t> kCounts[] = {
+    {"contracts", &Counts::contracts},
+    {"contracts_not_tradable", &Counts::contracts_not_tradable},
+    {"contracts_unpriced", &Counts::contracts_unpriced},
+    {"legs", &Counts::legs},
+    {"legs_unquoted", &Counts::legs_unquoted},
+    {"legs_crossed", &Counts::legs_crossed},
+    {"candidates", &Counts::candidates},
+    {"arbitrage_quote", &Counts::arbitrage_quote},
+    {"no_risk", &Counts::no_risk},
+    {"no_profit", &Counts::no_profit},
+    {"unscored", &Counts::unscored},
+    {"ranked", &Counts::ranked},
+};
+constexpr Field<FilterCount, std::uint64_t> kFilterCounts[] = {
+    {"evaluated", &FilterCount::evaluated},
+    {"removed", &FilterCount::removed},
+    {"missing", &FilterCount::missing},
+};
+
+template <class Struct, std::size_t N>
+void put_numbers(Json& out, const Struct& from, const Field<Struct, double> (&fields)[N]) {
+    for (const auto& field : fields) out[field.key] = number_or_null(from.*field.member);
+}
+template <class Struct, std::size_t N>
+void get_numbers(const Fields& in, Struct& to, const Field<Struct, double> (&fields)[N]) {
+    for (const auto& field : fields) in.number_or_nan(field.key, to.*field.member);
+}
+template <class Struct, std::size_t N>
+void put_integers(Json& out, const Struct& from, const Field<Struct, std::uint64_t> (&fields)[N]) {
+    for (const auto& field : fields) out[field.key] = from.*field.member;
+}
+template <class Struct, std::size_t N>
+void get_integers(const Fields& in, Struct& to, const Field<Struct, std::uint64_t> (&fields)[N]) {
+    for (const auto& field : fields) in.integer(field.key, to.*field.member);
+}
+
+Json by_component(const std::array<double, score::kComponents>& values) {
+    Json out = Json::object();
+    for (std::size_t i = 0; i < score::kComponents; ++i) {
+        out[std::string(score::component_names()[i])] = number_or_null(values[i]);
+    }
+    return out;
+}
+
+void get_components(Reader& reader, const Fields& parent, const char* key,
+                    std::array<double, score::kComponents>& out) {
+    const Json* value = parent.find(key);
+    if (value == nullptr) return;
+    const Fields fields(reader, *value, key,
+                        {"probability", "risk_reward", "liquidity", "delta", "theta", "vega",
+                         "volatility", "width", "time_decay"});
+    for (std::size_t i = 0; i < score::kComponents; ++i) {
+        fields.number_or_nan(score::component_names()[i].data(), out[i]);
+    }
+}
+
+Json leg_json(const SpreadLeg& leg) {
+    Json out = {{"root", leg.root},
+                {"expiry", date_text(leg.expiry)},
+                {"settlement", leg.settlement == market::Settlement::am ? "am" : "pm"},
+                {"right", strategy::to_string(leg.right)},
+                {"side", strategy::to_string(leg.side)},
+                {"ratio", leg.ratio}};
+    put_numbers(out, leg, kLegNumbers);
+    put_numbers(out, leg.greeks, kGreeks);
+    for (const auto& field : kLegCounts) out[field.key] = count_json(leg.*field.member);
+    return out;
+}
+
+// One of two words; anything else is refused.
+template <class Value>
+void either(const Fields& fields, const char* key, Value& out, const char* first, Value first_value,
+            const char* second, Value second_value) {
+    std::string word;
+    fields.text(key, word);
+    if (word == first) {
+        out = first_value;
+    } else if (word == second) {
+        out = second_value;
+    } else {
+        fields.refuse(key, fmt::format("\"{}\" or \"{}\"", first, second));
+    }
+}
+
+SpreadLeg read_leg(Reader& reader, const Json& value, const std::string& where) {
+    const Fields fields(reader, value, where,
+                        {"root", "expiry", "settlement", "right", "side", "ratio", "strike", "bid",
+                         "ask", "fill", "iv", "delta", "gamma", "theta_day", "vega_point",
+                         "rho_point", "volume", "open_interest"});
+    SpreadLeg leg;
+    fields.text("root", leg.root);
+    std::string expiry;
+    fields.text("expiry", expiry);
+    if (const auto date = parse_date(expiry)) {
+        leg.expiry = *date;
+    } else {
+        fields.refuse("expiry", "a date such as 2026-01-16");
+    }
+    either(fields, "settlement", leg.settlement, "am", market::Settlement::am, "pm",
+           market::Settlement::pm);
+    either(fields, "right", leg.right, "call", market::Right::call, "put", market::Right::put);
+    either(fields, "side", leg.side, "long", strategy::Side::long_leg, "short",
+           strategy::Side::short_leg);
+    fields.integer("ratio", leg.ratio);
+    get_numbers(fields, leg, kLegNumbers);
+    get_numbers(fields, leg.greeks, kGreeks);
+    for (const auto& field : kLegCounts) {
+        const Json* count = fields.find(field.key);
+        if (count != nullptr && !count->is_null()) fields.integer(field.key, leg.*field.member);
+    }
+    return leg;
+}
+
+Json spread_json(const Spread& spread) {
+    Json out = {{"symbol", spread.symbol}, {"strategy", spread.strategy}, {"dte", spread.dte}};
+    Json& legs = out["legs"] = Json::array();
+    for (const SpreadLeg& leg : spread.legs) legs.push_back(leg_json(leg));
+    put_numbers(out, spread, kSpreadNumbers);
+    out["breakevens"] = spread.breakevens;
+    Json& greeks = out["greeks"] = Json::object();
+    put_numbers(greeks, spread.greeks, kGreeks);
+    out["components"] = by_component(spread.components);
+    return out;
+}
+
+Spread read_spread(Reader& reader, const Json& value, const std::string& where) {
+    const Fields fields(
+        reader, value, where,
+        {"symbol", "strategy", "dte", "legs", "net_price", "fees", "width", "max_profit",
+         "max_loss", "pop", "ev", "score", "breakevens", "greeks", "components"});
+    Spread spread;
+    fields.text("symbol", spread.symbol);
+    fields.text("strategy", spread.strategy);
+    fields.integer("dte", spread.dte);
+    fields.list("legs", [&](const Json& leg, const std::string& at) {
+        spread.legs.push_back(read_leg(reader, leg, where + "." + at));
+    });
+    if (spread.legs.empty() || spread.legs.size() > strategy::kMaxLegs) {
+        reader.refuse(fmt::format("{} must have 1 to {} legs", where, strategy::kMaxLegs));
+    }
+    get_numbers(fields, spread, kSpreadNumbers);
+    fields.list("breakevens", [&](const Json& level, const std::string& at) {
+        if (!level.is_number()) return reader.refuse(where + "." + at + " must be a number");
+        spread.breakevens.push_back(level.get<double>());
+    });
+    if (const Json* greeks = fields.find("greeks")) {
+        const Fields each(reader, *greeks, where + ".greeks",
+                          {"delta", "gamma", "theta_day", "vega_point", "rho_point"});
+        get_numbers(each, spread.greeks, kGreeks);
+    }
+    spread.components.fill(kMissing);
+    get_components(reader, fields, "components", spread.components);
+    return spread;
+}
+
+Json spreads_json(const std::vector<Spread>& spreads) {
+    Json out = Json::array();
+    for (const Spread& spread : spreads) out.push_back(spread_json(spread));
+    return out;
+}
+
+Json counts_json(const Counts& counts) {
+    Json out = Json::object();
+    put_integers(out, counts, kCounts);
+    Json& filters = out["filters"] = Json::array();
+    for (const FilterCount& count : counts.filters) {
+        Json each = {{"type", count.type}};
+        put_integers(each, count, kFilterCounts);
+        filters.push_back(std::move(each));
+    }
+    return out;
+}
+
+void read_counts(Reader& reader, const Json& value, Counts& out) {
+    const Fields fields(reader, value, "counts",
+                        {"contracts", "contracts_not_tradable", "contracts_unpriced", "legs",
+                         "legs_unquoted", "legs_crossed", "candidates", "arbitrage_quote",
+                         "no_risk", "no_profit", "unscored", "ranked", "filters"});
+    get_integers(fields, out, kCounts);
+    fields.list("filters", [&](const Json& each, const std::string& where) {
+        const Fields count(reader, each, where, {"type", "evaluated", "removed", "missing"});
+        FilterCount& filter = out.filters.emplace_back();
+        count.text("type", filter.type);
+        get_integers(count, filter, kFilterCounts);
+    });
+}
+
+Json assumptions_json(const Assumptions& from) {
+    return {{"fill", from.fill},
+            {"fee_per_contract", from.fee_per_contract},
+            {"volatility", from.volatility},
+            {"weights", by_component(from.weights.value)},
+            {"rate", number_or_null(from.rate)},
+            {"rate_is_input", from.rate_is_input},
+            {"spot", number_or_null(from.spot)},
+            {"spot_is_implied", from.spot_is_implied},
+            {"american_as_european", from.american_as_european}};
+}
+
+void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
+    const Fields fields(reader, value, "assumptions",
+                        {"fill", "fee_per_contract", "volatility", "weights", "rate",
+                         "rate_is_input", "spot", "spot_is_implied", "american_as_european"});
+    fields.number("fill", out.fill);
+    fields.number("fee_per_contract", out.fee_per_contract);
+    fields.text("volatility", out.volatility);
+    get_components(reader, fields, "weights", out.weights.value);
+    fields.number_or_nan("rate", out.rate);
+    fields.flag("rate_is_input", out.rate_is_input);
+    fields.number_or_nan("spot", out.spot);
+    fields.flag("spot_is_implied", out.spot_is_implied);
+    fields.flag("american_as_european", out.american_as_european);
+}
+
+Json source_json(const ScanSource& source) {
+    return {{"symbol", source.symbol}, {"as_of_ms", source.as_of}, {"snapshot", source.snapshot}};
+}
+
+ScanSource read_source(Reader& reader, const Json& value, const std::string& where) {
+    const Fields fields(reader, value, where, {"symbol", "as_of_ms", "snapshot"});
+    ScanSource source;
+    fields.text("symbol", source.symbol);
+    fields.integer("as_of_ms", source.as_of);
+    fields.text("snapshot", source.snapshot);
+    return source;
+}
+
+}  // namespace
+
+std::string encode_spreads(const std::vector<Spread>& spreads) {
+    return print_document(spreads_json(spreads), Encoding::json);
+}
+
+std::string encode(const ScanResult& result, Encoding encoding) {
+    Json out = {{"symbol", result.symbol},
+                {"as_of_ms", result.as_of},
+                {"snapshot", result.snapshot},
+                {"engine", result.engine},
+                {"assumptions", assumptions_json(result.assumptions)},
+                {"counts", counts_json(result.counts)},
+                {"spreads", spreads_json(result.spreads)},
+                {"arbitrage", spreads_json(result.arbitrage)}};
+    Json& sources = out["sources"] = Json::array();
+    for (const ScanSource& source : result.sources) sources.push_back(source_json(source));
+    return print_document(out, encoding);
+}
+
+Result<ScanResult, Error> decode_result(ByteView bytes) {
+    auto document = parse_document(bytes);
+    if (!document) return fail(std::move(document).error());
+    Reader reader(ErrorCode::invalid_result);
+    const Fields fields(reader, *document, "the result",
+                        {"symbol", "as_of_ms", "snapshot", "engine", "assumptions", "counts",
+                         "spreads", "arbitrage", "sources"});
+    ScanResult result;
+    fields.text("symbol", result.symbol);
+    fields.integer("as_of_ms", result.as_of);
+    fields.text("snapshot", result.snapshot);
+    fields.text("engine", result.engine);
+    if (fields.find("engine") == nullptr) reader.refuse("the result has no \"engine\"");
+    if (const Json* value = fields.find("assumptions")) {
+        read_assumptions(reader, *value, result.assumptions);
+    }
+    if (const Json* value = fields.find("counts")) read_counts(reader, *value, result.counts);
+    const auto read_into = [&reader](std::vector<Spread>& out) {
+        return [&reader, &out](const Json& each, const std::string& where) {
+            out.push_back(read_spread(reader, each, where));
+        };
+    };
+    fields.list("spreads", read_into(result.spreads));
+    for (std::size_t i = 0; i < result.spreads.size(); ++i) {
+        // What ranks_before() compares must be numbers, or the order is none.
+        const Spread& spread = result.spreads[i];
+        if (std::isnan(spread.score) || std::isnan(spread.max_loss)) {
+            reader.refuse(fmt::format("spreads[{}] must have a score and a max_loss", i));
+        }
+    }
+    fields.list("arbitrage", read_into(result.arbitrage));
+    fields.list("sources", [&](const Json& each, const std::string& where) {
+        result.sources.push_back(read_source(reader, each, where));
+    });
+    if (!reader.ok()) return fail(reader.error());
+    return result;
+}
+
+}  // namespace scanmq::service
