@@ -20,8 +20,7 @@ bool same_key(const Lexeme& a, const Lexeme& b) {
 
 class Tape::Visitor : public msgpack::null_visitor {
   public:
-    Visitor(Tape& tape, std::size_t input_bytes)
-        : tape_(tape), budget_(std::min<std::size_t>(tape.limits_.elements_max, input_bytes)) {}
+    Visitor(Tape& tape, std::size_t input_bytes) : tape_(tape), input_bytes_(input_bytes) {}
 
     bool visit_nil() { return scalar(lexeme(LexemeType::nil)); }
     bool visit_boolean(bool value) { return scalar(lexeme(LexemeType::boolean, value ? 1 : 0)); }
@@ -87,12 +86,19 @@ class Tape::Visitor : public msgpack::null_visitor {
         return false;
     }
 
+    // Room for `more` elements: within what the bytes can hold, and within the budget.
+    bool room(std::uint64_t more) {
+        const std::uint64_t have = tape_.lexemes_.size();
+        if (have + more > input_bytes_)
+            return refuse(ErrorCode::malformed, "the frame ends within a container");
+        if (have + more > tape_.limits_.elements_max)
+            return refuse(ErrorCode::over_limit, fmt::format("more elements than elements_max ({})",
+                                                             tape_.limits_.elements_max));
+        return true;
+    }
+
     bool push(const Lexeme& t) {
-        if (tape_.lexemes_.size() >= budget_)
-            return refuse(
-                ErrorCode::over_limit,
-                fmt::format("more elements than elements_max ({}) or than there are bytes",
-                            tape_.limits_.elements_max));
+        if (!room(1)) return false;
         tape_.lexemes_.push_back(t);
         return true;
     }
@@ -137,11 +143,7 @@ class Tape::Visitor : public msgpack::null_visitor {
             return refuse(
                 ErrorCode::over_limit,
                 fmt::format("nesting is deeper than depth_max ({})", tape_.limits_.depth_max));
-        if (elements > budget_ - std::min<std::size_t>(budget_, tape_.lexemes_.size()))
-            return refuse(
-                ErrorCode::over_limit,
-                fmt::format("a container of {} elements passes elements_max ({}) or the frame",
-                            elements, tape_.limits_.elements_max));
+        if (!room(1 + elements)) return false;
         Lexeme t;
         t.type = type;
         t.size = size;
@@ -152,7 +154,7 @@ class Tape::Visitor : public msgpack::null_visitor {
     }
 
     Tape& tape_;
-    std::size_t budget_;
+    std::size_t input_bytes_;
     bool key_next_ = false;
 };
 

@@ -1,0 +1,117 @@
+#include "common/protocol/codec.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/frames.hpp"
+
+namespace scanmq::protocol {
+namespace {
+
+const Header kHeader{kProducer | kSubscriber, SessionId{0xfeedULL << 40}, 7};
+
+TEST(Codec, EveryKindComesBackByteForByte) {
+    // Decoding and encoding again must give the same bytes: no field is lost, swapped or defaulted.
+    for (const Message& message : tests::one_of_each_kind()) {
+        std::string first;
+        encode(kHeader, message, first);
+        Decoder decoder;
+        auto frame = decoder.decode(first);
+        ASSERT_TRUE(frame.ok()) << to_string(kind_of(message)) << ": " << frame.error().sentence;
+        EXPECT_EQ(kind_of(frame->message), kind_of(message));
+        EXPECT_EQ(frame->header.roles, kHeader.roles);
+        EXPECT_EQ(frame->header.session, kHeader.session);
+        EXPECT_EQ(frame->header.seq, kHeader.seq);
+        std::string second;
+        encode(frame->header, frame->message, second);
+        EXPECT_EQ(to_hex(first), to_hex(second)) << to_string(kind_of(message));
+    }
+}
+
+TEST(Codec, OneOfEachKindNamesEveryKind) {
+    const auto messages = tests::one_of_each_kind();
+    for (std::size_t i = 0; i < std::variant_size_v<Message>; ++i) {
+        bool found = false;
+        for (const Message& message : messages) found = found || message.index() == i;
+        EXPECT_TRUE(found) << "no sample for alternative " << i;
+    }
+}
+
+TEST(Codec, SubmitCarriesItsFields) {
+    Submit submit;
+    submit.queue = "scans";
+    submit.group = tests::id(3);
+    submit.acked_seq = 41;
+    Job job;
+    job.id = tests::id(1);
+    job.subject = "SPY.iron_condor";
+    job.payload = {"payload", 0};
+    const std::string inputs(64, 'x');
+    job.inputs = inputs;
+    job.options = std::make_unique<JobOptions>();
+    job.options->priority = 9;
+    job.options->deadline_ms = 250;
+    submit.jobs.push_back(std::move(job));
+    std::string bytes;
+    encode(kHeader, Message(std::move(submit)), bytes);
+    Decoder decoder;
+    auto frame = decoder.decode(bytes);
+    ASSERT_TRUE(frame.ok()) << frame.error().sentence;
+    const auto& out = std::get<Submit>(frame->message);
+    EXPECT_EQ(out.queue, "scans");
+    EXPECT_EQ(out.group, tests::id(3));
+    EXPECT_EQ(out.acked_seq, 41U);
+    ASSERT_EQ(out.jobs.size(), 1U);
+    EXPECT_EQ(out.jobs[0].id, tests::id(1));
+    EXPECT_EQ(out.jobs[0].subject, "SPY.iron_condor");
+    EXPECT_EQ(out.jobs[0].payload.bytes, "payload");
+    EXPECT_EQ(out.jobs[0].inputs_count(), 2U);
+    ASSERT_TRUE(out.jobs[0].options);
+    EXPECT_EQ(out.jobs[0].options->priority, 9U);
+    EXPECT_STREQ(out.jobs[0].options->first_set(), "priority");
+}
+
+TEST(Codec, BodyIsInlineOrABlob) {
+    const std::string hash(32, '\7');
+    Done done;
+    done.outcomes.push_back({1, AttemptOutcome::done, {"abc", 0}, ErrorCode::none, {}});
+    done.outcomes.push_back({2, AttemptOutcome::done, {hash, 300'000}, ErrorCode::none, {}});
+    std::string bytes;
+    encode(kHeader, Message(std::move(done)), bytes);
+    Decoder decoder;
+    auto frame = decoder.decode(bytes);
+    ASSERT_TRUE(frame.ok()) << frame.error().sentence;
+    const auto& out = std::get<Done>(frame->message);
+    EXPECT_FALSE(out.outcomes[0].body.is_blob());
+    EXPECT_EQ(out.outcomes[0].body.bytes, "abc");
+    EXPECT_TRUE(out.outcomes[1].body.is_blob());
+    EXPECT_EQ(out.outcomes[1].body.blob_size, 300'000U);
+    EXPECT_EQ(out.outcomes[1].body.bytes, hash);
+}
+
+TEST(Codec, ItemBoundHoldsForTheLargestItem) {
+    const std::string subject(kLimits.subject_bytes_max, 's');
+    const std::string sentence(kLimits.sentence_bytes_max, 't');
+    const std::string body(70'000, 'b');
+    Results results;
+    Entry entry;
+    entry.offset = ~0ULL;
+    entry.kind = EntryKind::job;
+    entry.id = tests::id(9);
+    entry.subject = subject;
+    entry.outcome = FinalOutcome::dead;
+    entry.body = {body, 0};
+    entry.code = ErrorCode::worker_lost;
+    entry.sentence = sentence;
+    entry.group = tests::id(8);
+    std::string empty;
+    encode(kHeader, Message(Results{results.subscription, ~0ULL, Gap{1, ~0ULL}, {}}), empty);
+    EXPECT_LE(empty.size(), kEnvelopeBytesMax);
+    results.entries.push_back(entry);
+    std::string bytes;
+    encode(kHeader, Message(std::move(results)), bytes);
+    EXPECT_LE(bytes.size(), kEnvelopeBytesMax + kItemFixedBytesMax + subject.size() +
+                                sentence.size() + body.size());
+}
+
+}  // namespace
+}  // namespace scanmq::protocol
