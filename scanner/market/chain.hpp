@@ -1,10 +1,10 @@
 #pragma once
-// Chain: one symbol's option quotes at one moment, decoded: the form every part of the engine reads.
+// Chain: one symbol's option quotes at one moment: the form that every part of the engine reads.
 //
 // Shape:     columns of equal length, one row a contract, sorted by (expiry, right, strike):
 //            within an expiry first its calls, then its puts, each by rising strike.
-// Units:     prices per share, volatility as decimals per year, sizes in contracts, moments in ms since
-//            1970-01-01 UTC. A missing price or volatility is NaN; a missing count is kNoCount.
+// Units:     prices per share, volatility as decimals per year, sizes in contracts, moments in
+//            ms since 1970-01-01 UTC. A missing price or volatility is NaN; a missing count is kNoCount.
 // Threads:   immutable once built; shared between threads without locks.
 // See:       docs/SNAPSHOT.md for the stored form.
 
@@ -18,7 +18,7 @@
 namespace scanmq::market {
 
 enum class Right : std::uint8_t { call = 0, put = 1 };
-enum class Settlement : std::uint8_t { am = 0, pm = 1 };       // 09:30 or 16:00 New York
+enum class Settlement : std::uint8_t { am = 0, pm = 1 };  // 09:30 or 16:00 New York
 enum class ExerciseStyle : std::uint8_t { european = 0, american = 1 };
 
 inline constexpr double kMissing = std::numeric_limits<double>::quiet_NaN();
@@ -32,32 +32,32 @@ struct Expiry {
     std::string root;
     YearMonthDay date{};
     Settlement settlement{Settlement::pm};
-    WallMillis moment{};          // when it settles
-    WallMillis last_trade{};      // when it last trades; AM-settled roots: the session before
-    std::uint32_t call_begin{};   // rows [call_begin, put_begin) are calls,
-    std::uint32_t put_begin{};    // rows [put_begin, end) are puts
+    WallMillis moment{};         // when it settles
+    WallMillis last_trade{};     // when it last trades; AM-settled roots: the session before
+    std::uint32_t call_begin{};  // rows [call_begin, put_begin) are calls,
+    std::uint32_t put_begin{};   // rows [put_begin, end) are puts
     std::uint32_t end{};
 };
 
 struct Chain {
     std::string symbol;
-    std::string source;                    // the reader's name, e.g. "cboe_csv", "sample"
-    WallMillis as_of{};                    // the quotes' moment
-    YearMonthDay as_of_date{};             // that moment's date in New York
-    double spot{kMissing};                 // as the source gave it; may be stale
+    std::string source;         // the reader's name, e.g. "cboe_csv", "sample"
+    WallMillis as_of{};         // the quotes' moment
+    YearMonthDay as_of_date{};  // that moment's date in New York
+    double spot{kMissing};      // as the source gave it; may be stale
     ExerciseStyle style{ExerciseStyle::european};
     std::uint32_t multiplier{100};
-    std::vector<Expiry> expiries;          // sorted by (moment, root)
+    std::vector<Expiry> expiries;  // sorted by (moment, root)
 
     std::vector<double> strike;
     std::vector<double> bid;
     std::vector<double> ask;
     std::vector<double> last;
-    std::vector<double> vendor_iv;         // NaN where the source has none (or wrote 0)
+    std::vector<double> vendor_iv;  // NaN where the source has none (or wrote 0)
     std::vector<double> vendor_delta;
     std::vector<std::uint32_t> volume;
     std::vector<std::uint32_t> open_interest;
-    std::vector<std::uint16_t> expiry;     // index into expiries
+    std::vector<std::uint16_t> expiry;  // index into expiries
     std::vector<Right> right;
 
     [[nodiscard]] std::size_t size() const noexcept { return strike.size(); }

@@ -1,6 +1,6 @@
 #pragma once
-// PricedChain: a Chain with what the market says about it: discount curve, forward and volatility of
-// each expiry, implied volatility and Greeks of each contract. What strategies are built from.
+// PricedChain: a Chain with what the market says about it: discount curve, forward and volatility
+// of each expiry, implied volatility and Greeks of each contract. What strategies are built from.
 //
 // Threads:  immutable once built; shared between threads.
 // Formulas: OPTIONS.md as carried into docs/SCANNER.md (curve, forward, expiry volatility).
@@ -22,20 +22,21 @@ struct ExpiryMarket {
     double rate{};             // -ln(D)/T
     double forward{kMissing};  // F; NaN where the expiry has no usable pair
     double spot{kMissing};     // F * D: the spot that Greeks are taken to (q = 0), see docs
-    double atm_volatility{kMissing};  // flat volatility of the expiry: its at-the-money implied volatility
-    bool tradable{};           // neither expired nor past its last trade
-    std::string problem;       // why there is no forward or volatility, empty when there is
+    double atm_volatility{
+        kMissing};        // flat volatility of the expiry: its at-the-money implied volatility
+    bool tradable{};      // neither expired nor past its last trade
+    std::string problem;  // why there is no forward or volatility, empty when there is
 };
 
 struct PricedChain {
     std::shared_ptr<const Chain> chain;
-    double rate{};                        // the one rate of the snapshot's curve, continuous
+    double rate{};  // the one rate of the snapshot's curve, continuous
     bool rate_is_input{};
-    double spot{kMissing};                // what pricing used
-    bool spot_is_implied{};               // header's spot disagreed with parity by over 5 bp (or was absent)
-    bool american_as_european{};          // American quotes inverted as European: IV approximate
-    std::vector<ExpiryMarket> expiries;   // parallel to chain->expiries
-    std::vector<double> iv;               // per contract, NaN unless iv_status is ok
+    double spot{kMissing};   // what pricing used
+    bool spot_is_implied{};  // header's spot disagreed with parity by over 5 bp (or was absent)
+    bool american_as_european{};         // American quotes inverted as European: IV approximate
+    std::vector<ExpiryMarket> expiries;  // parallel to chain->expiries
+    std::vector<double> iv;              // per contract, NaN unless iv_status is ok
     std::vector<pricing::IvStatus> iv_status;
     std::vector<pricing::Greeks> greeks;  // at the contract's own IV; NaN fields where it has none
 };
@@ -46,6 +47,7 @@ struct PricingOptions {
 };
 
 // Always succeeds: what cannot be priced carries its status. Lifetime: keeps `chain` alive.
-[[nodiscard]] PricedChain price_chain(std::shared_ptr<const Chain> chain, const PricingOptions& options = {});
+[[nodiscard]] PricedChain price_chain(std::shared_ptr<const Chain> chain,
+                                      const PricingOptions& options = {});
 
 }  // namespace scanmq::market

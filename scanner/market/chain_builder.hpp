@@ -1,0 +1,63 @@
+#pragma once
+// ChainBuilder: collects contracts in any order and hands out a Chain in the order chain.hpp
+// demands.
+//
+// Use:     expiry() for the index of a (root, date, settlement), add() per contract, finish() once.
+// Limits:  kContractsMax and kExpiriesMax; the caller checks full() and fails with too_large.
+// Threads: one.
+
+#include <cstdint>
+#include <string_view>
+#include <vector>
+
+#include "scanner/market/chain.hpp"
+
+namespace scanmq::market {
+
+inline constexpr std::size_t kContractsMax = 1'000'000;
+inline constexpr std::size_t kExpiriesMax = 4'096;
+inline constexpr std::size_t kSymbolBytesMax = 16;  // symbol, root and source
+
+// True for 1 to kSymbolBytesMax printable ASCII characters without blanks.
+[[nodiscard]] bool valid_symbol(std::string_view symbol) noexcept;
+
+class ChainBuilder {
+  public:
+    struct Row {
+        double strike{};
+        double bid{kMissing};
+        double ask{kMissing};
+        double last{kMissing};
+        double vendor_iv{kMissing};
+        double vendor_delta{kMissing};
+        std::uint32_t volume{kNoCount};
+        std::uint32_t open_interest{kNoCount};
+        std::uint16_t expiry{};
+        Right right{};
+    };
+
+    void reserve(std::size_t contracts) { rows_.reserve(contracts); }
+    // The index of that expiry, added if new. Settlement is part of the identity.
+    [[nodiscard]] std::uint16_t expiry(std::string_view root, YearMonthDay date,
+                                       Settlement settlement);
+    void add(const Row& row) { rows_.push_back(row); }
+    [[nodiscard]] bool full() const noexcept {
+        return rows_.size() >= kContractsMax || expiries_.size() >= kExpiriesMax;
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
+
+    // Moves the contracts into `head`, whose other fields the caller has set. A second contract of
+    // the same expiry, right and strike is dropped and added to `duplicates`. Leaves the builder
+    // empty.
+    [[nodiscard]] Chain finish(Chain head, std::uint64_t& duplicates);
+
+  private:
+    // Row numbers in chain order, and the expiries in theirs; rows' expiry indices are rewritten.
+    [[nodiscard]] std::vector<std::uint32_t> sorted_rows();
+
+    std::vector<Row> rows_;
+    std::vector<Expiry> expiries_;
+    std::size_t last_expiry_ = 0;
+};
+
+}  // namespace scanmq::market

@@ -1,0 +1,89 @@
+#include "scanner/market/contract.hpp"
+
+#include <array>
+
+#include "scanner/market/calendar.hpp"
+
+namespace scanmq::market {
+
+namespace {
+
+struct ListedRoot {
+    std::string_view root;
+    std::string_view symbol;
+    Settlement settlement;
+    ExerciseStyle style;
+};
+
+constexpr auto kAm = Settlement::am;
+constexpr auto kPm = Settlement::pm;
+constexpr auto kEuropean = ExerciseStyle::european;
+constexpr auto kAmerican = ExerciseStyle::american;
+
+constexpr std::array kListedRoots{
+    ListedRoot{"SPX", "SPX", kAm, kEuropean},   ListedRoot{"SPXW", "SPX", kPm, kEuropean},
+    ListedRoot{"SPXPM", "SPX", kPm, kEuropean}, ListedRoot{"SPXQ", "SPX", kPm, kEuropean},
+    ListedRoot{"XSP", "XSP", kPm, kEuropean},   ListedRoot{"NDX", "NDX", kAm, kEuropean},
+    ListedRoot{"NDXP", "NDX", kPm, kEuropean},  ListedRoot{"XND", "XND", kPm, kEuropean},
+    ListedRoot{"RUT", "RUT", kAm, kEuropean},   ListedRoot{"RUTW", "RUT", kPm, kEuropean},
+    ListedRoot{"MRUT", "MRUT", kPm, kEuropean}, ListedRoot{"VIX", "VIX", kAm, kEuropean},
+    ListedRoot{"VIXW", "VIX", kAm, kEuropean},  ListedRoot{"DJX", "DJX", kPm, kEuropean},
+    ListedRoot{"XEO", "XEO", kPm, kEuropean},   ListedRoot{"OEX", "OEX", kPm, kAmerican},
+    ListedRoot{"MXEA", "MXEA", kAm, kEuropean}, ListedRoot{"MXEF", "MXEF", kAm, kEuropean},
+};
+
+// Digits only; -1 otherwise.
+long to_integer(std::string_view text) noexcept {
+    long value = 0;
+    for (const char c : text) {
+        if (c < '0' || c > '9') return -1;
+        value = value * 10 + (c - '0');
+    }
+    return value;
+}
+
+}  // namespace
+
+RootTerms root_terms(std::string_view root) noexcept {
+    for (const auto& listed : kListedRoots) {
+        if (listed.root == root) return {listed.symbol, listed.settlement, listed.style};
+    }
+    return {root, Settlement::pm, ExerciseStyle::american};
+}
+
+std::optional<OccSymbol> parse_occ_symbol(std::string_view text) noexcept {
+    constexpr std::size_t kTail = 15;  // YYMMDD, right, eight digits of strike
+    if (text.size() <= kTail || text.size() > kTail + 6) return std::nullopt;
+    const auto tail = text.substr(text.size() - kTail);
+    auto root = text.substr(0, text.size() - kTail);
+    while (!root.empty() && root.back() == ' ') root.remove_suffix(1);
+    if (root.empty()) return std::nullopt;
+    for (const char c : root) {
+        const bool fits = (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '/';
+        if (!fits) return std::nullopt;
+    }
+    const long date = to_integer(tail.substr(0, 6));
+    const long strike = to_integer(tail.substr(7));
+    const char right = tail[6];
+    if (date < 0 || strike <= 0 || (right != 'C' && right != 'P')) return std::nullopt;
+    const auto full_date = static_cast<YearMonthDay>(20000000 + date);
+    if (!valid_date(full_date)) return std::nullopt;
+    return OccSymbol{root, full_date, right == 'C' ? Right::call : Right::put,
+                     static_cast<double>(strike) / 1000.0};
+}
+
+bool is_adjusted_root(std::string_view root) noexcept {
+    return !root.empty() && root.back() >= '0' && root.back() <= '9';
+}
+
+void set_settlement_moments(Expiry& expiry) noexcept {
+    if (expiry.settlement == Settlement::am) {
+        expiry.moment = new_york_moment(expiry.date, kOpenMinute);
+        expiry.last_trade = new_york_moment(previous_session(expiry.date), kCloseMinute);
+    } else {
+        expiry.moment = new_york_moment(expiry.date, kCloseMinute);
+        expiry.last_trade = expiry.moment;
+    }
+}
+
+}  // namespace scanmq::market

@@ -1,0 +1,40 @@
+#pragma once
+// What a contract's root says: its underlying's symbol, settlement and exercise style.
+//
+// Source: Cboe's product specifications for index options. Roots not listed are taken as PM-settled
+//         American contracts on a symbol of their own name (equities and ETFs).
+
+#include <optional>
+#include <string_view>
+
+#include "scanner/market/chain.hpp"
+
+namespace scanmq::market {
+
+struct RootTerms {
+    std::string_view symbol;  // the root itself when it is not listed; borrowed from it then
+    Settlement settlement{Settlement::pm};
+    ExerciseStyle style{ExerciseStyle::american};
+};
+
+[[nodiscard]] RootTerms root_terms(std::string_view root) noexcept;
+
+// An OCC series symbol taken apart: root (1-6 characters, trailing blanks dropped), YYMMDD, C or P,
+// strike in thousandths (8 digits). The root is a view into the text.
+struct OccSymbol {
+    std::string_view root;
+    YearMonthDay date{};  // as written: some vendors keep the Saturday after a monthly expiry
+    Right right{};
+    double strike{};
+};
+[[nodiscard]] std::optional<OccSymbol> parse_occ_symbol(std::string_view text) noexcept;
+
+// A digit at the end of the root marks a contract adjusted for a corporate action: its deliverable
+// is not 100 shares, so its quotes say nothing about the plain series.
+[[nodiscard]] bool is_adjusted_root(std::string_view root) noexcept;
+
+// Sets moment and last_trade from date and settlement: AM-settled series settle at 09:30 and last
+// trade at the previous session's close, PM-settled ones do both at 16:00.
+void set_settlement_moments(Expiry& expiry) noexcept;
+
+}  // namespace scanmq::market

@@ -1,0 +1,189 @@
+#include "scanner/market/reader.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <utility>
+
+#include "scanner/market/formats.hpp"
+#include "scanner/market/snapshot.hpp"
+
+namespace scanmq::market {
+
+namespace {
+
+constexpr std::string_view kKnownFormats =
+    "known are the Cboe dashboard CSV, the iVolatility long CSV and scanmq snapshots";
+
+class FileHandle {
+  public:
+    explicit FileHandle(const std::string& path)
+        : fd_(::open(path.c_str(), O_RDONLY | O_CLOEXEC)) {}
+    ~FileHandle() {
+        if (fd_ >= 0) ::close(fd_);
+    }
+    FileHandle(const FileHandle&) = delete;
+    FileHandle& operator=(const FileHandle&) = delete;
+    [[nodiscard]] int fd() const noexcept { return fd_; }
+
+  private:
+    int fd_;
+};
+
+Error read_failure(const std::string& path, int error_number) {
+    return {ErrorCode::cannot_read_file,
+            fmt::format("{}: cannot read it: {}; check the path and its permissions", path,
+                        std::strerror(error_number))};
+}
+
+MarketResult<std::string> read_bytes(const std::string& path) {
+    const FileHandle file(path);
+    struct stat info {};
+    if (file.fd() < 0 || ::fstat(file.fd(), &info) != 0) return fail(read_failure(path, errno));
+    if (!S_ISREG(info.st_mode)) {
+        return fail(
+            Error{ErrorCode::cannot_read_file, fmt::format("{}: is not a regular file", path)});
+    }
+    const auto size = static_cast<std::uint64_t>(info.st_size);
+    if (size > kFileBytesMax) {
+        return fail(
+            Error{ErrorCode::too_large,
+                  fmt::format("{}: has {} bytes, the limit is {}; split it by day or symbol", path,
+                              size, kFileBytesMax)});
+    }
+    std::string bytes(size, '\0');
+    std::size_t at = 0;
+    while (at < bytes.size()) {
+        const auto got = ::read(file.fd(), bytes.data() + at, bytes.size() - at);
+        if (got < 0 && errno == EINTR) continue;
+        if (got < 0) return fail(read_failure(path, errno));
+        if (got == 0) break;
+        at += static_cast<std::size_t>(got);
+    }
+    bytes.resize(at);
+    return bytes;
+}
+
+MarketResult<ReadReport> read_snapshot(ByteView bytes, std::string_view name) {
+    auto chain = decode_snapshot(bytes);
+    if (!chain) {
+        auto error = std::move(chain).error();
+        error.message = fmt::format("{}: {}", name, error.message);
+        return fail(std::move(error));
+    }
+    ReadReport report;
+    report.files = 1;
+    report.rows = report.contracts = chain->size();
+    report.chains.push_back(std::move(chain).value());
+    return report;
+}
+
+void add(ReadReport& total, ReadReport&& part) {
+    std::move(part.chains.begin(), part.chains.end(), std::back_inserter(total.chains));
+    total.files += part.files;
+    total.rows += part.rows;
+    total.contracts += part.contracts;
+    total.interpolated += part.interpolated;
+    total.skipped.adjusted += part.skipped.adjusted;
+    total.skipped.other_symbol += part.skipped.other_symbol;
+    total.skipped.other_style += part.skipped.other_style;
+    total.skipped.duplicate += part.skipped.duplicate;
+}
+
+MarketResult<ReadReport> read_directory(const std::string& path) {
+    std::error_code failure;
+    std::vector<std::string> files;
+    std::filesystem::directory_iterator entry(path, failure);
+    for (; !failure && entry != std::filesystem::directory_iterator{}; entry.increment(failure)) {
+        std::error_code ignored;  // an entry that vanished meanwhile is no regular file
+        if (entry->is_regular_file(ignored)) files.push_back(entry->path().string());
+    }
+    if (failure) {
+        return fail(Error{ErrorCode::cannot_read_file,
+                          fmt::format("{}: cannot list it: {}", path, failure.message())});
+    }
+    std::sort(files.begin(), files.end());
+    ReadReport total;
+    for (const auto& file : files) {
+        auto part = read_chain_file(file);
+        if (part) {
+            add(total, std::move(part).value());
+        } else if (part.error().code == ErrorCode::unknown_format) {
+            ++total.files_unknown;
+        } else {
+            total.files_failed.push_back(std::move(part).error());
+        }
+    }
+    if (total.chains.empty()) {
+        auto message = fmt::format(
+            "{}: none of its {} files gave a chain ({} of unknown format, {} failed); {}", path,
+            files.size(), total.files_unknown, total.files_failed.size(), kKnownFormats);
+        if (!total.files_failed.empty()) {
+            message += fmt::format("; first failure: {}", total.files_failed.front().message);
+        }
+        return fail(Error{ErrorCode::no_contracts, std::move(message)});
+    }
+    return total;
+}
+
+}  // namespace
+
+const char* to_string(FileFormat format) noexcept {
+    switch (format) {
+        case FileFormat::unknown:
+            return "unknown";
+        case FileFormat::cboe_csv:
+            return "cboe_csv";
+        case FileFormat::ivolatility_csv:
+            return "ivolatility_csv";
+        case FileFormat::snapshot:
+            return "snapshot";
+    }
+    return "unknown";
+}
+
+FileFormat detect_format(ByteView text) noexcept {
+    if (text.substr(0, kSnapshotMagic.size()) == kSnapshotMagic) return FileFormat::snapshot;
+    if (looks_like_cboe(text)) return FileFormat::cboe_csv;
+    if (looks_like_ivolatility(text)) return FileFormat::ivolatility_csv;
+    return FileFormat::unknown;
+}
+
+MarketResult<ReadReport> read_chain_text(ByteView text, std::string_view name) {
+    if (text.find_first_not_of(" \t\r\n") == ByteView::npos) {
+        return fail(Error{ErrorCode::empty_file,
+                          fmt::format("{}: is empty; download or export it again", name)});
+    }
+    switch (detect_format(text)) {
+        case FileFormat::cboe_csv:
+            return read_cboe(text, name);
+        case FileFormat::ivolatility_csv:
+            return read_ivolatility(text, name);
+        case FileFormat::snapshot:
+            return read_snapshot(text, name);
+        case FileFormat::unknown:
+            break;
+    }
+    return fail(Error{ErrorCode::unknown_format,
+                      fmt::format("{}: not a format that can be read; {}", name, kKnownFormats)});
+}
+
+MarketResult<ReadReport> read_chain_file(const std::string& path) {
+    auto bytes = read_bytes(path);
+    if (!bytes) return fail(std::move(bytes).error());
+    return read_chain_text(*bytes, path);
+}
+
+MarketResult<ReadReport> read_chains(const std::string& path) {
+    std::error_code ignored;  // what is no directory is read as a file, whose error is clearer
+    if (std::filesystem::is_directory(path, ignored)) return read_directory(path);
+    return read_chain_file(path);
+}
+
+}  // namespace scanmq::market

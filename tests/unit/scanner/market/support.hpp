@@ -1,0 +1,61 @@
+#pragma once
+// What the market tests share: where the real vendor files are, and small chains to work on.
+
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "scanner/market/calendar.hpp"
+#include "scanner/market/chain.hpp"
+#include "scanner/market/chain_builder.hpp"
+
+namespace scanmq::market::testing {
+
+// The path of a real vendor file: in the folder that SCANMQ_TEST_DATA names, else in the data
+// folder that may lie beside the source tree. Empty when it is in neither.
+inline std::string vendor_file(const std::string& name) {
+    const char* folder = std::getenv("SCANMQ_TEST_DATA");
+    const std::filesystem::path base =
+        folder != nullptr ? folder : SCANMQ_SOURCE_DIR "/../shared/data/chains";
+    const auto path = base / name;
+    return std::filesystem::exists(path) ? path.string() : std::string{};
+}
+
+#define SCANMQ_NEEDS_VENDOR_FILE(path, name)                               \
+    const std::string path = ::scanmq::market::testing::vendor_file(name); \
+    if (path.empty())                                                      \
+    GTEST_SKIP() << "real quotes are not here: put " << name               \
+                 << " into a folder and name it in SCANMQ_TEST_DATA"
+
+// Two expiries, three strikes each, one put without a bid, values of every kind.
+inline Chain small_chain() {
+    Chain head;
+    head.symbol = "XYZ";
+    head.source = "test";
+    head.as_of = new_york_moment(20240610, 15 * 60);
+    head.as_of_date = 20240610;
+    head.spot = 100.25;
+    head.style = ExerciseStyle::american;
+    ChainBuilder builder;
+    for (const YearMonthDay date : {20240621, 20240614}) {
+        for (const double strike : {105.0, 95.0, 100.0}) {
+            for (const auto right : {Right::put, Right::call}) {
+                ChainBuilder::Row row;
+                row.strike = strike;
+                row.right = right;
+                row.bid = right == Right::put && strike == 95.0 ? 0.0 : 1.25;
+                row.ask = 1.40;
+                row.last = right == Right::call ? 1.3 : kMissing;
+                row.vendor_iv = strike == 100.0 ? 0.21 : kMissing;
+                row.vendor_delta = right == Right::call ? 0.5 : -0.5;
+                row.volume = 7;
+                row.expiry = builder.expiry("XYZ", date, Settlement::pm);
+                builder.add(row);
+            }
+        }
+    }
+    std::uint64_t duplicates = 0;
+    return builder.finish(std::move(head), duplicates);
+}
+
+}  // namespace scanmq::market::testing
