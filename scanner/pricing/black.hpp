@@ -5,6 +5,9 @@
 // Units: prices per share; rates and volatility as decimals per year; T in years (ACT/365).
 //        Greeks are raw: vega per 1.00 of volatility, theta per year, rho per 1.00 of rate.
 // Formulas: Haug (1998) ch. 1-2; d1 = ln(F/K)/v + v/2, d2 = d1 - v, v = sigma sqrt(T).
+// Accuracy: the out-of-the-money value is computed without cancellation and the in-the-money one by
+//        parity from it. NaN in, NaN out. At v = 0 the discounted intrinsic value and the limits of
+//        delta, theta and rho (1/2 of the step where F = K); gamma and vega are 0 there.
 // Threads: pure functions.
 
 #include <span>
@@ -16,11 +19,11 @@ namespace scanmq::pricing {
 using market::Right;
 
 struct BlackInputs {
-    double forward{};       // F > 0
-    double strike{};        // K > 0
-    double volatility{};    // sigma >= 0
-    double years{};         // T >= 0
-    double discount{1.0};   // D > 0
+    double forward{};      // F > 0
+    double strike{};       // K > 0
+    double volatility{};   // sigma >= 0
+    double years{};        // T >= 0
+    double discount{1.0};  // D > 0
 };
 
 // Undiscounted value times D. At v = 0 the discounted intrinsic value.
@@ -30,18 +33,18 @@ struct BsmInputs {
     double spot{};
     double strike{};
     double rate{};
-    double yield{};         // continuous dividend yield q (or r for futures)
+    double yield{};  // continuous dividend yield q (or r for futures)
     double years{};
     double volatility{};
 };
 
 struct Greeks {
     double price{};
-    double delta{};         // dV/dS
+    double delta{};  // dV/dS
     double gamma{};
-    double vega{};          // per 1.00 of volatility
-    double theta{};         // per year
-    double rho{};           // per 1.00 of rate
+    double vega{};   // per 1.00 of volatility
+    double theta{};  // per year
+    double rho{};    // per 1.00 of rate
 };
 
 [[nodiscard]] double bsm_price(const BsmInputs& in, Right right) noexcept;
