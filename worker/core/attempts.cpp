@@ -1,0 +1,242 @@
+// What becomes of the attempts WorkerCore holds: taken, fetched for, run, answered.
+#include <algorithm>
+#include <limits>
+
+#include "worker/core/worker_core.hpp"
+
+namespace scanmq::worker {
+
+namespace {
+
+using protocol::AttemptOutcome;
+using protocol::ErrorCode;
+
+// Scans shorter than this are handed to the threads one ahead each: else a thread would idle for
+// the two wake-ups between its answer and its next scan.
+constexpr Duration kShortService = std::chrono::milliseconds(1);
+
+std::uint64_t credit_bytes(const protocol::Attempt& attempt) {
+    return (attempt.payload.is_blob() ? 0 : attempt.payload.bytes.size()) +
+           protocol::kLimits.item_overhead_bytes;
+}
+
+std::size_t wire_bytes(const protocol::Outcome& outcome) {
+    return protocol::kItemFixedBytesMax + outcome.body.bytes.size() + outcome.sentence.size();
+}
+
+// At most `max` bytes, not cut within a UTF-8 character.
+std::string_view cut(std::string_view sentence, std::size_t max) {
+    if (sentence.size() <= max) return sentence;
+    while (max > 0 && (static_cast<unsigned char>(sentence[max]) & 0xC0U) == 0x80U) --max;
+    return sentence.substr(0, max);
+}
+
+}  // namespace
+
+void WorkerCore::on_deliver(const protocol::Header& header, const protocol::Deliver& deliver,
+                            Effects& effects) {
+    std::uint64_t bytes = 0;
+    for (const protocol::Attempt& attempt : deliver.attempts) bytes += credit_bytes(attempt);
+    if (!credit_.receive(deliver.attempts.size(), bytes)) {
+        ++counters_.over_credit;
+        refuse(header, protocol::Kind::deliver, ErrorCode::over_credit,
+               "DELIVER of " + std::to_string(deliver.attempts.size()) + " attempts and " +
+                   std::to_string(bytes) + " bytes is beyond the limit that this worker announced",
+               effects);
+        return;
+    }
+    counters_.delivered += deliver.attempts.size();
+    for (const protocol::Attempt& attempt : deliver.attempts) {
+        if (draining_) {
+            ++counters_.returned;
+            credit_.answer(1, credit_bytes(attempt));
+            outcomes_.push_back(
+                {attempt.counter, AttemptOutcome::returned, {}, ErrorCode::none, {}});
+            continue;
+        }
+        const AttemptId id = attempts_.add(attempt.counter, credit_bytes(attempt));
+        effects.taken.push_back({id, &deliver, &attempt});
+        if (attempt.payload.is_blob() || (options_.fetch_inputs && !attempt.inputs.empty())) {
+            attempts_.find(id)->state = AttemptState::fetching;
+            effects.fetches.push_back(id);
+        } else {
+            ready_.push_back(id);
+        }
+    }
+}
+
+void WorkerCore::on_inputs(const InputsEvent& event, Effects& effects) {
+    HeldAttempt* attempt = attempts_.find(event.attempt);
+    if (attempt == nullptr || attempt->state != AttemptState::fetching) return;
+    if (event.code == ErrorCode::none) {
+        attempt->state = AttemptState::ready;
+        ready_.push_back(event.attempt);
+        return;
+    }
+    const AttemptOutcome outcome = event.retry ? AttemptOutcome::failed : AttemptOutcome::rejected;
+    answer(event.attempt, {attempt->counter, outcome, {}, event.code, event.sentence}, effects);
+}
+
+void WorkerCore::on_finished(const FinishedEvent& event, Effects& effects) {
+    HeldAttempt* attempt = attempts_.find(event.attempt);
+    SCANMQ_ASSERT(attempt != nullptr && attempt->state == AttemptState::running);
+    if (attempt->orphan) {
+        ++counters_.orphaned_results;
+        --orphans_;
+        credit_due_ = true;  // a thread is free again
+        attempts_.stop_running(event.attempt, AttemptState::ready);
+        attempts_.free(event.attempt);
+        effects.releases.push_back(event.attempt);
+        return;
+    }
+    credit_.add_service(event.service);
+    protocol::Outcome outcome{attempt->counter, event.outcome, {}, event.code, event.sentence};
+    if (event.outcome != AttemptOutcome::done) {
+        attempts_.stop_running(event.attempt, AttemptState::ready);
+        return answer(event.attempt, outcome, effects);
+    }
+    if (event.body.size() > limits_.blob_bytes_max) {
+        attempts_.stop_running(event.attempt, AttemptState::ready);
+        outcome.outcome = AttemptOutcome::rejected;
+        outcome.code = ErrorCode::item_too_large;
+        outcome.sentence = "the result is larger than blob_bytes_max: ask for fewer rows";
+        return answer(event.attempt, outcome, effects);
+    }
+    if (event.body.size() > limits_.inline_bytes_max) {
+        attempts_.stop_running(event.attempt, AttemptState::storing);
+        effects.puts.push_back(event.attempt);
+        return;
+    }
+    attempts_.stop_running(event.attempt, AttemptState::ready);
+    outcome.body.bytes = event.body;
+    answer(event.attempt, outcome, effects);
+}
+
+void WorkerCore::on_stored(const StoredEvent& event, Effects& effects) {
+    HeldAttempt* attempt = attempts_.find(event.attempt);
+    if (attempt == nullptr || attempt->state != AttemptState::storing) return;
+    protocol::Outcome outcome{
+        attempt->counter, AttemptOutcome::done, {}, event.code, event.sentence};
+    if (event.code == ErrorCode::none) {
+        outcome.body = {event.id.view(), event.size};
+    } else {
+        outcome.outcome = AttemptOutcome::failed;
+    }
+    answer(event.attempt, outcome, effects);
+}
+
+void WorkerCore::answer(AttemptId id, const protocol::Outcome& outcome, Effects& effects) {
+    switch (outcome.outcome) {
+        case AttemptOutcome::done:
+            ++counters_.done;
+            break;
+        case AttemptOutcome::failed:
+            ++counters_.failed;
+            break;
+        case AttemptOutcome::rejected:
+            ++counters_.rejected;
+            break;
+        case AttemptOutcome::returned:
+            ++counters_.returned;
+            break;
+        case AttemptOutcome::lost:
+            SCANMQ_ASSERT(false);
+    }
+    outcomes_.push_back(outcome);
+    credit_.answer(1, attempts_.find(id)->bytes);
+    attempts_.free(id);
+    effects.releases.push_back(id);
+}
+
+void WorkerCore::return_unstarted(Effects& effects) {
+    ready_.clear();
+    attempts_.for_each([&](AttemptId id, HeldAttempt& attempt) {
+        if (attempt.state != AttemptState::ready && attempt.state != AttemptState::fetching) return;
+        answer(id, {attempt.counter, AttemptOutcome::returned, {}, ErrorCode::none, {}}, effects);
+    });
+}
+
+std::size_t WorkerCore::start_limit() const noexcept {
+    if (options_.run_on_loop) return std::numeric_limits<std::size_t>::max();
+    const bool ahead = credit_.measured() && credit_.service() < kShortService;
+    return ahead ? std::size_t{options_.threads} * 2 : options_.threads;
+}
+
+void WorkerCore::start_ready(Time now, Effects& effects) {
+    const std::size_t limit = start_limit();
+    while (!ready_.empty() && attempts_.running().size() < limit) {
+        const AttemptId id = ready_.front();
+        ready_.pop_front();
+        attempts_.start(id, now);
+        effects.starts.push_back(id);
+    }
+}
+
+// How long the oldest scan has been running; on the loop nothing runs between two batches.
+Duration WorkerCore::running_for(Time now) const noexcept {
+    if (options_.run_on_loop) return {};
+    Time oldest = now;
+    for (const AttemptId id : attempts_.running()) {
+        const HeldAttempt& attempt = attempts_.at(id);
+        if (!attempt.orphan) oldest = std::min(oldest, attempt.started);
+    }
+    return now - oldest;
+}
+
+// Scans turned out longer than those the window was measured by: what waits behind them could run
+// elsewhere.
+void WorkerCore::return_surplus(Time now, Effects& effects) {
+    const std::size_t running = attempts_.running().size() - orphans_;
+    const std::size_t window = credit_.items(orphans_, running_for(now));
+    const std::size_t keep = window > running ? window - running : 0;
+    while (ready_.size() > keep) {
+        const AttemptId id = ready_.back();
+        ready_.pop_back();
+        answer(id, {attempts_.at(id).counter, AttemptOutcome::returned, {}, ErrorCode::none, {}},
+               effects);
+    }
+}
+
+// One DONE for all that ended in this batch, or as many as the limits make of it.
+void WorkerCore::flush(Time now, Effects& effects) {
+    if (phase_ != Phase::open || (outcomes_.empty() && !credit_due_)) return;
+    credit_due_ = false;
+    if (!draining_) credit_.grow(orphans_, running_for(now));
+    if (outcomes_.empty()) {
+        if (!credit_.worth_announcing()) return;
+        ++counters_.credit_frames;
+        send(protocol::CreditGrant{protocol::Link::deliver, {}, 0, credit_.announce()}, effects);
+        return;
+    }
+    const protocol::Credit limit = credit_.announce();
+    std::size_t begin = 0;
+    std::size_t bytes = protocol::kEnvelopeBytesMax;
+    for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+        outcomes_[i].sentence = cut(outcomes_[i].sentence, limits_.sentence_bytes_max);
+        const std::size_t size = wire_bytes(outcomes_[i]);
+        if (i > begin &&
+            (bytes + size > limits_.frame_bytes_max || i - begin >= limits_.items_per_frame_max)) {
+            send_done(begin, i, limit, effects);
+            begin = i;
+            bytes = protocol::kEnvelopeBytesMax;
+        }
+        bytes += size;
+    }
+    send_done(begin, outcomes_.size(), limit, effects);
+    outcomes_.clear();
+}
+
+void WorkerCore::send_done(std::size_t begin, std::size_t end, protocol::Credit limit,
+                           Effects& effects) {
+    protocol::Done done{epoch_, limit, {}};
+    if (begin == 0 && end == outcomes_.size()) {
+        done.outcomes.swap(outcomes_);
+    } else {
+        done.outcomes.assign(outcomes_.begin() + static_cast<std::ptrdiff_t>(begin),
+                             outcomes_.begin() + static_cast<std::ptrdiff_t>(end));
+    }
+    ++counters_.done_frames;
+    send(std::move(done), effects);
+}
+
+}  // namespace scanmq::worker

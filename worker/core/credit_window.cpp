@@ -1,0 +1,74 @@
+#include "worker/core/credit_window.hpp"
+
+#include <algorithm>
+
+namespace scanmq::worker {
+
+namespace {
+
+// Weights of a new sample. Scans come by the thousand and vary; round trips come once a heartbeat.
+constexpr double kServiceWeight = 1.0 / 16;
+constexpr double kRoundTripWeight = 1.0 / 4;
+
+void average(double& mean, Duration sample, double weight) noexcept {
+    const double ns = std::max(0.0, static_cast<double>(sample.count()));
+    mean = mean < 0.0 ? ns : mean + weight * (ns - mean);
+}
+
+}  // namespace
+
+CreditWindow::CreditWindow(const Options& options)
+    : options_(options), window_(options.threads * 2) {
+    options_.threads = std::max(1U, options_.threads);
+    options_.items_max = std::max(options_.items_max, options_.threads);
+}
+
+void CreditWindow::restart() noexcept {
+    limit_ = {};
+    announced_ = {};
+    received_ = {};
+    answered_ = {};
+}
+
+bool CreditWindow::receive(std::uint64_t items, std::uint64_t bytes) noexcept {
+    // Differences, so that no sum a peer chose can wrap.
+    if (items > announced_.items - received_.items || bytes > announced_.bytes - received_.bytes) {
+        return false;
+    }
+    received_.items += items;
+    received_.bytes += bytes;
+    return true;
+}
+
+void CreditWindow::add_service(Duration service) noexcept {
+    average(service_ns_, service, kServiceWeight);
+}
+
+void CreditWindow::add_round_trip(Duration round_trip) noexcept {
+    average(round_trip_ns_, round_trip, kRoundTripWeight);
+}
+
+std::uint32_t CreditWindow::items(std::uint32_t busy, Duration running_for) const noexcept {
+    const std::uint32_t threads = options_.threads - std::min(busy, options_.threads);
+    if (service_ns_ < 0.0) return std::min(threads * 2, options_.items_max);
+    const double service = std::max({service_ns_, static_cast<double>(running_for.count()), 1.0});
+    const double round_trip =
+        std::max(round_trip_ns_, static_cast<double>(options_.round_trip_min.count()));
+    const double ahead = static_cast<double>(threads) * round_trip / service;
+    const double room = static_cast<double>(options_.items_max - threads);
+    return threads + static_cast<std::uint32_t>(std::min(ahead, room));
+}
+
+void CreditWindow::grow(std::uint32_t busy, Duration running_for) noexcept {
+    window_ = items(busy, running_for);
+    limit_.items = std::max(limit_.items, answered_.items + window_);
+    limit_.bytes = std::max(limit_.bytes, answered_.bytes + options_.bytes);
+}
+
+bool CreditWindow::worth_announcing() const noexcept {
+    const std::uint64_t step = std::max<std::uint64_t>(1, window_ / 4);
+    return limit_.items - announced_.items >= step ||
+           limit_.bytes - announced_.bytes >= options_.bytes / 4;
+}
+
+}  // namespace scanmq::worker

@@ -1,0 +1,85 @@
+#pragma once
+// CreditWindow: how much the broker may have sent this worker, on the deliver link of one session.
+//
+// Role:      owned by WorkerCore. Free slots plus what hides the round trip, never more: long scans
+// are
+//            not hoarded, tiny ones keep the pipe full.
+// Threads:   worker loop only.
+// Invariant: what is granted and unanswered never passes the largest window there was in the
+// session;
+//            limit() never falls within a session.
+// See:       docs/PROTOCOL.md, "Credit"; ARCHITECTURE.md, "Credit"
+
+#include <cstdint>
+
+#include "common/base/time.hpp"
+#include "common/protocol/messages.hpp"
+
+namespace scanmq::worker {
+
+class CreditWindow {
+  public:
+    struct Options {
+        std::uint32_t threads = 1;
+        std::uint32_t items_max = 1024;   // the window's cap; at least `threads`
+        std::uint64_t bytes = 16U << 20;  // unanswered bytes, whatever the items
+        // A round trip counts as at least this: the broker hands out in batches, and a wake-up on a
+        // busy machine costs what the wire does not.
+        Duration round_trip_min = std::chrono::milliseconds(1);
+    };
+
+    explicit CreditWindow(const Options& options);
+
+    // A new session: everything counts from zero. What was measured is kept.
+    void restart() noexcept;
+
+    // Items arrived. False when they are beyond the limit that was announced: none is counted then.
+    [[nodiscard]] bool receive(std::uint64_t items, std::uint64_t bytes) noexcept;
+    // Items were answered; they free their place in the window.
+    void answer(std::uint64_t items, std::uint64_t bytes) noexcept {
+        answered_.items += items;
+        answered_.bytes += bytes;
+    }
+
+    void add_service(Duration service) noexcept;
+    void add_round_trip(Duration round_trip) noexcept;
+
+    // threads + floor(threads x round trip / service), capped; threads x 2 before anything is
+    // measured. `busy` threads run for nobody. `running_for` is how long the oldest scan has been
+    // running: no scan under way is shorter than that, whatever the average says.
+    [[nodiscard]] std::uint32_t items(std::uint32_t busy, Duration running_for) const noexcept;
+
+    // Raises the limit to what the window allows now.
+    void grow(std::uint32_t busy, Duration running_for) noexcept;
+    // True when the limit rose by a quarter of the window or more since it was last announced.
+    [[nodiscard]] bool worth_announcing() const noexcept;
+    // The limit, taken as told to the broker.
+    [[nodiscard]] protocol::Credit announce() noexcept {
+        announced_ = limit_;
+        return limit_;
+    }
+
+    [[nodiscard]] protocol::Credit announced() const noexcept { return announced_; }
+    [[nodiscard]] std::uint64_t unanswered() const noexcept {
+        return received_.items - answered_.items;
+    }
+    [[nodiscard]] bool measured() const noexcept { return service_ns_ >= 0.0; }
+    [[nodiscard]] Duration service() const noexcept { return to_duration(service_ns_); }
+    [[nodiscard]] Duration round_trip() const noexcept { return to_duration(round_trip_ns_); }
+
+  private:
+    static Duration to_duration(double ns) noexcept {
+        return Duration(static_cast<Duration::rep>(ns));
+    }
+
+    Options options_;
+    std::uint32_t window_;    // of the last grow()
+    protocol::Credit limit_;  // never falls
+    protocol::Credit announced_;
+    protocol::Credit received_;
+    protocol::Credit answered_;
+    double service_ns_ = -1.0;  // moving averages; negative: not measured
+    double round_trip_ns_ = -1.0;
+};
+
+}  // namespace scanmq::worker

@@ -1,0 +1,130 @@
+#pragma once
+// What goes into the worker's core and what comes out: values only, no IO.
+//
+// Lifetimes: an event's frame and views live until the effects it led to are carried out: outcomes
+// are
+//            not copied, a DONE in Effects::sends borrows the bodies and sentences of the events.
+// See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "common/base/id.hpp"
+#include "common/base/time.hpp"
+#include "common/protocol/codec.hpp"
+#include "common/protocol/messages.hpp"
+
+namespace scanmq::worker {
+
+// The core's name for one attempt it holds. Slots are reused, generations tell their users apart. A
+// slot that was released is not reused before the next call of handle() or tick().
+struct AttemptId {
+    std::uint32_t slot{};
+    std::uint32_t generation{};
+    friend bool operator==(const AttemptId&, const AttemptId&) = default;
+};
+
+// The main socket's connection is ready for a HELLO: first connected, or connected anew.
+struct ConnectedEvent {};
+
+// It broke. A hint: the session that was on it is over.
+struct DisconnectedEvent {};
+
+struct FrameEvent {
+    const protocol::Frame* frame{};
+};
+
+struct BadFrameEvent {
+    const protocol::DecodeError* error{};
+};
+
+// Effects::fetches was carried out: inputs and payload are there (code none), or are not.
+struct InputsEvent {
+    AttemptId attempt;
+    protocol::ErrorCode code{};
+    std::string_view sentence;
+    bool retry{};  // the attempt ends failed, not rejected
+};
+
+// Effects::starts was carried out.
+struct FinishedEvent {
+    AttemptId attempt;
+    protocol::AttemptOutcome outcome{};  // done, failed, rejected
+    ByteView body;
+    protocol::ErrorCode code{};
+    std::string_view sentence;
+    Duration service{};  // how long the scanner took
+};
+
+// Effects::puts was carried out: the result is a blob (code none), or could not be put.
+struct StoredEvent {
+    AttemptId attempt;
+    ContentId id;
+    std::uint64_t size{};
+    protocol::ErrorCode code{};
+    std::string_view sentence;
+};
+
+// Stop taking work, finish what runs, hand back the rest, leave. A second one leaves at once.
+struct DrainEvent {};
+
+using Event = std::variant<ConnectedEvent, DisconnectedEvent, FrameEvent, BadFrameEvent,
+                           InputsEvent, FinishedEvent, StoredEvent, DrainEvent>;
+
+// An attempt the core took from a DELIVER: the shell keeps its payload until it is released.
+struct Taken {
+    AttemptId id;
+    const protocol::Deliver* deliver{};
+    const protocol::Attempt* attempt{};
+};
+
+struct Send {
+    protocol::Header header;
+    protocol::Message message;  // of a HELLO the shell fills in clock_ms
+};
+
+enum class NoteLevel : std::uint8_t { info, warning, error };
+
+// Something an operator should read. Rare by construction: never one per job.
+struct Note {
+    NoteLevel level{};
+    std::string sentence;
+};
+
+struct Exit {
+    int code{};
+    std::string sentence;
+};
+
+// Carried out in this order. Members but the two last are lists the shell clears with clear().
+struct Effects {
+    std::vector<Taken> taken;
+    std::vector<Send> sends;          // on the main socket
+    std::vector<AttemptId> fetches;   // get inputs and payload, then an InputsEvent
+    std::vector<AttemptId> starts;    // run, then a FinishedEvent
+    std::vector<AttemptId> puts;      // put the result as a blob, then a StoredEvent
+    std::vector<AttemptId> cancels;   // runs for nobody any more: its result will be dropped
+    std::vector<AttemptId> releases;  // forget it, after the sends have been encoded
+    std::vector<Note> notes;
+    bool reconnect{};          // drop the connection, connect to the next broker of the list
+    std::optional<Exit> exit;  // leave, after the sends have gone out
+
+    void clear() {
+        taken.clear();
+        sends.clear();
+        fetches.clear();
+        starts.clear();
+        puts.clear();
+        cancels.clear();
+        releases.clear();
+        notes.clear();
+        reconnect = false;
+        exit.reset();
+    }
+};
+
+}  // namespace scanmq::worker

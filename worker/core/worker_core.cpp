@@ -1,0 +1,91 @@
+#include "worker/core/worker_core.hpp"
+
+#include <algorithm>
+#include <type_traits>
+
+namespace scanmq::worker {
+
+namespace {
+
+// `busy` scans on one loop are still one thread.
+CreditWindow::Options window_options(const WorkerOptions& options) {
+    CreditWindow::Options window;
+    window.threads = options.threads;
+    window.items_max = options.window_max;
+    // The largest inline body must fit, or it could never be delivered.
+    window.bytes =
+        std::max<std::uint64_t>(options.window_bytes, protocol::kLimits.inline_bytes_max +
+                                                          protocol::kLimits.item_overhead_bytes);
+    return window;
+}
+
+}  // namespace
+
+WorkerCore::WorkerCore(const WorkerOptions& options, Time now)
+    : options_(options), rng_(options.seed), created_(now), credit_(window_options(options)) {
+    options_.threads = std::max(1U, options_.threads);
+    back_off(now);
+}
+
+void WorkerCore::handle(std::span<const Event> events, Time now, Effects& effects) {
+    attempts_.recycle();
+    for (const Event& event : events) {
+        if (phase_ == Phase::stopped) return;
+        std::visit(
+            [&](const auto& e) {
+                using E = std::decay_t<decltype(e)>;
+                if constexpr (std::is_same_v<E, ConnectedEvent>) on_connected(now, effects);
+                if constexpr (std::is_same_v<E, DisconnectedEvent>) on_disconnected(now, effects);
+                if constexpr (std::is_same_v<E, FrameEvent>) on_frame(*e.frame, now, effects);
+                if constexpr (std::is_same_v<E, BadFrameEvent>)
+                    on_bad_frame(*e.error, now, effects);
+                if constexpr (std::is_same_v<E, InputsEvent>) on_inputs(e, effects);
+                if constexpr (std::is_same_v<E, FinishedEvent>) on_finished(e, effects);
+                if constexpr (std::is_same_v<E, StoredEvent>) on_stored(e, effects);
+                if constexpr (std::is_same_v<E, DrainEvent>) on_drain(now, effects);
+            },
+            event);
+    }
+    settle(now, effects);
+}
+
+void WorkerCore::settle(Time now, Effects& effects) {
+    if (phase_ == Phase::stopped) return;
+    start_ready(now, effects);
+    flush(now, effects);
+    if (draining_) leave_when_drained(effects);
+}
+
+void WorkerCore::tick(Time now, Effects& effects) {
+    attempts_.recycle();
+    if (phase_ == Phase::stopped) return;
+    if (draining_ && now >= drain_deadline_) {
+        stop(
+            kExitAborted,
+            "drain timeout: left while " + std::to_string(attempts_.held()) + " attempts were held",
+            effects);
+        return;
+    }
+    tick_session(now, effects);
+    settle(now, effects);
+}
+
+std::optional<Time> WorkerCore::next_deadline() const {
+    if (phase_ == Phase::stopped) return std::nullopt;
+    Time due = session_deadline();
+    if (draining_) due = std::min(due, drain_deadline_);
+    return due;
+}
+
+void WorkerCore::send(protocol::Message message, Effects& effects) {
+    const protocol::Header header{protocol::kWorker, session_, ++seq_};
+    effects.sends.push_back({header, std::move(message)});
+}
+
+void WorkerCore::stop(int code, std::string sentence, Effects& effects) {
+    for (const AttemptId id : attempts_.running()) effects.cancels.push_back(id);
+    phase_ = Phase::stopped;
+    effects.exit = Exit{code, std::move(sentence)};
+}
+
+}  // namespace scanmq::worker

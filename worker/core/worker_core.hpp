@@ -1,0 +1,171 @@
+#pragma once
+// WorkerCore: a worker's decisions: its session with the broker, its credit, the life of each
+// attempt.
+//
+// Role:      the state machine of one worker; the shell (worker/server) feeds and obeys it.
+// Threads:   worker loop only. No IO, no clock, no randomness but the seed.
+// Owns:      which attempts it holds and in what state. Payloads and results stay with the shell.
+// Invariant: each attempt taken is answered once or its session ended; nothing is answered under
+// another
+//            session than the one that delivered it; no thread runs more than one attempt.
+// Limits:    the credit window bounds what it holds; batches are cut at the limits WELCOME
+// announced. See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/base/rng.hpp"
+#include "worker/core/attempt_table.hpp"
+#include "worker/core/credit_window.hpp"
+#include "worker/core/events.hpp"
+
+namespace scanmq::worker {
+
+struct WorkerOptions {
+    std::string name = "worker";
+    Id128 instance;  // of this process
+    std::string agent = "scanmq-worker";
+    std::string scanner_version;
+    std::vector<std::string> queues;  // empty: every queue
+    std::uint32_t threads = 1;
+    std::uint32_t window_max = 1024;  // most attempts asked for ahead of their answers
+    std::uint64_t window_bytes = 16U << 20;
+    // Scans run on the loop: whatever is ready is started at once, one after another.
+    bool run_on_loop = false;
+    bool fetch_inputs = true;    // the scanner reads its jobs' inputs
+    Duration connect_timeout{};  // leave when no session came about in this time; 0: keep trying
+    Duration drain_timeout = std::chrono::seconds(30);
+    Duration hello_timeout = std::chrono::seconds(5);
+    std::uint64_t seed{};  // of the back-off's jitter
+};
+
+// Exit codes of a worker that leaves by itself; 0: drained.
+inline constexpr int kExitAborted = 1;
+inline constexpr int kExitRefused = 3;  // 2 is for wrong options
+inline constexpr int kExitNoBroker = 4;
+
+struct WorkerCounters {
+    std::uint64_t sessions{};    // opened
+    std::uint64_t reconnects{};  // asked for
+    std::uint64_t delivered{};
+    std::uint64_t done{};
+    std::uint64_t failed{};
+    std::uint64_t rejected{};
+    std::uint64_t returned{};
+    std::uint64_t orphaned_results{};  // of a session that was over: dropped
+    std::uint64_t stale_answers{};     // the broker refused an outcome
+    std::uint64_t over_credit{};       // deliveries refused
+    std::uint64_t foreign_frames{};    // of another session: dropped
+    std::uint64_t bad_frames{};
+    std::uint64_t done_frames{};
+    std::uint64_t credit_frames{};
+    std::uint64_t errors{};  // ERROR frames received
+};
+
+class WorkerCore {
+  public:
+    enum class Phase : std::uint8_t { offline, greeting, open, stopped };
+
+    WorkerCore(const WorkerOptions& options, Time now);
+
+    // Applies the events in order, then starts what can start and answers what ended, in as few
+    // frames as the limits allow. Appends to effects.
+    void handle(std::span<const Event> events, Time now, Effects& effects);
+    // Does what is due. Call at next_deadline() or later, after whatever had arrived was handled:
+    // silence is judged by what was handled.
+    void tick(Time now, Effects& effects);
+    // When tick() has something to do; nullopt once it has stopped.
+    [[nodiscard]] std::optional<Time> next_deadline() const;
+
+    [[nodiscard]] Phase phase() const noexcept { return phase_; }
+    [[nodiscard]] bool draining() const noexcept { return draining_; }
+    [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
+    [[nodiscard]] const CreditWindow& credit() const noexcept { return credit_; }
+    [[nodiscard]] std::size_t held() const noexcept { return attempts_.held(); }
+    // What WELCOME said; valid while open. The shell needs them for the blob socket.
+    [[nodiscard]] protocol::SessionId session() const noexcept { return session_; }
+    [[nodiscard]] const std::string& blob_endpoint() const noexcept { return blob_endpoint_; }
+    [[nodiscard]] const protocol::Limits& limits() const noexcept { return limits_; }
+
+  private:
+    void settle(Time now, Effects& effects);
+
+    // session.cpp: greeting, heartbeats, losing and leaving.
+    void on_connected(Time now, Effects& effects);
+    void on_disconnected(Time now, Effects& effects);
+    void on_frame(const protocol::Frame& frame, Time now, Effects& effects);
+    void on_welcome(const protocol::Welcome& welcome, Time now, Effects& effects);
+    void on_heartbeat(const protocol::Heartbeat& heartbeat, Time now, Effects& effects);
+    void on_bye(const protocol::Bye& bye, Time now, Effects& effects);
+    void on_error(const protocol::Error& error, Time now, Effects& effects);
+    void on_bad_frame(const protocol::DecodeError& error, Time now, Effects& effects);
+    void on_drain(Time now, Effects& effects);
+    void hello(Time now, Effects& effects);
+    void reconnect(Time now, Effects& effects);
+    void back_off(Time now);
+    void drop_session(Effects& effects);
+    void leave_when_drained(Effects& effects);
+    void tick_session(Time now, Effects& effects);
+    [[nodiscard]] Time session_deadline() const;
+    void send_heartbeat(std::uint64_t ping, std::uint64_t pong, Effects& effects);
+    void refuse(const protocol::Header& header, protocol::Kind kind, protocol::ErrorCode code,
+                std::string sentence, Effects& effects);
+    void send(protocol::Message message, Effects& effects);
+    void stop(int code, std::string sentence, Effects& effects);
+
+    // attempts.cpp: what becomes of attempts.
+    void on_deliver(const protocol::Header& header, const protocol::Deliver& deliver,
+                    Effects& effects);
+    void on_inputs(const InputsEvent& event, Effects& effects);
+    void on_finished(const FinishedEvent& event, Effects& effects);
+    void on_stored(const StoredEvent& event, Effects& effects);
+    void answer(AttemptId id, const protocol::Outcome& outcome, Effects& effects);
+    void return_unstarted(Effects& effects);
+    void return_surplus(Time now, Effects& effects);
+    void start_ready(Time now, Effects& effects);
+    void flush(Time now, Effects& effects);
+    void send_done(std::size_t begin, std::size_t end, protocol::Credit limit, Effects& effects);
+    [[nodiscard]] Duration running_for(Time now) const noexcept;
+    [[nodiscard]] std::size_t start_limit() const noexcept;
+
+    WorkerOptions options_;
+    Rng rng_;
+    WorkerCounters counters_;
+
+    Phase phase_ = Phase::offline;
+    Time created_;
+    protocol::SessionId session_;
+    std::uint64_t epoch_{};
+    std::uint64_t seq_{};
+    std::string resume_;
+    std::string blob_endpoint_;
+    protocol::Limits limits_;
+    Duration heartbeat_ = std::chrono::milliseconds(2500);
+    Duration dead_after_ = std::chrono::milliseconds(7500);
+    Time heard_{};
+    Time greeted_{};  // when HELLO was sent
+    Time next_heartbeat_{};
+    Time retry_at_{};  // offline: when to connect anew
+    Duration back_off_{};
+    std::uint64_t pings_{};
+    std::uint64_t ping_{};  // the last one sent; 0: answered
+    Time pinged_{};
+
+    bool draining_ = false;
+    Time drain_deadline_{};
+
+    CreditWindow credit_;
+    AttemptTable attempts_;
+    std::deque<AttemptId> ready_;
+    std::vector<protocol::Outcome> outcomes_;  // of this batch
+    std::uint32_t orphans_ = 0;                // threads busy for a session that is over
+    bool credit_due_ = false;                  // the window may have changed without an outcome
+};
+
+}  // namespace scanmq::worker
