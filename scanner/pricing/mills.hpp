@@ -26,23 +26,22 @@ inline constexpr double kMillsMax = 64.0;
 // Rational approximation of R on [0, 64], numerator over denominator of degree 9 over 10, fitted in
 // 70-digit arithmetic by reweighted least squares: relative error 1.1e-16. All coefficients are
 // positive, so that the evaluation itself does not cancel either.
-template <class Number>
-inline Number mills_rational(Number z) noexcept {
+[[nodiscard]] inline double mills_rational(double z) noexcept {
     // Even and odd powers apart: four independent chains instead of two twice as long.
-    const Number q = z * z;
-    const Number p_even =
+    const double q = z * z;
+    const double p_even =
         (((0.00010372108573670927336 * q + 0.011025054429701783413) * q + 0.25668341002005249847) *
              q +
          1.5253977968358781813) *
             q +
         1.2533141373155001103;
-    const Number p_odd =
+    const double p_odd =
         (((3.9388309123608851822e-6 * q + 0.0013421526604855713835) * q + 0.062835863426392494384) *
              q +
          0.75135995124909902019) *
             q +
         1.9672424655271749761;
-    const Number q_even =
+    const double q_even =
         ((((3.938830912362827902e-6 * q + 0.0013460914914589734132) * q + 0.064170138613418548739) *
               q +
           0.81155103873385759208) *
@@ -50,7 +49,7 @@ inline Number mills_rational(Number z) noexcept {
          2.6060965741420350103) *
             q +
         1.0;
-    const Number q_odd =
+    const double q_odd =
         (((0.00010372108573618870428 * q + 0.011128775511260278971) * q + 0.26750101628381926768) *
              q +
          1.7610657697345760207) *
@@ -69,15 +68,8 @@ struct MillsPair {
     double high{};  // R(a + t)
 };
 
-// Both ratios at once, in the two lanes of one SSE2 register.
 [[nodiscard]] inline MillsPair mills_pair(double a, double t) noexcept {
-    using Lanes [[gnu::vector_size(16)]] = double;
-    const double difference = a < t ? t - a : a - t;
-    const double sum = a + t;
-    const Lanes z = {difference < kMillsMax ? difference : kMillsMax,
-                     sum < kMillsMax ? sum : kMillsMax};
-    const Lanes ratio = mills_rational(z);
-    return {ratio[0], ratio[1]};
+    return {mills_ratio(a < t ? t - a : a - t), mills_ratio(a + t)};
 }
 
 // Where the difference below would cancel, a series in t takes its place. From a = 40 on b' has
