@@ -7,7 +7,8 @@ namespace scanmq::market {
 
 namespace {
 
-constexpr double kPairsMin = 4;         // for a slope
+constexpr double kPairsMin = 4;  // for a slope
+constexpr double kWidestWindow = 0.6;
 constexpr double kTrim = 4.0;           // residuals beyond so many deviations do not count
 constexpr double kDecayYears = 1.0;     // of the curve's slope and hump
 constexpr double kCurveError = 0.0005;  // what the curve's shape itself may be off, per expiry
@@ -97,6 +98,16 @@ std::span<const ParityPair> within(std::span<const ParityPair> pairs, double for
     return {first, last};
 }
 
+// Drops pairs from the outside until the nearest `count` are left.
+std::span<const ParityPair> nearest(std::span<const ParityPair> pairs, double forward,
+                                    std::size_t count) noexcept {
+    while (pairs.size() > count) {
+        const bool drop_first = forward - pairs.front().strike > pairs.back().strike - forward;
+        pairs = drop_first ? pairs.subspan(1) : pairs.first(pairs.size() - 1);
+    }
+    return pairs;
+}
+
 }  // namespace
 
 void find_parity_pairs(const Chain& chain, const Expiry& expiry, std::vector<ParityPair>& pairs) {
@@ -128,12 +139,12 @@ void find_parity_pairs(const Chain& chain, const Expiry& expiry, std::vector<Par
 
 double rough_forward(std::span<const ParityPair> pairs) noexcept {
     if (pairs.empty()) return kMissing;
-    const auto nearest =
+    const auto closest =
         std::min_element(pairs.begin(), pairs.end(), [](const ParityPair& a, const ParityPair& b) {
             return std::fabs(a.difference) < std::fabs(b.difference);
         });
     // One stale pair may look like the money; its neighbours then say otherwise.
-    const auto at = static_cast<std::size_t>(nearest - pairs.begin());
+    const auto at = static_cast<std::size_t>(closest - pairs.begin());
     const std::size_t first = at < 2 ? 0 : at - 2;
     const std::size_t last = std::min(pairs.size(), at + 3);
     std::array<double, 5> implied{};
@@ -144,9 +155,12 @@ double rough_forward(std::span<const ParityPair> pairs) noexcept {
     return implied[count / 2];
 }
 
-bool estimate_rate(std::span<const ParityPair> pairs, double forward, double window, double years,
-                   RateEstimate& out) {
-    const auto near = within(pairs, forward, window);
+bool estimate_rate(std::span<const ParityPair> pairs, double forward, NearMoney near_money,
+                   double years, RateEstimate& out) {
+    auto near = within(pairs, forward, near_money.window);
+    if (near.size() < near_money.pairs_wanted) {
+        near = nearest(within(pairs, forward, kWidestWindow), forward, near_money.pairs_wanted);
+    }
     if (static_cast<double>(near.size()) < kPairsMin || years <= 0) return false;
     std::vector<double> weights(near.size());
     for (std::size_t i = 0; i < near.size(); ++i) {
@@ -255,11 +269,7 @@ double parity_forward(std::span<const ParityPair> pairs, double rough, double di
     constexpr double kFar = 0.20;
     auto near = within(pairs, rough, kNear);
     if (near.empty()) near = within(pairs, rough, kFar);
-    // Drop from the outside until the nearest are left.
-    while (near.size() > pairs_max) {
-        const bool drop_first = rough - near.front().strike > near.back().strike - rough;
-        near = drop_first ? near.subspan(1) : near.first(near.size() - 1);
-    }
+    near = nearest(near, rough, pairs_max);
     struct Candidate {
         double forward;
         double weight;

@@ -39,10 +39,17 @@ struct RateEstimate {
     double variance{};  // of the rate
 };
 
-// The weighted regression of C - P on K over the pairs within `window` of `forward` (in |ln K/F|).
-// False when there are too few pairs, or the slope is no discount factor.
-[[nodiscard]] bool estimate_rate(std::span<const ParityPair> pairs, double forward, double window,
-                                 double years, RateEstimate& out);
+// Which pairs an estimate takes: those within `window` of the forward (in |ln K/F|), and beyond it the
+// nearest, up to `pairs_wanted` in all, where strikes are sparse.
+struct NearMoney {
+    double window{};
+    std::size_t pairs_wanted{};
+};
+
+// The weighted regression of C - P on K over the pairs near the money. False when there are fewer
+// than four, or the slope is no discount factor.
+[[nodiscard]] bool estimate_rate(std::span<const ParityPair> pairs, double forward,
+                                 NearMoney near_money, double years, RateEstimate& out);
 
 class RateCurve {
   public:

@@ -21,8 +21,8 @@ constexpr double kRateYears = 1.0;  // where PricedChain::rate is read off the c
 
 // European parity is a straight line: wide windows only lower the noise. American quotes keep to it
 // near the money alone, where early exercise is worth least.
-constexpr double kEuropeanWindow = 0.15;
-constexpr double kAmericanWindow = 0.05;
+constexpr NearMoney kEuropeanMoney{.window = 0.15, .pairs_wanted = 12};
+constexpr NearMoney kAmericanMoney{.window = 0.05, .pairs_wanted = 0};
 constexpr std::size_t kEuropeanPairsMax = 25;
 constexpr std::size_t kAmericanPairsMax = 9;
 
@@ -80,7 +80,7 @@ class Pricer {
         for (std::size_t e = 0; e < pairs_.size(); ++e) {
             RateEstimate estimate;
             if (estimate_rate(pairs_[e], rough_forward(pairs_[e]),
-                              american ? kAmericanWindow : kEuropeanWindow, out_.expiries[e].years,
+                              american ? kAmericanMoney : kEuropeanMoney, out_.expiries[e].years,
                               estimate)) {
                 estimates.push_back(estimate);
             }
