@@ -28,6 +28,7 @@ using detail::kSqrtTwoPi;
 
 constexpr double kLogInvSqrtTwoPi = -0.918938533204672741780330;
 constexpr double kSqrtThree = 1.73205080756887729352745;
+constexpr double kLogSqrtThree = 0.549306144334054845697623;
 constexpr double kTwoPi = 6.28318530717958647692529;
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
@@ -148,8 +149,8 @@ double guess_low(const Quote& quote, double v_l, double ratio_l, double b_l) noe
     const double tau = quote.beta / b_l;
     const double f = detail::cubic_fit_right({0.0, mapped, 1.0, slope}, second, tau);
     // The cubic's slope at 0 is 1, so that tau itself stands in where rounding spoilt it.
-    const double log_f = std::log((f > 0.0 ? f : tau) * b_l);
-    const double log_p = std::log(kSqrtThree) + (log_f - std::log(kTwoPi * quote.m)) / 3.0;
+    const double p_cubed = (f > 0.0 ? f : tau) * b_l / (kTwoPi * quote.m);
+    const double log_p = kLogSqrtThree + std::log(p_cubed) * (1.0 / 3.0);
     return quote.m / (kSqrtThree * rough_inverse_tail(std::min(log_p, -0.7)));
 }
 

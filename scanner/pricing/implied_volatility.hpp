@@ -6,7 +6,6 @@
 // Threads: pure functions.
 
 #include <cstdint>
-#include <span>
 
 #include "scanner/market/chain.hpp"
 
