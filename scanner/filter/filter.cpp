@@ -16,9 +16,11 @@ Verdict at_least(std::optional<double> bound, double value) {
     return check(Bounds{.min = *bound}, value);
 }
 
+// For differences of decimal prices: 1.05 - 0.95 must not exceed 0.10.
 Verdict at_most(std::optional<double> bound, double value) {
+    constexpr double kTolerance = 1e-9;
     if (!bound) return Verdict::pass;
-    return check(Bounds{.max = *bound}, value);
+    return check(Bounds{.max = *bound + kTolerance}, value);
 }
 
 // A failed bound outweighs a missing value: the leg would be removed whatever the value was.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <tuple>
 
 #include "scanner/score/top_k.hpp"
 #include "scanner/service/candidates.hpp"
@@ -21,13 +22,12 @@ class CandidateOrder {
     explicit CandidateOrder(const market::PricedChain& chain, const ScanPlan& plan)
         : strike_(&chain.chain->strike), plan_(&plan), place_(chain.chain->expiries.size()) {
         const auto& expiries = chain.chain->expiries;
-        std::vector<std::uint32_t> by_root(expiries.size());
-        for (std::uint32_t i = 0; i < by_root.size(); ++i) by_root[i] = i;
-        // Expiries come by moment, which within a root is (date, settlement).
-        std::ranges::stable_sort(by_root, [&expiries](std::uint32_t a, std::uint32_t b) {
-            return expiries[a].root < expiries[b].root;
+        std::vector<std::uint32_t> by_contract(expiries.size());
+        for (std::uint32_t i = 0; i < by_contract.size(); ++i) by_contract[i] = i;
+        std::ranges::sort(by_contract, {}, [&expiries](std::uint32_t i) {
+            return std::tie(expiries[i].root, expiries[i].date, expiries[i].settlement);
         });
-        for (std::uint32_t i = 0; i < by_root.size(); ++i) place_[by_root[i]] = i;
+        for (std::uint32_t i = 0; i < by_contract.size(); ++i) place_[by_contract[i]] = i;
     }
 
     bool operator()(const Candidate& a, const Candidate& b) const {

@@ -63,15 +63,16 @@ class Payoff {
   public:
     // strikes: shape.ranks rising values. The shape must outlive this.
     Payoff(const PayoffShape& shape, const double* strikes, double cost) noexcept : shape_(&shape) {
-        double value = -cost;
+        // The cost comes off last: strikes add up exactly, so equal spreads get equal figures.
+        double value = 0.0;
         for (std::size_t r = 0; r < shape.ranks; ++r) value += shape.at_zero[r] * strikes[r];
         level_[0] = 0.0;
-        value_[0] = value;
+        value_[0] = value - cost;
         double slope = shape.first_slope;
         for (std::size_t r = 0; r < shape.ranks; ++r) {
             value += slope * (strikes[r] - level_[r]);
             level_[r + 1] = strikes[r];
-            value_[r + 1] = value;
+            value_[r + 1] = value - cost;
             slope += shape.kink[r];
         }
     }
