@@ -24,9 +24,9 @@ namespace scanmq::broker {
 
 struct BrokerOptions {
     std::string name = "scanmq";
-    std::uint64_t epoch{};           // stored before the socket is bound; rises with every start
-    std::uint64_t seed{};            // session ids, incarnations
-    std::string blob_endpoint;       // told in WELCOME
+    std::uint64_t epoch{};      // stored before the socket is bound; rises with every start
+    std::uint64_t seed{};       // session ids, incarnations
+    std::string blob_endpoint;  // told in WELCOME
     Duration heartbeat = std::chrono::milliseconds(2500);
     Duration dead_after = std::chrono::milliseconds(7500);
     std::uint32_t sessions_max = 1024;
@@ -34,11 +34,17 @@ struct BrokerOptions {
     std::uint32_t subscriptions_per_session_max = 64;
     std::uint32_t groups_per_queue_max = 100'000;
     Duration group_ttl = std::chrono::hours(24);
-    std::uint64_t submit_window_items = 16'384;   // most that one WANT is granted at once
+    std::uint64_t submit_window_items = 16'384;  // most that one WANT is granted at once
     std::uint64_t submit_window_bytes = 16U << 20;
-    std::uint64_t id_window_jobs = 1'000'000;     // finished ids remembered, at most
+    std::uint64_t id_window_jobs = 1'000'000;  // finished ids remembered, at most
     Duration id_window_ttl = std::chrono::minutes(10);
-    std::uint32_t batch_bytes = 256U << 10;       // target size of an outgoing batch
+    std::uint32_t batch_bytes = 256U << 10;  // target size of an outgoing batch
+    Duration reclaim_idle =
+        std::chrono::milliseconds(100);  // unused credit is asked back after that
+    std::string version = "0.1.0";       // told in the broker's row
+    WallMillis
+        wall_offset_ms{};  // wall clock minus `now`, for WELCOME's clock_ms; ids need it only
+                           // when a HELLO told no clock
 };
 
 class BrokerCore {
@@ -56,7 +62,8 @@ class BrokerCore {
     [[nodiscard]] std::optional<Time> next_deadline() const;
 
     // Creates a queue with default settings unless it exists: the shell's configured queues.
-    void ensure_queue(const std::string& queue, const protocol::Settings& settings, Time now, Effects& effects);
+    void ensure_queue(const std::string& queue, const protocol::Settings& settings, Time now,
+                      Effects& effects);
     // Says BYE shutting_down to every session; no event is handled afterwards.
     void shut_down(Time now, Effects& effects);
 

@@ -28,7 +28,8 @@ using BodyHandle = StrongId<struct BodyTag, std::uint32_t>;
 // One body of a SUBMIT's job or a DONE's outcome, stored by the shell before the core sees the frame.
 struct BodyIn {
     BodyHandle handle;
-    std::uint64_t digest{};  // 64-bit hash of subject, payload and inputs: tells a duplicate from a conflict
+    std::uint64_t
+        digest{};  // 64-bit hash of subject, payload and inputs: tells a duplicate from a conflict
 };
 
 struct FrameEvent {
@@ -55,7 +56,9 @@ struct Send {
     ConnectionId to;
     protocol::Header header;
     protocol::Message message;
-    // DELIVER and RESULTS: one handle per attempt or entry; the shell fills in the message's body views.
+    // DELIVER and RESULTS: one handle per attempt or entry. The shell fills in Attempt::payload and
+    // Entry::body from it; handle 0: it leaves the body as the core set it. Every other view (subjects,
+    // inputs, sentences) is the core's and filled in.
     std::vector<BodyHandle> bodies;
     bool after_commit{};  // only when this batch's commits are durable
 };
@@ -74,13 +77,19 @@ enum class ChangeKind : std::uint8_t {
     group_ended,
 };
 
-// One change of durable state. What number and id name depends on the kind.
+// One change of durable state. What number and id name depends on the kind:
+//   job_accepted                    id: job; body: payload
+//   attempt_started, attempt_ended  id: the execution's first job; number: attempt counter; outcome: attempt's
+//                                   (an attempt that ends its execution has no attempt_ended of its own)
+//   execution_ended                 id: its first job; outcome: final
+//   entry_appended                  id: job or group; number: offset; outcome: final; body: result
+//   group_*                         id: group; number: count; outcome: phase
 struct Change {
     ChangeKind kind{};
     std::uint8_t outcome{};
     BodyHandle body;
-    std::uint64_t number{};   // execution, attempt or offset
-    Id128 id;                 // job or group
+    std::uint64_t number{};
+    Id128 id;
 };
 
 // Everything one batch changed in one queue.

@@ -1,0 +1,323 @@
+#include "broker/core/broker_core.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+
+#include "broker/core/core_state.hpp"
+#include "broker/core/group_handler.hpp"
+#include "broker/core/publisher.hpp"
+#include "broker/core/query_handler.hpp"
+#include "broker/core/queue_handler.hpp"
+#include "broker/core/runner.hpp"
+#include "broker/core/session_handler.hpp"
+#include "broker/core/stream_writer.hpp"
+#include "broker/core/submit_handler.hpp"
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::Kind;
+
+namespace {
+
+constexpr std::size_t kExpireSlice = 16'384;
+// Ids and groups are forgotten at most this often: an idle broker need not wake for each.
+constexpr Duration kExpireEvery = std::chrono::milliseconds(250);
+
+BrokerOptions checked(BrokerOptions options) {
+    // A queue's number has 16 bits.
+    options.queues_max = std::min<std::uint32_t>(options.queues_max, 65'535);
+    return options;
+}
+
+}  // namespace
+
+class BrokerCore::Impl {
+  public:
+    Impl(const BrokerOptions& options, BlobTable& blobs) : state(checked(options), blobs) {}
+
+    void begin(Time now, Effects& effects) {
+        if (state.started == Time{}) state.started = now;
+        state.now = now;
+        state.effects = &effects;
+        state.unfinished = false;
+        state.subjects.collect();
+        state.inputs.collect();
+        state.texts.collect();
+    }
+    // What every call ends with: work that events made possible, then the commits.
+    void finish() {
+        queues.step();
+        submits.serve();
+        runner.dispatch();
+        publisher.publish();
+        state.commit();
+        queues.sweep();
+        state.effects = nullptr;
+    }
+
+    void apply(const FrameEvent& event);
+    void apply(const BadFrameEvent& event);
+    void apply(const DisconnectEvent& event) { sessions.disconnected(event.from); }
+    void expire();
+
+    CoreState state;
+    StreamWriter writer{state};
+    Runner runner{state, writer};
+    Publisher publisher{state};
+    SubmitHandler submits{state};
+    GroupHandler groups{state, writer};
+    QueueHandler queues{state, runner, publisher, writer};
+    SessionHandler sessions{state, runner, publisher};
+    QueryHandler queries{state};
+    bool stopping = false;
+
+  private:
+    void refuse(const FrameEvent& event, Session* session, ErrorCode code, std::string sentence);
+    void route(Session& session, const FrameEvent& event);
+
+    // One overload for each kind a peer may send; the roles that may.
+    template <class M>
+    static constexpr protocol::Roles allowed();
+    void on(Session& s, const FrameEvent&, const protocol::Heartbeat& m) {
+        sessions.heartbeat(s, m);
+    }
+    void on(Session& s, const FrameEvent&, const protocol::Bye&) { sessions.bye(s); }
+    void on(Session&, const FrameEvent&, const protocol::Error&) {}
+    void on(Session& s, const FrameEvent& e, const protocol::CreditGrant& m);
+    void on(Session& s, const FrameEvent& e, const protocol::Want& m) {
+        submits.want(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::Reclaimed& m) {
+        submits.reclaimed(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::Submit& m) {
+        submits.submit(s, e.frame->header, m, e.bodies);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::Done& m) {
+        runner.done(s, e.frame->header, m, e.bodies);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::Subscribe& m) {
+        publisher.subscribe(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::Unsubscribe& m) {
+        publisher.unsubscribe(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::GroupOpen& m) {
+        groups.open(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::GroupSeal& m) {
+        groups.seal(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::GroupQuery& m) {
+        groups.query(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::QueueCreate& m) {
+        queues.create(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::QueueAlter& m) {
+        queues.alter(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::QueueDelete& m) {
+        queues.remove(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::Query& m) {
+        queries.answer(state, s, e.frame->header, m);
+    }
+};
+
+// 0: not for this direction or socket.
+template <class M>
+constexpr protocol::Roles BrokerCore::Impl::allowed() {
+    using namespace protocol;
+    if constexpr (std::is_same_v<M, Heartbeat> || std::is_same_v<M, Bye> ||
+                  std::is_same_v<M, Error> || std::is_same_v<M, GroupQuery> ||
+                  std::is_same_v<M, Query>) {
+        return kAllRoles;
+    } else if constexpr (std::is_same_v<M, CreditGrant>) {
+        return kWorker | kSubscriber;
+    } else if constexpr (std::is_same_v<M, Want> || std::is_same_v<M, Reclaimed> ||
+                         std::is_same_v<M, Submit> || std::is_same_v<M, GroupOpen> ||
+                         std::is_same_v<M, GroupSeal>) {
+        return kProducer;
+    } else if constexpr (std::is_same_v<M, Done>) {
+        return kWorker;
+    } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe>) {
+        return kSubscriber;
+    } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
+                         std::is_same_v<M, QueueDelete>) {
+        return kOperator;
+    } else {
+        return 0;
+    }
+}
+
+void BrokerCore::Impl::refuse(const FrameEvent& event, Session* session, ErrorCode code,
+                              std::string sentence) {
+    for (const BodyIn& body : event.bodies) state.release(body.handle);
+    const std::uint64_t seq = event.frame->header.seq;
+    const Kind kind = kind_of(event.frame->message);
+    if (session != nullptr) {
+        state.refuse(*session, seq, kind, code, std::move(sentence));
+    } else {
+        state.refuse(event.from, seq, kind, code, std::move(sentence));
+    }
+}
+
+void BrokerCore::Impl::apply(const FrameEvent& event) {
+    state.counters.add(Counter::frames_received);
+    const protocol::Header& header = event.frame->header;
+    if (stopping) {
+        return refuse(event, nullptr, ErrorCode::shutting_down,
+                      "the broker is stopping; reconnect");
+    }
+    if (const auto* hello = std::get_if<protocol::Hello>(&event.frame->message)) {
+        return sessions.hello(event.from, header, *hello);
+    }
+    Session* const session = state.sessions.by_connection(event.from);
+    if (session == nullptr || session->id != header.session) {
+        state.counters.add(Counter::frames_stale_session);
+        return refuse(event, nullptr, ErrorCode::unknown_session,
+                      "this connection has no session of that number; HELLO again");
+    }
+    state.sessions.heard(*session, state.now);
+    if (header.roles != session->roles) {
+        return refuse(event, session, ErrorCode::malformed,
+                      "roles is " + std::to_string(header.roles) +
+                          ", in this session's HELLO it was " + std::to_string(session->roles));
+    }
+    route(*session, event);
+}
+
+void BrokerCore::Impl::route(Session& session, const FrameEvent& event) {
+    std::visit(
+        [&](const auto& message) {
+            constexpr protocol::Roles kRoles = allowed<std::decay_t<decltype(message)>>();
+            if constexpr (kRoles == 0) {
+                refuse(event, &session, ErrorCode::unknown_kind,
+                       "peers do not send this kind on the main socket");
+            } else if ((session.roles & kRoles) == 0) {
+                refuse(event, &session, ErrorCode::not_permitted,
+                       "the session's roles do not allow this; HELLO with the role");
+            } else {
+                on(session, event, message);
+            }
+        },
+        event.frame->message);
+}
+
+void BrokerCore::Impl::on(Session& session, const FrameEvent& event,
+                          const protocol::CreditGrant& message) {
+    if (message.link == protocol::Link::deliver && session.worker) {
+        runner.raise_limit(session, message.limit);
+    } else if (message.link == protocol::Link::results &&
+               (session.roles & protocol::kSubscriber) != 0) {
+        publisher.raise_limit(session, event.frame->header, message);
+    } else {
+        refuse(event, &session, ErrorCode::not_permitted,
+               "a worker grants credit on link deliver, a subscriber on link results");
+    }
+}
+
+void BrokerCore::Impl::apply(const BadFrameEvent& event) {
+    state.counters.add(Counter::frames_received);
+    state.counters.add(Counter::frames_bad);
+    const protocol::DecodeError& error = *event.error;
+    Session* const session = state.sessions.by_connection(event.from);
+    // Where no session could be read, it is the connection's.
+    const bool known = session != nullptr &&
+                       (error.header.session == session->id || error.header.session.value == 0);
+    if (known && !stopping) {
+        state.sessions.heard(*session, state.now);
+        state.refuse(*session, error.header.seq, error.kind, error.code, error.sentence);
+    } else {
+        state.refuse(event.from, error.header.seq, error.kind, error.code, error.sentence);
+    }
+}
+
+void BrokerCore::Impl::expire() {
+    sessions.close_silent();
+    if (state.due > state.now) return;
+    state.due = Time::max();
+    Time next = Time::max();
+    for (const auto& queue : state.queues) {
+        if (!queue || queue->deleting) continue;
+        const std::size_t forgotten = queue->ids.expire(state.now, kExpireSlice);
+        state.counters.add(Counter::ids_forgotten, forgotten);
+        if (forgotten == kExpireSlice) state.unfinished = true;
+        groups.expire(*queue, kExpireSlice);
+        if (queue->ids.finished() > 0) next = std::min(next, queue->ids.next_expiry());
+        next = std::min(next, queue->groups.next_expiry());
+    }
+    if (state.unfinished) {
+        next = state.now;
+    } else if (next != Time::max()) {
+        next = std::max(next, state.now + kExpireEvery);
+    }
+    state.schedule(next);
+}
+
+BrokerCore::BrokerCore(const BrokerOptions& options, BlobTable& blobs)
+    : impl_(std::make_unique<Impl>(options, blobs)) {}
+
+BrokerCore::~BrokerCore() = default;
+
+void BrokerCore::handle(std::span<const Event> events, Time now, Effects& effects) {
+    impl_->begin(now, effects);
+    for (const Event& event : events) {
+        std::visit([&](const auto& e) { impl_->apply(e); }, event);
+    }
+    if (!impl_->stopping) {
+        impl_->finish();
+    } else {
+        impl_->state.effects = nullptr;
+    }
+}
+
+void BrokerCore::tick(Time now, Effects& effects) {
+    if (impl_->stopping) return;
+    impl_->begin(now, effects);
+    impl_->expire();
+    impl_->finish();
+}
+
+std::optional<Time> BrokerCore::next_deadline() const {
+    const CoreState& state = impl_->state;
+    if (impl_->stopping) return std::nullopt;
+    if (state.unfinished) return state.now;
+    Time next = state.due;
+    if (const Session* const silent = state.sessions.longest_silent()) {
+        next = std::min(next, silent->heard + state.options.dead_after);
+    }
+    if (next == Time::max()) return std::nullopt;
+    return next;
+}
+
+void BrokerCore::ensure_queue(const std::string& queue, const protocol::Settings& settings,
+                              Time now, Effects& effects) {
+    impl_->begin(now, effects);
+    impl_->queues.ensure(queue, settings);
+    impl_->finish();
+}
+
+void BrokerCore::shut_down(Time now, Effects& effects) {
+    impl_->begin(now, effects);
+    impl_->sessions.say_shutting_down();
+    impl_->state.effects = nullptr;
+    impl_->stopping = true;
+}
+
+bool BrokerCore::session_open(protocol::SessionId session) const {
+    return impl_->state.sessions.by_id(session) != nullptr;
+}
+
+void BrokerCore::set_gauges(std::vector<Gauge> broker_rows, std::vector<Gauge> counter_rows) {
+    impl_->queries.set_gauges(std::move(broker_rows), std::move(counter_rows));
+}
+
+std::uint64_t BrokerCore::counter(std::string_view name) const {
+    return impl_->state.counters.value(name);
+}
+
+}  // namespace scanmq::broker

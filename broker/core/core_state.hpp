@@ -1,0 +1,139 @@
+#pragma once
+// CoreState: what the parts of BrokerCore share: the tables, the call under way, and what is to be sent.
+//
+// Role:      owned by BrokerCore; SessionHandler, SubmitHandler, Runner, Publisher ... each work on it.
+// Threads:   broker loop only.
+// Lifetimes: `effects` is set for the length of one call.
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/core/bodies.hpp"
+#include "broker/core/broker_core.hpp"
+#include "broker/core/counters.hpp"
+#include "broker/core/group_table.hpp"
+#include "broker/core/id_window.hpp"
+#include "broker/core/intern_table.hpp"
+#include "broker/core/job_table.hpp"
+#include "broker/core/queue_settings.hpp"
+#include "broker/core/session_table.hpp"
+#include "broker/core/stream.hpp"
+#include "broker/core/submit_credit.hpp"
+#include "common/protocol/limits.hpp"
+
+namespace scanmq::broker {
+
+struct Queue {
+    Queue(std::uint16_t n, std::string text, const QueueSettings& values,
+          const BrokerOptions& options, const JobTable& table, const Id128& incarnation);
+
+    void apply(const QueueSettings& values);
+
+    std::uint16_t number;
+    std::string name;
+    QueueSettings settings;
+    SubmitCredit credit;
+    WaitingList waiting;
+    IdWindow ids;
+    GroupTable groups;
+    Stream stream;
+    std::vector<Subscription*> subscriptions;
+    std::uint64_t running = 0;
+    std::uint64_t submitted = 0;
+    std::uint64_t done = 0;
+    std::uint64_t rejected = 0;
+    std::uint64_t dead = 0;
+
+    bool active = false;    // in CoreState::active
+    bool publish = false;   // entries or credit came since the last publication
+    bool deleting = false;  // no name any more; its jobs are being ended
+    protocol::SessionId deleted_by_session;
+    std::uint64_t delete_request = 0;
+
+    std::uint64_t commit_sequence = 0;
+    std::size_t commit_size = 0;  // of the last one, to reserve for the next
+    std::vector<Change> changes;  // of the call under way
+};
+
+class CoreState {
+  public:
+    CoreState(const BrokerOptions& broker_options, BlobTable& blob_table);
+
+    // The queue of that name, unless it is being deleted.
+    [[nodiscard]] Queue* find_queue(std::string_view name) const;
+    [[nodiscard]] Queue& queue(std::uint16_t number) const { return *queues[number]; }
+    Queue& add_queue(const std::string& name, const QueueSettings& settings);
+    void remove_queue(Queue& queue);
+    // It has executions waiting: dispatch looks at it.
+    void activate(Queue& queue);
+
+    // Appends a frame to the session; later fields of the result may be set.
+    Send& send(Session& session, protocol::Message&& message, bool after_commit = false);
+    // An ERROR in answer to a frame (seq `re`), counted by its code.
+    void refuse(Session& session, std::uint64_t re, protocol::Kind kind, protocol::ErrorCode code,
+                std::string sentence);
+    // The same to a connection without a session.
+    void refuse(ConnectionId connection, std::uint64_t re, protocol::Kind kind,
+                protocol::ErrorCode code, std::string sentence);
+
+    void change(Queue& queue, const Change& change) {
+        if (queue.changes.empty()) touch(queue);
+        queue.changes.push_back(change);
+    }
+    // Moves every queue's changes into one CommitRecord each.
+    void commit();
+    void publish(Queue& queue) noexcept { queue.publish = true; }
+
+    void release(BodyHandle body, bool is_blob = false) {
+        bodies.release(body, is_blob, now, *effects);
+    }
+    // The inputs' slot with one reference more, its blobs pinned. Precondition: the blobs are stored.
+    [[nodiscard]] Slot hold_inputs(ByteView inputs_bytes);
+    void release_inputs(Slot slot);
+
+    // Something is due then (ids, groups, credit): tick() is to be called.
+    void schedule(Time at) noexcept {
+        if (at < due) due = at;
+    }
+    [[nodiscard]] WallMillis wall_millis() const noexcept;
+
+    const BrokerOptions options;
+    BlobTable& blobs;
+    Counters counters;
+    Rng rng;
+    SessionTable sessions;
+    WorkerRing workers;
+    JobTable table;
+    InternTable subjects;
+    InternTable inputs;
+    InternTable texts;
+    Bodies bodies;
+    SlotIndex attempts;  // live attempts' counters to executions
+    std::uint64_t attempt_counter = 0;
+    std::vector<std::unique_ptr<Queue>> queues;  // by number; null: free
+    std::deque<Queue*> active;
+
+    Time now;
+    Time started;
+    Effects* effects = nullptr;
+    Time due = Time::max();
+    bool unfinished = false;  // a slice of work was cut short: tick() at once
+
+  private:
+    void touch(Queue& queue);
+
+    struct NameHash {
+        using is_transparent = void;
+        std::size_t operator()(std::string_view name) const noexcept {
+            return std::hash<std::string_view>{}(name);
+        }
+    };
+    std::unordered_map<std::string, std::uint16_t, NameHash, std::equal_to<>> names_;
+    std::vector<Queue*> touched_;
+};
+
+}  // namespace scanmq::broker

@@ -1,0 +1,85 @@
+#pragma once
+// Counters: what happened since the start, by name. Every refusal has one, from its error code.
+//
+// Threads:   broker loop only.
+// Names:     those below; error_<code> for an ERROR sent, refused_<code> for a job refused in an ACCEPTED.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/protocol/kinds.hpp"
+
+namespace scanmq::broker {
+
+enum class Counter : std::uint8_t {
+    frames_received,
+    frames_bad,
+    frames_stale_session,
+    sessions_opened,
+    sessions_replaced,
+    sessions_timed_out,
+    sessions_closed,
+    wants,
+    reclaims,
+    jobs_submitted,
+    jobs_accepted,
+    jobs_duplicate,
+    jobs_refused,
+    jobs_done,
+    jobs_rejected,
+    jobs_cancelled,
+    jobs_dead,
+    attempts_started,
+    attempts_failed,
+    attempts_returned,
+    attempts_lost,
+    attempts_stale,
+    results_too_large,
+    results_unknown_blob,
+    entries_appended,
+    entries_dropped,
+    entries_sent,
+    gaps_sent,
+    ids_forgotten,
+    groups_opened,
+    groups_completed,
+    groups_incomplete,
+    queues_created,
+    queues_altered,
+    queues_deleted,
+    subscriptions_opened,
+    subscriptions_ended,
+    count_,
+};
+
+class Counters {
+  public:
+    void add(Counter counter, std::uint64_t n = 1) noexcept {
+        values_[static_cast<std::size_t>(counter)] += n;
+    }
+    void error(protocol::ErrorCode code) noexcept { ++errors_[place(code)]; }
+    void refused(protocol::ErrorCode code) noexcept { ++refused_[place(code)]; }
+
+    [[nodiscard]] std::uint64_t value(Counter counter) const noexcept {
+        return values_[static_cast<std::size_t>(counter)];
+    }
+    // 0 for a name that never moved.
+    [[nodiscard]] std::uint64_t value(std::string_view name) const;
+    // The named ones always, errors and refusals once they moved; in a fixed order.
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> list() const;
+
+  private:
+    static constexpr std::size_t kCodes = 128;
+    static std::size_t place(protocol::ErrorCode code) noexcept {
+        return static_cast<std::size_t>(code) % kCodes;
+    }
+    std::array<std::uint64_t, static_cast<std::size_t>(Counter::count_)> values_{};
+    std::array<std::uint64_t, kCodes> errors_{};
+    std::array<std::uint64_t, kCodes> refused_{};
+};
+
+}  // namespace scanmq::broker

@@ -1,0 +1,110 @@
+#include "broker/core/group_handler.hpp"
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::Kind;
+
+Queue* GroupHandler::find(Session& session, const protocol::Header& header, Kind kind,
+                          const std::string& name) {
+    Queue* const queue = state_->find_queue(name);
+    if (queue == nullptr) {
+        state_->refuse(session, header.seq, kind, ErrorCode::unknown_queue,
+                       "no queue '" + name + "'; create it first");
+    }
+    return queue;
+}
+
+void GroupHandler::open(Session& session, const protocol::Header& header,
+                        const protocol::GroupOpen& message) {
+    Queue* const queue = find(session, header, Kind::group_open, message.queue);
+    if (queue == nullptr) return;
+    if (message.group.is_zero()) {
+        return state_->refuse(session, header.seq, Kind::group_open, ErrorCode::malformed,
+                              "a group needs an id: 16 bytes, a UUIDv7");
+    }
+    const auto opened = queue->groups.open(message.group, state_->now, forgotten_);
+    release_texts(forgotten_);
+    if (!opened) {
+        return state_->refuse(session, header.seq, Kind::group_open, opened.error(),
+                              opened.error() == ErrorCode::group_exists
+                                  ? "the group was opened already; use a new id"
+                                  : "groups_per_queue_max is " +
+                                        std::to_string(state_->options.groups_per_queue_max) +
+                                        "; let some end");
+    }
+    Group& group = queue->groups[*opened];
+    group.text = state_->texts.intern(message.group.view());
+    state_->counters.add(Counter::groups_opened);
+    state_->change(
+        *queue,
+        {ChangeKind::group_opened, static_cast<std::uint8_t>(group.phase), {}, 0, group.id});
+    state_->schedule(queue->groups.next_expiry());
+    answer(session, header, *queue, group);
+}
+
+void GroupHandler::seal(Session& session, const protocol::Header& header,
+                        const protocol::GroupSeal& message) {
+    Queue* const queue = find(session, header, Kind::group_seal, message.queue);
+    if (queue == nullptr) return;
+    const Slot slot = queue->groups.find(message.group);
+    const auto sealed = queue->groups.seal(message.group, message.count, state_->now);
+    if (!sealed) {
+        std::string sentence;
+        switch (sealed.error()) {
+            case ErrorCode::unknown_group:
+                sentence = "the group is not open in this queue; open it first";
+                break;
+            case ErrorCode::group_sealed:
+                sentence = "the group was sealed already, or ended";
+                break;
+            default:
+                sentence = "sealed with " + std::to_string(message.count) + " jobs, but " +
+                           std::to_string(queue->groups[slot].submitted) + " were accepted into it";
+        }
+        return state_->refuse(session, header.seq, Kind::group_seal, sealed.error(),
+                              std::move(sentence));
+    }
+    state_->change(*queue, {ChangeKind::group_sealed,
+                            static_cast<std::uint8_t>(protocol::GroupPhase::sealed),
+                            {},
+                            message.count,
+                            message.group});
+    if (*sealed) writer_->append_completion(*queue, slot);
+    state_->schedule(queue->groups.next_expiry());
+    answer(session, header, *queue, queue->groups[slot]);
+}
+
+void GroupHandler::query(Session& session, const protocol::Header& header,
+                         const protocol::GroupQuery& message) {
+    Queue* const queue = find(session, header, Kind::group_query, message.queue);
+    if (queue == nullptr) return;
+    const Slot slot = queue->groups.find(message.group);
+    if (slot == kNoSlot) {
+        return state_->refuse(session, header.seq, Kind::group_query, ErrorCode::unknown_group,
+                              "the group was not opened in this queue, or is forgotten");
+    }
+    answer(session, header, *queue, queue->groups[slot]);
+}
+
+void GroupHandler::answer(Session& session, const protocol::Header& header, const Queue& queue,
+                          const Group& group) {
+    state_->send(session,
+                 protocol::GroupState{header.seq, queue.name, group.id, group.phase, group.count,
+                                      group.submitted, group.finished, group.outcome_list()},
+                 true);
+}
+
+void GroupHandler::expire(Queue& queue, std::size_t budget) {
+    std::vector<Slot> incomplete;
+    queue.groups.expire(state_->now, budget, incomplete, forgotten_);
+    for (const Slot slot : incomplete) writer_->append_completion(queue, slot);
+    release_texts(forgotten_);
+}
+
+void GroupHandler::release_texts(std::vector<Slot>& texts) {
+    for (const Slot text : texts) state_->texts.release(text);
+    texts.clear();
+}
+
+}  // namespace scanmq::broker

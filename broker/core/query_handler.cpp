@@ -1,0 +1,184 @@
+#include "broker/core/query_handler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::Kind;
+using protocol::Row;
+
+namespace {
+
+std::uint64_t millis(Duration duration) {
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
+    return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
+}
+
+// An upper bound of a row's encoded size, and the msgpack elements it has.
+std::pair<std::uint64_t, std::uint64_t> size_of(const Row& row) {
+    constexpr std::uint64_t kHeadMax = 9;
+    std::uint64_t bytes = kHeadMax;
+    for (const auto& [key, value] : row) {
+        bytes += key.size() + 2 * kHeadMax;
+        if (const auto* text = std::get_if<std::string>(&value)) bytes += text->size();
+    }
+    return {bytes, 1 + 2 * row.size()};
+}
+
+}  // namespace
+
+void cut_rows(std::vector<Row>& rows) {
+    constexpr std::uint64_t kReserve = 1'024;  // the envelope and the row that says what is missing
+    std::uint64_t bytes = kReserve;
+    std::uint64_t elements = 32;
+    std::size_t kept = 0;
+    for (; kept < rows.size(); ++kept) {
+        const auto [row_bytes, row_elements] = size_of(rows[kept]);
+        bytes += row_bytes;
+        elements += row_elements;
+        if (bytes > protocol::kLimits.frame_bytes_max || elements > protocol::kLimits.elements_max)
+            break;
+    }
+    if (rows.size() > protocol::kLimits.items_per_frame_max) {
+        kept = std::min<std::size_t>(kept, protocol::kLimits.items_per_frame_max - 1);
+    }
+    if (kept == rows.size()) return;
+    const std::uint64_t left_out = rows.size() - kept;
+    rows.resize(kept);
+    rows.push_back({{"truncated", left_out}});
+}
+
+void QueryHandler::answer(CoreState& state, Session& session, const protocol::Header& header,
+                          const protocol::Query& message) const {
+    Rows rows;
+    if (message.topic == "broker") {
+        rows = broker();
+    } else if (message.topic == "counters") {
+        rows = counters();
+    } else if (message.topic == "queues") {
+        if (!message.key.empty() && state_->find_queue(message.key) == nullptr) {
+            return state.refuse(session, header.seq, Kind::query, ErrorCode::unknown_queue,
+                                "no queue '" + message.key + "'");
+        }
+        rows = queues(message.key);
+    } else if (message.topic == "workers") {
+        rows = workers();
+    } else if (message.topic == "sessions") {
+        rows = sessions();
+    } else if (message.topic == "snapshots") {
+        rows = snapshots();
+    } else {
+        return state.refuse(
+            session, header.seq, Kind::query, ErrorCode::unknown_topic,
+            "no topic '" + message.topic +
+                "'; there are broker, counters, queues, workers, sessions, snapshots");
+    }
+    cut_rows(rows);
+    state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);
+}
+
+QueryHandler::Rows QueryHandler::broker() const {
+    Row row{
+        {"name", state_->options.name},
+        {"version", state_->options.version},
+        {"epoch", state_->options.epoch},
+        {"uptime_ms", millis(state_->now - state_->started)},
+        {"sessions", std::uint64_t{state_->sessions.size()}},
+        {"queues",
+         static_cast<std::uint64_t>(std::count_if(state_->queues.begin(), state_->queues.end(),
+                                                  [](const auto& q) { return q != nullptr; }))},
+    };
+    for (const auto& [name, value] : broker_gauges_) row.emplace_back(name, value);
+    return {std::move(row)};
+}
+
+QueryHandler::Rows QueryHandler::counters() const {
+    Rows rows;
+    auto list = state_->counters.list();
+    list.insert(list.end(), counter_gauges_.begin(), counter_gauges_.end());
+    for (auto& [name, value] : list) rows.push_back({{"name", std::move(name)}, {"value", value}});
+    return rows;
+}
+
+QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
+    Rows rows;
+    for (const auto& queue : state_->queues) {
+        if (!queue || queue->deleting || (!key.empty() && queue->name != key)) continue;
+        Row row{{"queue", queue->name}};
+        for (const QueueSetting& setting : kQueueSettings) {
+            row.emplace_back(std::string(setting.name), queue->settings.*(setting.value));
+        }
+        const std::vector<BrokerCore::Gauge> gauges{
+            {"waiting", queue->waiting.size()},
+            {"running", queue->running},
+            {"granted_jobs", queue->credit.granted().items},
+            {"granted_bytes", queue->credit.granted().bytes},
+            {"used_bytes", queue->credit.used().bytes},
+            {"submitted", queue->submitted},
+            {"done", queue->done},
+            {"rejected", queue->rejected},
+            {"dead", queue->dead},
+            {"groups", queue->groups.size()},
+            {"stream_first", queue->stream.first()},
+            {"stream_next", queue->stream.next()},
+            {"stream_bytes", queue->stream.bytes()},
+        };
+        for (const auto& [name, value] : gauges) row.emplace_back(name, value);
+        row.emplace_back("incarnation", queue->stream.incarnation().hex());
+        rows.push_back(std::move(row));
+    }
+    return rows;
+}
+
+QueryHandler::Rows QueryHandler::workers() const {
+    Rows rows;
+    for (const Session* session : state_->sessions.list()) {
+        if (!session->worker) continue;
+        const Worker& worker = *session->worker;
+        rows.push_back({{"name", session->name},
+                        {"session", session->id.value},
+                        {"threads", std::uint64_t{worker.info.threads}},
+                        {"scanner_version", worker.info.scanner_version},
+                        {"running", std::uint64_t{worker.running.size()}},
+                        {"credit_items", worker.credit_items()},
+                        {"delivered", worker.delivered},
+                        {"done", worker.done},
+                        {"failed", worker.failed}});
+    }
+    return rows;
+}
+
+QueryHandler::Rows QueryHandler::sessions() const {
+    Rows rows;
+    for (const Session* session : state_->sessions.list()) {
+        rows.push_back({{"name", session->name},
+                        {"session", session->id.value},
+                        {"roles", std::uint64_t{session->roles}},
+                        {"agent", session->agent},
+                        {"heard_ms", millis(state_->now - session->heard)},
+                        {"subscriptions", std::uint64_t{session->subscriptions.size()}}});
+    }
+    return rows;
+}
+
+QueryHandler::Rows QueryHandler::snapshots() const {
+    Rows rows;
+    std::vector<const BlobRecord*> blobs = state_->blobs.list();
+    std::erase_if(blobs,
+                  [](const BlobRecord* b) { return b->type != protocol::BlobType::snapshot; });
+    std::sort(blobs.begin(), blobs.end(), [](const BlobRecord* a, const BlobRecord* b) {
+        return a->label != b->label ? a->label < b->label : a->id < b->id;
+    });
+    for (const BlobRecord* blob : blobs) {
+        rows.push_back({{"id", blob->id.hex()},
+                        {"label", blob->label},
+                        {"bytes", blob->bytes},
+                        {"pins", std::uint64_t{blob->pins}},
+                        {"age_ms", millis(state_->now - blob->used)}});
+    }
+    return rows;
+}
+
+}  // namespace scanmq::broker

@@ -1,0 +1,151 @@
+#include "broker/core/queue_handler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/protocol/codec.hpp"
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::Kind;
+
+Queue* QueueHandler::find(Session& session, const protocol::Header& header, Kind kind,
+                          const std::string& name) {
+    Queue* const queue = state_->find_queue(name);
+    if (queue == nullptr) {
+        state_->refuse(session, header.seq, kind, ErrorCode::unknown_queue,
+                       "no queue '" + name + "'");
+    }
+    return queue;
+}
+
+bool QueueHandler::name_taken(const std::string& name) const {
+    return std::any_of(state_->queues.begin(), state_->queues.end(),
+                       [&](const auto& queue) { return queue && queue->name == name; });
+}
+
+std::size_t QueueHandler::count() const {
+    return static_cast<std::size_t>(
+        std::count_if(state_->queues.begin(), state_->queues.end(),
+                      [](const auto& queue) { return queue != nullptr; }));
+}
+
+void QueueHandler::add(const std::string& name, const QueueSettings& settings) {
+    Queue& queue = state_->add_queue(name, settings);
+    state_->counters.add(Counter::queues_created);
+    state_->change(queue, {ChangeKind::queue_created, 0, {}, 0, queue.stream.incarnation()});
+}
+
+void QueueHandler::create(Session& session, const protocol::Header& header,
+                          const protocol::QueueCreate& message) {
+    const auto refuse = [&](ErrorCode code, std::string sentence) {
+        state_->refuse(session, header.seq, Kind::queue_create, code, std::move(sentence));
+    };
+    if (!protocol::valid_queue_name(message.queue)) {
+        return refuse(ErrorCode::bad_name, "a queue's name has 1 to " +
+                                               std::to_string(protocol::kLimits.queue_bytes_max) +
+                                               " letters, digits, '_', '-', '.', ':'");
+    }
+    auto settings = with_changes(QueueSettings{}, message.settings);
+    if (!settings) return refuse(ErrorCode::bad_setting, std::move(settings).error());
+    if (const Queue* const known = state_->find_queue(message.queue)) {
+        if (known->settings != *settings) {
+            return refuse(ErrorCode::queue_exists,
+                          "queue '" + message.queue + "' exists with other settings; alter it");
+        }
+        state_->send(session, protocol::Ok{header.seq}, true);
+        return;
+    }
+    if (name_taken(message.queue)) {
+        return refuse(ErrorCode::queue_in_use,
+                      "queue '" + message.queue + "' is still being deleted; try again soon");
+    }
+    if (count() >= state_->options.queues_max) {
+        return refuse(ErrorCode::over_limit,
+                      "queues_max is " + std::to_string(state_->options.queues_max));
+    }
+    add(message.queue, *settings);
+    state_->send(session, protocol::Ok{header.seq}, true);
+}
+
+void QueueHandler::ensure(const std::string& name, const protocol::Settings& settings) {
+    if (name_taken(name)) return;
+    const auto values = with_changes(QueueSettings{}, settings);
+    SCANMQ_ASSERT(values.ok() && protocol::valid_queue_name(name));
+    add(name, *values);
+}
+
+void QueueHandler::alter(Session& session, const protocol::Header& header,
+                         const protocol::QueueAlter& message) {
+    Queue* const queue = find(session, header, Kind::queue_alter, message.queue);
+    if (queue == nullptr) return;
+    auto settings = with_changes(queue->settings, message.settings);
+    if (!settings) {
+        return state_->refuse(session, header.seq, Kind::queue_alter, ErrorCode::bad_setting,
+                              std::move(settings).error());
+    }
+    queue->apply(*settings);
+    state_->counters.add(Counter::queues_altered);
+    state_->change(*queue, {ChangeKind::queue_altered, 0, {}, 0, queue->stream.incarnation()});
+    state_->send(session, protocol::Ok{header.seq}, true);
+}
+
+void QueueHandler::remove(Session& session, const protocol::Header& header,
+                          const protocol::QueueDelete& message) {
+    Queue* const queue = find(session, header, Kind::queue_delete, message.queue);
+    if (queue == nullptr) return;
+    const std::uint64_t live = queue->waiting.size() + queue->running;
+    if (live > 0 && !message.force) {
+        return state_->refuse(session, header.seq, Kind::queue_delete, ErrorCode::queue_in_use,
+                              "queue '" + queue->name + "' has " + std::to_string(live) +
+                                  " live jobs; drain it, or force");
+    }
+    queue->deleting = true;
+    queue->deleted_by_session = session.id;
+    queue->delete_request = header.seq;
+    if (queue->active) {
+        std::erase(state_->active, queue);
+        queue->active = false;
+    }
+    ++deleting_;
+    runner_->cancel_running(*queue);
+}
+
+bool QueueHandler::step_one(Queue& queue) {
+    runner_->cancel_waiting(queue, kSlice);
+    if (!queue.waiting.empty()) return false;
+    publisher_->end_all(queue);
+    writer_->drop(queue, kSlice);
+    return queue.stream.size() == 0;
+}
+
+void QueueHandler::step() {
+    if (deleting_ == 0) return;
+    for (const auto& queue : state_->queues) {
+        if (!queue || !queue->deleting) continue;
+        if (!step_one(*queue)) {
+            state_->unfinished = true;
+            continue;
+        }
+        std::vector<Slot> texts;
+        queue->groups.clear(texts);
+        for (const Slot text : texts) state_->texts.release(text);
+        state_->counters.add(Counter::queues_deleted);
+        state_->change(*queue, {ChangeKind::queue_deleted, 0, {}, 0, queue->stream.incarnation()});
+        if (Session* const session = state_->sessions.by_id(queue->deleted_by_session)) {
+            state_->send(*session, protocol::Ok{queue->delete_request}, true);
+        }
+        gone_.push_back(queue.get());
+    }
+}
+
+void QueueHandler::sweep() {
+    for (Queue* const queue : gone_) {
+        state_->remove_queue(*queue);
+        --deleting_;
+    }
+    gone_.clear();
+}
+
+}  // namespace scanmq::broker

@@ -1,0 +1,53 @@
+#pragma once
+// QueueHandler: queues are created, altered and deleted.
+//
+// Threads:   broker loop only. Borrows: CoreState, Runner, Publisher, StreamWriter (outlive this).
+// Limits:    options.queues_max. Deleting goes in slices of kSlice items, so that a full queue does not
+//            stop the broker; its name is free again, and QUEUE_DELETE answered, with the last one.
+// See:       docs/PROTOCOL.md, section 10
+
+#include "broker/core/core_state.hpp"
+#include "broker/core/publisher.hpp"
+#include "broker/core/runner.hpp"
+#include "broker/core/stream_writer.hpp"
+
+namespace scanmq::broker {
+
+class QueueHandler {
+  public:
+    QueueHandler(CoreState& state, Runner& runner, Publisher& publisher, StreamWriter& writer)
+        : state_(&state), runner_(&runner), publisher_(&publisher), writer_(&writer) {}
+
+    void create(Session& session, const protocol::Header& header,
+                const protocol::QueueCreate& message);
+    void alter(Session& session, const protocol::Header& header,
+               const protocol::QueueAlter& message);
+    void remove(Session& session, const protocol::Header& header,
+                const protocol::QueueDelete& message);
+    // Creates it unless it exists. Precondition: name and settings are valid (the shell's configuration).
+    void ensure(const std::string& name, const protocol::Settings& settings);
+    // Takes the deletions under way one slice further. The queues that are gone are removed by sweep(),
+    // after the commits of the call were made.
+    void step();
+    void sweep();
+
+  private:
+    static constexpr std::size_t kSlice = 16'384;
+
+    [[nodiscard]] Queue* find(Session& session, const protocol::Header& header, protocol::Kind kind,
+                              const std::string& name);
+    [[nodiscard]] bool name_taken(const std::string& name) const;
+    [[nodiscard]] std::size_t count() const;
+    void add(const std::string& name, const QueueSettings& settings);
+    // True when nothing of it is left.
+    bool step_one(Queue& queue);
+
+    CoreState* state_;
+    Runner* runner_;
+    Publisher* publisher_;
+    StreamWriter* writer_;
+    std::size_t deleting_ = 0;
+    std::vector<Queue*> gone_;
+};
+
+}  // namespace scanmq::broker

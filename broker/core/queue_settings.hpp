@@ -1,0 +1,45 @@
+#pragma once
+// QueueSettings: what an operator may set of a queue, by the names of docs/PROTOCOL.md, section 10.
+
+#include <array>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "common/base/result.hpp"
+#include "common/protocol/messages.hpp"
+
+namespace scanmq::broker {
+
+struct QueueSettings {
+    std::uint64_t max_jobs = 1'000'000;
+    std::uint64_t max_bytes = 1ULL << 30;
+    std::uint64_t max_attempts = 5;
+    std::uint64_t max_result_bytes = 64ULL << 20;
+    std::uint64_t stream_max_bytes = 256ULL << 20;
+    std::uint64_t pure = 0;
+
+    friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
+};
+
+struct QueueSetting {
+    std::string_view name;
+    std::uint64_t QueueSettings::*value;
+    std::uint64_t least;
+    std::uint64_t most;
+};
+
+inline constexpr std::array<QueueSetting, 6> kQueueSettings{{
+    {"max_jobs", &QueueSettings::max_jobs, 1, 100'000'000},
+    {"max_bytes", &QueueSettings::max_bytes, 1, 1ULL << 40},
+    {"max_attempts", &QueueSettings::max_attempts, 1, 100},
+    {"max_result_bytes", &QueueSettings::max_result_bytes, 0, 64ULL << 20},
+    {"stream_max_bytes", &QueueSettings::stream_max_bytes, 0, 1ULL << 40},
+    {"pure", &QueueSettings::pure, 0, 1},
+}};
+
+// `base` with the changes. Error: the sentence of a bad_setting that names the setting.
+[[nodiscard]] Result<QueueSettings, std::string> with_changes(const QueueSettings& base,
+                                                              const protocol::Settings& changes);
+
+}  // namespace scanmq::broker

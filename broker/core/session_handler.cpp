@@ -1,0 +1,164 @@
+#include "broker/core/session_handler.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::Kind;
+
+namespace {
+
+std::uint32_t millis(Duration duration) {
+    return static_cast<std::uint32_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+bool printable_name(std::string_view name) {
+    return !name.empty() && name.size() <= protocol::kLimits.name_bytes_max &&
+           std::none_of(name.begin(), name.end(),
+                        [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
+}
+
+// Section 4 of docs/PROTOCOL.md, then what this broker adds.
+std::vector<std::pair<std::string, std::uint64_t>> announced_limits(const BrokerOptions& options) {
+    const protocol::Limits& l = protocol::kLimits;
+    return {
+        {"frame_bytes_max", l.frame_bytes_max},
+        {"elements_max", l.elements_max},
+        {"depth_max", l.depth_max},
+        {"map_keys_max", l.map_keys_max},
+        {"inline_bytes_max", l.inline_bytes_max},
+        {"name_bytes_max", l.name_bytes_max},
+        {"queue_bytes_max", l.queue_bytes_max},
+        {"subject_bytes_max", l.subject_bytes_max},
+        {"sentence_bytes_max", l.sentence_bytes_max},
+        {"items_per_frame_max", l.items_per_frame_max},
+        {"inputs_per_job_max", l.inputs_per_job_max},
+        {"chunk_bytes", l.chunk_bytes},
+        {"blob_bytes_max", l.blob_bytes_max},
+        {"item_overhead_bytes", l.item_overhead_bytes},
+        {"sessions_max", options.sessions_max},
+        {"queues_max", options.queues_max},
+        {"subscriptions_per_session_max", options.subscriptions_per_session_max},
+        {"groups_per_queue_max", options.groups_per_queue_max},
+        {"submit_window_items", options.submit_window_items},
+        {"submit_window_bytes", options.submit_window_bytes},
+        {"id_window_jobs", options.id_window_jobs},
+        {"id_window_ms", millis(options.id_window_ttl)},
+    };
+}
+
+}  // namespace
+
+bool SessionHandler::acceptable(ConnectionId from, const protocol::Header& header,
+                                const protocol::Hello& message) {
+    const auto refuse = [&](ErrorCode code, std::string sentence) {
+        state_->refuse(from, header.seq, Kind::hello, code, std::move(sentence));
+        return false;
+    };
+    if (header.roles == 0 || (header.roles & ~protocol::kAllRoles) != 0) {
+        return refuse(ErrorCode::malformed,
+                      "roles is " + std::to_string(header.roles) +
+                          "; it must be a sum of 1 producer, 2 worker, 4 subscriber, 8 operator");
+    }
+    if (!printable_name(message.name)) {
+        return refuse(ErrorCode::bad_name, "a peer's name has 1 to " +
+                                               std::to_string(protocol::kLimits.name_bytes_max) +
+                                               " bytes and no control characters");
+    }
+    if (message.worker && message.worker->queues.size() > state_->options.queues_max) {
+        return refuse(ErrorCode::over_limit, "a worker names at most queues_max queues, " +
+                                                 std::to_string(state_->options.queues_max));
+    }
+    return true;
+}
+
+void SessionHandler::hello(ConnectionId from, const protocol::Header& header,
+                           const protocol::Hello& message) {
+    if (!acceptable(from, header, message)) return;
+    if (Session* const former = state_->sessions.by_connection(from)) replace(*former);
+    if (Session* const former = state_->sessions.by_instance(message.name, message.instance))
+        replace(*former);
+    if (state_->sessions.size() >= state_->options.sessions_max) {
+        return state_->refuse(from, header.seq, Kind::hello, ErrorCode::too_many_sessions,
+                              "sessions_max is " + std::to_string(state_->options.sessions_max) +
+                                  "; close some, or raise it");
+    }
+    Session& session = state_->sessions.open(from, message.name, message.instance, state_->now);
+    session.roles = header.roles;
+    session.agent = message.agent;
+    if (message.clock_ms != 0) session.behind_ms = state_->wall_millis() - message.clock_ms;
+    if ((header.roles & protocol::kWorker) != 0) {
+        session.worker = std::make_unique<Worker>();
+        session.worker->session = session.slot;
+        if (message.worker) session.worker->info = *message.worker;
+        for (const auto& queue : state_->queues) {
+            if (queue) session.worker->set_serves(queue->number, queue->name);
+        }
+    }
+    state_->counters.add(Counter::sessions_opened);
+    welcome(session, header);
+}
+
+void SessionHandler::replace(Session& former) {
+    state_->counters.add(Counter::sessions_replaced);
+    close(former);
+}
+
+void SessionHandler::welcome(Session& session, const protocol::Header& header) {
+    protocol::Welcome welcome;
+    welcome.re = header.seq;
+    welcome.session = session.id;
+    welcome.epoch = state_->options.epoch;
+    welcome.heartbeat_ms = millis(state_->options.heartbeat);
+    welcome.dead_after_ms = millis(state_->options.dead_after);
+    welcome.blob_endpoint = state_->options.blob_endpoint;
+    welcome.clock_ms = state_->wall_millis();
+    welcome.limits = announced_limits(state_->options);
+    state_->send(session, std::move(welcome));
+}
+
+void SessionHandler::heartbeat(Session& session, const protocol::Heartbeat& message) {
+    if (message.ping != 0) state_->send(session, protocol::Heartbeat{0, message.ping, {}});
+    publisher_->tell_progress(session);
+}
+
+void SessionHandler::bye(Session& session) { close(session); }
+
+void SessionHandler::disconnected(ConnectionId from) {
+    if (Session* const session = state_->sessions.by_connection(from)) close(*session);
+}
+
+void SessionHandler::close(Session& session) {
+    if (session.worker) runner_->lose(session);
+    publisher_->drop(session);
+    for (const auto& queue : state_->queues) {
+        if (queue) queue->credit.drop(session.slot);
+    }
+    state_->counters.add(Counter::sessions_closed);
+    state_->sessions.close(session);
+}
+
+void SessionHandler::close_silent() {
+    while (Session* const session = state_->sessions.longest_silent()) {
+        if (state_->now - session->heard < state_->options.dead_after) return;
+        state_->counters.add(Counter::sessions_timed_out);
+        state_->send(*session,
+                     protocol::Bye{ErrorCode::session_timed_out,
+                                   "nothing was heard for " +
+                                       std::to_string(millis(state_->options.dead_after)) +
+                                       " ms; HELLO again"});
+        close(*session);
+    }
+}
+
+void SessionHandler::say_shutting_down() {
+    for (Session* const session : state_->sessions.list()) {
+        state_->send(*session,
+                     protocol::Bye{ErrorCode::shutting_down, "the broker is stopping; reconnect"});
+    }
+}
+
+}  // namespace scanmq::broker

@@ -1,0 +1,51 @@
+#include "broker/core/stream_writer.hpp"
+
+namespace scanmq::broker {
+
+void StreamWriter::append(Queue& queue, const StreamEntry& entry) {
+    const std::uint64_t offset = queue.stream.append(entry);
+    state_->counters.add(Counter::entries_appended);
+    state_->change(queue, {ChangeKind::entry_appended, static_cast<std::uint8_t>(entry.outcome),
+                           entry.body, offset, entry.id});
+    state_->publish(queue);
+    while (queue.stream.bytes() > queue.settings.stream_max_bytes && queue.stream.size() > 1) {
+        drop_oldest(queue);
+    }
+}
+
+void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
+    const Group& group = queue.groups[group_slot];
+    const bool complete = group.phase == protocol::GroupPhase::complete;
+    state_->counters.add(complete ? Counter::groups_completed : Counter::groups_incomplete);
+    state_->change(queue, {ChangeKind::group_ended,
+                           static_cast<std::uint8_t>(group.phase),
+                           {},
+                           group.count,
+                           group.id});
+    StreamEntry entry;
+    entry.id = group.id;
+    entry.kind = protocol::EntryKind::group;
+    entry.outcome = complete ? protocol::FinalOutcome::done : protocol::FinalOutcome::expired;
+    const std::string body = completion_body(group);
+    entry.text = state_->texts.intern(body);
+    entry.group = group.text;
+    state_->texts.retain(group.text);
+    entry.bytes = static_cast<std::uint32_t>(body.size() + protocol::kLimits.item_overhead_bytes) &
+                  0x7fffffff;
+    append(queue, entry);
+}
+
+void StreamWriter::drop_oldest(Queue& queue) {
+    const StreamEntry entry = queue.stream.drop_oldest();
+    state_->subjects.release(entry.subject);
+    state_->texts.release(entry.text);
+    state_->texts.release(entry.group);
+    state_->release(entry.body, entry.body_is_blob);
+    state_->counters.add(Counter::entries_dropped);
+}
+
+void StreamWriter::drop(Queue& queue, std::uint64_t count) {
+    for (; count > 0 && queue.stream.size() > 0; --count) drop_oldest(queue);
+}
+
+}  // namespace scanmq::broker

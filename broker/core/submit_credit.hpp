@@ -1,0 +1,91 @@
+#pragma once
+// SubmitCredit: the room of one queue and the submit links that were granted places in it.
+//
+// Role:      one per queue; the broker's half of the submit link (docs/PROTOCOL.md, section 7).
+// Threads:   broker loop only.
+// Invariant: used + granted never passes the room (max_jobs, max_bytes), unless the room was made smaller
+//            afterwards: then nothing is granted until it fits again.
+// Fairness:  links that wait for credit are served round robin; a large item's exact grant waits at the
+//            head until there is that much room, so smaller ones cannot starve it.
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/core/slab.hpp"
+#include "common/base/time.hpp"
+#include "common/protocol/messages.hpp"
+
+namespace scanmq::broker {
+
+class SubmitCredit {
+  public:
+    using Credit = protocol::Credit;
+    struct Options {
+        Credit window{16'384, 16U << 20};  // most that is granted at once
+        Duration reclaim_idle = std::chrono::milliseconds(100);
+    };
+    enum class WantResult : std::uint8_t { ok, over_credit, item_too_large };
+    struct Grant {
+        Slot session = kNoSlot;
+        Credit limit;  // absolute, to be told
+    };
+
+    explicit SubmitCredit(const Options& options) : options_(options) {}
+
+    void set_room(Credit room) noexcept { room_ = room; }
+
+    // WANT: replaces the link's former one. serve() grants. item_too_large: an item of it can never fit.
+    [[nodiscard]] WantResult want(Slot session, Credit sent, Credit want, Time now);
+    // A SUBMIT of so many items and bytes came. False: more than granted, nothing is changed. The items'
+    // places are free again; occupy() takes one for each that is accepted.
+    [[nodiscard]] bool take(Slot session, Credit size, Time now);
+    void occupy(std::uint64_t bytes) noexcept;
+    void vacate(std::uint64_t bytes) noexcept;
+    // RECLAIMED: what the link has not used is free again.
+    void reclaimed(Slot session, Credit sent);
+    // The session closed: its link and its unused grants go.
+    void drop(Slot session);
+
+    // Grants what room allows to links that wait; appends one grant for each whose limit rose.
+    void serve(Time now, std::vector<Grant>& grants);
+    // True when a link waits and no room is left for it.
+    [[nodiscard]] bool starving() const noexcept { return !waiting_.empty(); }
+    // Links to ask for unused credit: they have some, another one starves, and they were quiet for
+    // reclaim_idle. Each is named once until it answers. Returns when to ask again, Time::max(): not.
+    [[nodiscard]] Time reclaim(Time now, std::vector<Slot>& sessions);
+
+    [[nodiscard]] Credit limit(Slot session) const;
+    [[nodiscard]] Credit used() const noexcept { return used_; }
+    [[nodiscard]] Credit granted() const noexcept { return granted_; }
+    // What is neither used nor granted.
+    [[nodiscard]] Credit free_room() const noexcept;
+
+  private:
+    struct Link {
+        Credit sent;
+        Credit limit;
+        Credit wanted;  // absolute: what sent may come to by the last WANT
+        Credit unit;    // of one item of that WANT, on average
+        bool exact = false;
+        bool waiting = false;
+        bool asked = false;  // RECLAIM was said
+        Time used;           // last grant, SUBMIT or WANT
+    };
+
+    [[nodiscard]] Credit target(const Link& link) const noexcept;
+    [[nodiscard]] Credit grantable(const Link& link) const noexcept;
+    void enqueue(Slot session, Link& link);
+    void give_back(Link& link, Credit sent) noexcept;
+
+    Options options_;
+    Credit room_;
+    Credit used_;
+    Credit granted_;  // sum of limit - sent
+    std::unordered_map<Slot, Link> links_;
+    std::deque<Slot> waiting_;
+};
+
+}  // namespace scanmq::broker
