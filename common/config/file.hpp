@@ -1,0 +1,26 @@
+#pragma once
+// The TOML file of --config, flattened to texts; options.cpp gives them their types.
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/base/result.hpp"
+
+namespace scanmq::config {
+
+struct FileValue {
+    std::vector<std::string> values;  // one, or an array's
+    std::string place;                // "scanmq.toml:12", for errors
+};
+
+using FileValues = std::map<std::string, FileValue, std::less<>>;
+
+// The keys at the top of the file, replaced by those in table `section`; other tables are skipped.
+// Errors (a sentence): cannot be read, is not TOML, a value that is no text, number, truth or array
+// of them.
+[[nodiscard]] Result<FileValues, std::string> read_file(const std::string& path,
+                                                        std::string_view section);
+
+}  // namespace scanmq::config

@@ -1,0 +1,52 @@
+#include "common/config/shared.hpp"
+
+namespace scanmq::config {
+
+void add_listen(Options& options, std::string& endpoint) {
+    options.text(
+        "listen", endpoint,
+        "Endpoint to listen on; port 0 takes any free one. Beyond loopback it needs --insecure");
+}
+
+void add_broker(Options& options, std::vector<std::string>& brokers) {
+    options.list("broker", brokers, ',', "Brokers to connect to, the first that answers");
+}
+
+void add_http(Options& options, std::string& address) {
+    options.text("http", address,
+                 "Address of the HTTP port, host:port. Beyond loopback it needs --insecure");
+}
+
+void add_data(Options& options, std::string& directory) {
+    options.text("data", directory, "Directory of what is kept across restarts");
+}
+
+void add_durability(Options& options, std::string& durability) {
+    options.choice("durability", durability, {"sync", "async", "memory"},
+                   "When a commit counts as done: synced to disk, written, or in memory only");
+}
+
+void add_name(Options& options, std::string& name) {
+    options.text("name", name, "Name told to peers and shown to operators");
+}
+
+void add_threads(Options& options, std::uint32_t& threads) {
+    options.number("threads", threads, {1, 1024}, "threads", "Threads that do the work");
+}
+
+void add_log(Options& options, std::string& level) {
+    options.choice("log", level, {"trace", "debug", "info", "warn", "error", "off"},
+                   "Least level of the lines logged to stderr");
+}
+
+void add_json(Options& options, bool& json) {
+    options.flag("json", json, "Print JSON instead of text");
+}
+
+void add_insecure(Options& options, bool& insecure) {
+    options.flag(
+        "insecure", insecure,
+        "Allow listening beyond loopback although peers are neither identified nor encrypted");
+}
+
+}  // namespace scanmq::config

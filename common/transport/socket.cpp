@@ -1,0 +1,73 @@
+#include "common/transport/socket.hpp"
+
+#include <sys/resource.h>
+
+#include <algorithm>
+
+namespace scanmq::transport {
+namespace {
+
+// A Dealer is three sockets with its monitor; peers of a Router are none.
+constexpr int kSocketsMax = 8192;
+
+int milliseconds(Duration duration) {
+    return static_cast<int>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
+}
+
+}  // namespace
+
+std::uint64_t raise_open_file_limit() noexcept {
+    rlimit limit{};
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0) return before;
+    return limit.rlim_cur;
+}
+
+Context::Context(int io_threads) {
+    context_.set(zmq::ctxopt::io_threads, io_threads);
+    context_.set(zmq::ctxopt::max_sockets, kSocketsMax);
+}
+
+void apply(zmq::socket_t& socket, const SocketOptions& options) {
+    namespace opt = zmq::sockopt;
+    socket.set(opt::linger, milliseconds(options.linger));
+    socket.set(opt::maxmsgsize, std::int64_t{2} * options.frame_bytes_max);
+    socket.set(opt::sndhwm, options.send_mark);
+    socket.set(opt::rcvhwm, options.receive_mark);
+    socket.set(opt::heartbeat_ivl, milliseconds(options.heartbeat));
+    socket.set(opt::heartbeat_timeout, milliseconds(options.heartbeat_timeout));
+    socket.set(opt::heartbeat_ttl, milliseconds(options.heartbeat_timeout));
+    socket.set(opt::handshake_ivl, milliseconds(options.handshake));
+    socket.set(opt::reconnect_ivl, milliseconds(options.reconnect_min));
+    socket.set(opt::reconnect_ivl_max, milliseconds(options.reconnect_max));
+    socket.set(opt::tcp_keepalive, 1);
+    socket.set(opt::tcp_keepalive_idle, 60);
+}
+
+void allow_ipv6(zmq::socket_t& socket, const std::string& endpoint) {
+    socket.set(zmq::sockopt::ipv6, endpoint.find('[') != std::string::npos);
+}
+
+ReceiveStatus receive_single(zmq::socket_t& socket, zmq::message_t& frame) {
+    if (zmq_msg_recv(frame.handle(), socket.handle(), ZMQ_DONTWAIT) < 0)
+        return ReceiveStatus::empty;
+    if (!frame.more()) return ReceiveStatus::frame;
+    // ZeroMQ delivers a message whole, so that its other parts are there already.
+    zmq::message_t rest;
+    do {
+        if (zmq_msg_recv(rest.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) break;
+    } while (rest.more());
+    return ReceiveStatus::multipart;
+}
+
+bool readable(zmq::socket_t& socket) {
+    int events = 0;
+    std::size_t size = sizeof events;
+    if (zmq_getsockopt(socket.handle(), ZMQ_EVENTS, &events, &size) != 0) return false;
+    return (events & ZMQ_POLLIN) != 0;
+}
+
+}  // namespace scanmq::transport
