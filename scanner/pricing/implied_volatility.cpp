@@ -137,7 +137,8 @@ struct Inflection {
 // The guess below s_l: f(v) = 2 pi m / (3 sqrt 3) N(-m/(sqrt 3
 // v))^3 is near b there; a rational cubic maps beta to f, and f is inverted. In units of b_l, all
 // exponentials but e^(s_l^2/8) drop out.
-double guess_low(const Quote& quote, double v_l, double ratio_l, double b_l) noexcept {
+double guess_low(const Quote& quote, double log_beta, double v_l, double ratio_l,
+                 double b_l) noexcept {
     const double z = quote.m / (kSqrtThree * v_l);
     const double y = z * z;
     const double mills = detail::mills_ratio(z);
@@ -148,9 +149,9 @@ double guess_low(const Quote& quote, double v_l, double ratio_l, double b_l) noe
         ratio_l * w * y * mills * (2.0 * (z - (1.0 + y) * mills) / v_l + 0.25 * mills * v_l);
     const double tau = quote.beta / b_l;
     const double f = detail::cubic_fit_right({0.0, mapped, 1.0, slope}, second, tau);
-    // The cubic's slope at 0 is 1, so that tau itself stands in where rounding spoilt it.
-    const double p_cubed = (f > 0.0 ? f : tau) * b_l / (kTwoPi * quote.m);
-    const double log_p = kLogSqrtThree + std::log(p_cubed) * (1.0 / 3.0);
+    // f over beta, which neither underflows with beta nor, as the cubic's slope at 0 is 1, leaves 1 there.
+    const double factor = f > 0.0 ? f / tau : 1.0;
+    const double log_p = kLogSqrtThree + (log_beta + std::log(factor / (kTwoPi * quote.m))) / 3.0;
     return quote.m / (kSqrtThree * rough_inverse_tail(std::min(log_p, -0.7)));
 }
 
@@ -166,7 +167,7 @@ double solve_below(const Quote& quote, const Inflection& centre, double b_c) noe
     const double b_l = ratio_l / over_vega;
     if (quote.beta < b_l) {
         const double log_beta = std::log(quote.beta);
-        return iterate(guess_low(quote, v_l, ratio_l, b_l), 1e-3 * v_l, v_l,
+        return iterate(guess_low(quote, log_beta, v_l, ratio_l, b_l), 1e-3 * v_l, v_l,
                        [&](double v) { return step_low(quote, log_beta, v); });
     }
     const double width = b_c - b_l;
