@@ -1,9 +1,9 @@
 #pragma once
 // Dates and moments of the New York session.
 //
-// Source:  the system's time zone database through Howard Hinnant's date library; where a machine
-// has
-//          none, the United States rule since 2007 (second Sunday of March to first of November).
+// Source:  the system's time zone database through Howard Hinnant's date library; on a machine
+//          without one, the United States rule since 2007 (second Sunday of March to first of
+//          November).
 // Holiday: the exchange's regular full-day closings by rule (NYSE Rule 7.2 as of 2024). One-off
 //          closings and early closes are not known here.
 // Threads: any; the functions are pure but for a per-thread cache of one day's offset.
@@ -40,8 +40,8 @@ inline constexpr WallMillis kMillisPerDay = 86'400'000;
 [[nodiscard]] bool is_session(YearMonthDay date) noexcept;
 [[nodiscard]] YearMonthDay previous_session(YearMonthDay date) noexcept;
 
-// UTC moment of a New York wall-clock minute (0..1439); 02:00-03:00 of a spring change reads as
-// after it.
+// UTC moment of a New York wall-clock minute (0..1439). The hour that a spring change leaves out
+// reads as the one after it.
 [[nodiscard]] WallMillis new_york_moment(YearMonthDay date, int minute_of_day) noexcept;
 // The date that New York has at a moment.
 [[nodiscard]] YearMonthDay new_york_date(WallMillis moment) noexcept;

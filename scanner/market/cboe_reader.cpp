@@ -1,6 +1,5 @@
 // Cboe's quote dashboard as CSV: a title line with the last price, a line with the quotes' moment,
-// a header row, then a row per expiry, root and strike with the call left and the put right of the
-// strike.
+// a header row, then a row per expiry, root and strike with its call left and its put right.
 
 #include <fmt/format.h>
 
@@ -169,7 +168,7 @@ class CboeReader {
         if (!check_row_size(rows_, columns_.size)) return;
         ++report_.rows;
         const auto date_text = rows_.field(columns_.date.index);
-        if (date_text != date_text_) {
+        if (date_text != date_text_ || date_ == 0) {
             const auto date = parse_date_text(date_text);
             if (!date) {
                 rows_.fail_at(

@@ -4,7 +4,8 @@
 // Shape:     columns of equal length, one row a contract, sorted by (expiry, right, strike):
 //            within an expiry first its calls, then its puts, each by rising strike.
 // Units:     prices per share, volatility as decimals per year, sizes in contracts, moments in
-//            ms since 1970-01-01 UTC. A missing price or volatility is NaN; a missing count is kNoCount.
+//            ms since 1970-01-01 UTC. A missing price or volatility is NaN, a missing count
+//            kNoCount.
 // Threads:   immutable once built; shared between threads without locks.
 // See:       docs/SNAPSHOT.md for the stored form.
 

@@ -1,6 +1,5 @@
 #pragma once
-// ChainBuilder: collects contracts in any order and hands out a Chain in the order chain.hpp
-// demands.
+// ChainBuilder: collects contracts in any order, hands out a Chain in the order of chain.hpp.
 //
 // Use:     expiry() for the index of a (root, date, settlement), add() per contract, finish() once.
 // Limits:  kContractsMax and kExpiriesMax; the caller checks full() and fails with too_large.
@@ -47,8 +46,8 @@ class ChainBuilder {
     [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
 
     // Moves the contracts into `head`, whose other fields the caller has set. A second contract of
-    // the same expiry, right and strike is dropped and added to `duplicates`. Leaves the builder
-    // empty.
+    // the same expiry, right and strike is dropped and counted in `duplicates`. Empties the
+    // builder.
     [[nodiscard]] Chain finish(Chain head, std::uint64_t& duplicates);
 
   private:

@@ -2,11 +2,9 @@
 // CsvRows: walks the rows of a vendor's CSV text without copying it, and turns fields into numbers.
 //
 // Errors:  sticky. A field that cannot be read sets the first error, with file, line and column,
-// and
-//          reads as NaN or zero; the caller checks failed() once a row.
+//          and reads as NaN or zero; the caller checks failed() once a row.
 // Quotes:  a field may be wrapped in double quotes and then hold commas; a doubled quote inside is
-// kept
-//          as written (no field that we read has one). A row ends at its line's end, LF or CRLF.
+//          kept as written (no field that we read has one). A row ends with its line, LF or CRLF.
 // Owns:    nothing; the text and the name must outlive it, and fields are views into the text.
 // Limits:  kColumnsMax fields a row.
 
@@ -75,8 +73,8 @@ class CsvRows {
 };
 
 // A number as vendors write it: decimal point, optional exponent, digits grouped by commas or by
-// plain, no-break or narrow blanks, ASCII or Unicode minus. Nothing for any other text, infinities
-// and NaN.
+// plain, no-break or narrow blanks, ASCII or Unicode minus. Nothing for any other text, nor for
+// infinities and NaN.
 [[nodiscard]] std::optional<double> parse_number_text(std::string_view text);
 
 }  // namespace scanmq::market

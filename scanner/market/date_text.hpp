@@ -12,9 +12,8 @@ namespace scanmq::market {
 [[nodiscard]] std::optional<YearMonthDay> parse_date_text(std::string_view text) noexcept;
 
 // A date with a time of day and a zone, in English or French, in any order of the date's parts:
-// "September 14, 2023 at 4:31 PM EDT", "10 novembre 2023 \u00e0 18:55 UTC\u22125". Zones: UTC and
-// GMT with an offset, Z, the North American abbreviations (EST, EDT, CST, CDT, MST, MDT, PST, PDT),
-// ET.
+// "September 14, 2023 at 4:31 PM EDT", "10 novembre 2023 à 18:55 UTC−5" (with U+2212).
+// Zones: UTC and GMT with an offset, Z, ET, EST, EDT, CST, CDT, MST, MDT, PST, PDT.
 [[nodiscard]] std::optional<WallMillis> parse_moment_text(std::string_view text);
 
 }  // namespace scanmq::market

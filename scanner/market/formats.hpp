@@ -18,8 +18,7 @@ namespace scanmq::market {
 [[nodiscard]] MarketResult<ReadReport> read_cboe(ByteView text, std::string_view name);
 [[nodiscard]] MarketResult<ReadReport> read_ivolatility(ByteView text, std::string_view name);
 
-// The field of the current row called `name`, searched from `first` up to `end`; size() when
-// absent.
+// Where the current row has a field `name`, from `first` up to `end`; size() when nowhere.
 [[nodiscard]] std::size_t find_column(const CsvRows& rows, std::string_view name, std::size_t first,
                                       std::size_t end) noexcept;
 

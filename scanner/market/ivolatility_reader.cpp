@@ -129,8 +129,7 @@ class IvolatilityReader {
     }
 
     void add_contract(Day& day, const OccSymbol& series) {
-        // The expiration column has the Friday that trades; before 2015 the symbol has the Saturday
-        // after it.
+        // The expiration column has the last Friday; before 2015 the symbol has the Saturday after.
         const auto expiration = read_date(columns_.expiration, expiration_);
         ChainBuilder::Row row;
         row.right = read_right();

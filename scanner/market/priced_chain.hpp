@@ -3,7 +3,7 @@
 // of each expiry, implied volatility and Greeks of each contract. What strategies are built from.
 //
 // Threads:  immutable once built; shared between threads.
-// Formulas: OPTIONS.md as carried into docs/SCANNER.md (curve, forward, expiry volatility).
+// Formulas: docs/SCANNER.md, "What a chain says" (curve, forward, expiry volatility).
 
 #include <memory>
 #include <string>
@@ -22,15 +22,14 @@ struct ExpiryMarket {
     double rate{};             // -ln(D)/T
     double forward{kMissing};  // F; NaN where the expiry has no usable pair
     double spot{kMissing};     // F * D: the spot that Greeks are taken to (q = 0), see docs
-    double atm_volatility{
-        kMissing};        // flat volatility of the expiry: its at-the-money implied volatility
-    bool tradable{};      // neither expired nor past its last trade
-    std::string problem;  // why there is no forward or volatility, empty when there is
+    double atm_volatility{kMissing};  // the expiry's flat volatility: implied at the money
+    bool tradable{};                  // neither expired nor past its last trade
+    std::string problem;              // why there is no forward or volatility, empty when there is
 };
 
 struct PricedChain {
     std::shared_ptr<const Chain> chain;
-    double rate{};  // the one rate of the snapshot's curve, continuous
+    double rate{};  // the snapshot's curve at one year, continuous
     bool rate_is_input{};
     double spot{kMissing};   // what pricing used
     bool spot_is_implied{};  // header's spot disagreed with parity by over 5 bp (or was absent)

@@ -1,6 +1,5 @@
 #pragma once
-// Readers of vendors' files: text of a known format in, chains out, with a count of what was left
-// out.
+// Readers of vendors' files: text of a known format in, chains and counts of skipped rows out.
 //
 // Formats:  recognised by content, never by name (docs/SCANNER.md has the details):
 //           cboe_csv         Cboe's quote dashboard, wide: calls left, puts right of the strike;

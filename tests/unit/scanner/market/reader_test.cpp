@@ -8,6 +8,7 @@
 #include <fstream>
 #include <set>
 
+#include "common/base/rng.hpp"
 #include "scanner/market/contract.hpp"
 #include "scanner/market/csv.hpp"
 #include "scanner/market/snapshot.hpp"
@@ -164,6 +165,8 @@ TEST(CboeReader, BadDatesAreNamedWithLineAndColumn) {
                    ErrorCode::bad_date, {"quotes.csv:5:", "\"Expiration Date\"", "Sep 31 2023"});
     expect_refused(replaced(kTitle, "EDT", "MARS") + kHeader + kRow, ErrorCode::bad_date,
                    {"quotes.csv:3:", "\"Date\"", "MARS"});
+    expect_refused(kTitle + kHeader + replaced(kRow, "Fri Sep 29 2023", ""), ErrorCode::bad_date,
+                   {"quotes.csv:5:", "\"Expiration Date\""});
     expect_refused("\nIndex,Last: 1\n\n" + kHeader + kRow, ErrorCode::bad_date,
                    {"\"Date\"", "no line"});
 }
@@ -277,6 +280,34 @@ TEST(IvolatilityReader, ErrorsNameFileLineAndColumn) {
                    {"quotes.csv:2:", "\"option_expiration\"", "month first"});
     expect_refused(kIvHeader + kIvRow.substr(0, 60), ErrorCode::truncated_row, {"quotes.csv:2:"});
     expect_refused(kIvHeader, ErrorCode::no_contracts, {"quotes.csv"});
+}
+
+TEST(Reader, RandomDamageNeverCrashesAndWhatIsReadIsValid) {
+    Rng rng(20230914);
+    for (const auto& text : {kTitle + kHeader + kRow + kRow, kIvHeader + kIvRow + kIvRow}) {
+        for (int round = 0; round < 20'000; ++round) {
+            std::string damaged = text;
+            for (std::uint64_t i = 0; i <= rng.below(3); ++i) {
+                const auto at = rng.below(damaged.size());
+                switch (rng.below(3)) {
+                    case 0:
+                        damaged[at] = static_cast<char>(rng.below(256));
+                        break;
+                    case 1:
+                        damaged.erase(at, rng.below(20));
+                        break;
+                    default:
+                        damaged.insert(at, 1, "0,\"\n -9"[rng.below(7)]);
+                }
+            }
+            const auto report = read_chain_text(damaged, "quotes.csv");
+            if (!report.ok()) continue;
+            for (const auto& chain : report->chains) {
+                const auto decoded = decode_snapshot(encode_snapshot(chain));
+                ASSERT_TRUE(decoded.ok()) << decoded.error().message << '\n' << damaged;
+            }
+        }
+    }
 }
 
 TEST(Contract, OccSymbolsAreTakenApart) {
