@@ -16,6 +16,14 @@ ContentId id_of(std::uint8_t n) {
     return id;
 }
 
+BlobRecord blob(std::uint8_t n, std::uint64_t bytes, const char* label = "") {
+    BlobRecord record;
+    record.id = id_of(n);
+    record.bytes = bytes;
+    record.label = label;
+    return record;
+}
+
 // A table for 100 bytes or 4 blobs, with ten seconds of grace; time is what the test says.
 class Blobs : public testing::Test {
   protected:
@@ -24,15 +32,14 @@ class Blobs : public testing::Test {
 
     static Time at(int second) { return Time(seconds(second)); }
     bool put(std::uint8_t n, std::uint64_t bytes, int second) {
-        if (!table.reserve({.id = id_of(n), .bytes = bytes}, at(second), dropped).ok())
-            return false;
+        if (!table.reserve(blob(n, bytes), at(second), dropped).ok()) return false;
         table.stored(id_of(n), at(second));
         return true;
     }
 };
 
 TEST_F(Blobs, IsFoundOnlyOnceStored) {
-    ASSERT_TRUE(table.reserve({.id = id_of(1), .bytes = 10, .label = "SPY"}, at(0), dropped).ok());
+    ASSERT_TRUE(table.reserve(blob(1, 10, "SPY"), at(0), dropped).ok());
     EXPECT_EQ(table.find(id_of(1)), nullptr);
     ASSERT_NE(table.find_any(id_of(1)), nullptr);
     EXPECT_THAT(table.list(), IsEmpty());
@@ -44,7 +51,7 @@ TEST_F(Blobs, IsFoundOnlyOnceStored) {
 }
 
 TEST_F(Blobs, AbandonedPutGivesItsPlaceBack) {
-    ASSERT_TRUE(table.reserve({.id = id_of(1), .bytes = 100}, at(0), dropped).ok());
+    ASSERT_TRUE(table.reserve(blob(1, 100), at(0), dropped).ok());
     table.abandon(id_of(1));
     EXPECT_EQ(table.bytes(), 0U);
     EXPECT_EQ(table.count(), 0U);
@@ -96,7 +103,7 @@ TEST_F(Blobs, NothingIsDroppedWhenItWouldNotBeEnough) {
 }
 
 TEST_F(Blobs, PutsUnderWayAreNeverDropped) {
-    ASSERT_TRUE(table.reserve({.id = id_of(1), .bytes = 60}, at(0), dropped).ok());
+    ASSERT_TRUE(table.reserve(blob(1, 60), at(0), dropped).ok());
     EXPECT_FALSE(put(2, 60, 1000));
 }
 
