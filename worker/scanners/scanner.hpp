@@ -1,0 +1,66 @@
+#pragma once
+// Scanner: what a worker runs its jobs with.
+//
+// Role:      one object per worker; embedded engine, no-op, later a remote service.
+// Threads:   run() is called by several threads at once; everything else by the loop.
+// Errors:    values, in Outcome. run() never throws: what a library throws ends in the scanner.
+// Lifetimes: a task's views and inputs live until run() returns. Outcome::body may borrow from the task's
+//            payload, from Outcome::storage or from the scanner.
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "common/base/bytes.hpp"
+#include "worker/scanners/input.hpp"
+
+namespace scanmq::worker {
+
+struct Task {
+    std::string_view queue;
+    std::string_view subject;
+    ByteView payload;
+    std::span<const std::shared_ptr<Input>> inputs;  // filled, in the job's order
+    const std::atomic<bool>* cancel{};               // once true, the result is wanted no more
+};
+
+enum class ScanStatus : std::uint8_t {
+    done,
+    failed,    // may go well on another attempt
+    rejected,  // never will: the payload or an input cannot be used
+};
+
+struct Outcome {
+    ScanStatus status{ScanStatus::done};
+    ByteView body;  // of done
+    std::string storage;
+    std::string sentence;  // of failed and rejected: what is wrong and what to do
+
+    void failed(std::string why) {
+        status = ScanStatus::failed;
+        sentence = std::move(why);
+    }
+    void rejected(std::string why) {
+        status = ScanStatus::rejected;
+        sentence = std::move(why);
+    }
+};
+
+class Scanner {
+  public:
+    virtual ~Scanner() = default;
+
+    // Part of the identity of every pure result.
+    [[nodiscard]] virtual std::string version() const = 0;
+    // Whether tasks need their inputs.
+    [[nodiscard]] virtual bool reads_inputs() const = 0;
+    // True: every run takes microseconds at most. It is then made on the worker's loop: handing it to a
+    // thread and back would cost more than it does.
+    [[nodiscard]] virtual bool on_loop() const = 0;
+    // Fills in `out`, which is as new. Ends early, with any outcome, once the task is cancelled.
+    virtual void run(const Task& task, Outcome& out) const noexcept = 0;
+};
+
+}  // namespace scanmq::worker

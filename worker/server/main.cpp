@@ -1,0 +1,30 @@
+// scanmq-worker: pulls jobs from a broker, runs the scanner, returns results.
+#include <cstdio>
+
+#include "common/telemetry/log.hpp"
+#include "worker/server/program_options.hpp"
+
+int main(int argc, char** argv) {
+    using namespace scanmq;
+    worker::ProgramOptions program;
+    config::Options options("scanmq-worker", "Runs scan jobs for a scanmq broker");
+    program.declare(options);
+    int exit_code = 0;
+    if (!config::parse_or_exit(options, argc, argv, exit_code)) return exit_code;
+
+    auto scanner = program.make_scanner();
+    if (!scanner) {
+        std::fprintf(stderr, "scanmq-worker: %s\n", scanner.error().c_str());
+        return config::kUsageExitCode;
+    }
+    const auto logging = telemetry::start_logging({program.log, true});
+    if (!logging) {
+        std::fprintf(stderr, "scanmq-worker: %s\n", logging.error().c_str());
+        return config::kUsageExitCode;
+    }
+    worker::WorkerServer server(program.settings, std::move(scanner).value());
+    const worker::Exit exit = server.run();
+    telemetry::stop_logging();
+    if (exit.code != 0) std::fprintf(stderr, "scanmq-worker: %s\n", exit.sentence.c_str());
+    return exit.code;
+}

@@ -1,0 +1,71 @@
+#include "worker/server/program_options.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <thread>
+
+#include "common/config/shared.hpp"
+#include "common/config/values.hpp"
+#include "worker/scanners/embedded_scanner.hpp"
+#include "worker/scanners/noop_scanner.hpp"
+
+namespace scanmq::worker {
+
+namespace {
+
+// Unique enough for people to tell workers apart; a name may be shared, the broker goes by instance.
+std::string default_name() {
+    std::array<char, 64> host{};
+    if (gethostname(host.data(), host.size() - 1) != 0) return "worker-" + std::to_string(getpid());
+    return std::string(host.data()) + "-" + std::to_string(getpid());
+}
+
+}  // namespace
+
+ProgramOptions::ProgramOptions() {
+    settings.core.name = default_name();
+    settings.core.threads = std::max(1U, std::thread::hardware_concurrency());
+    settings.take_signals = true;
+}
+
+void ProgramOptions::declare(config::Options& options) {
+    config::add_broker(options, settings.brokers);
+    config::add_name(options, settings.core.name);
+    config::add_threads(options, settings.core.threads);
+    options.list("queues", settings.core.queues, ',',
+                 "Queues to take jobs from; all when none is named");
+    options.choice("scanner", scanner, {"embedded", "noop"},
+                   "What runs the jobs: the options engine, or nothing at all, for measuring");
+    options.text(
+        "noop-result", noop_result,
+        "With --scanner noop, the size of each result, or 'payload' to give the payload back");
+    options.number("window-max", settings.core.window_max, {1, 65'536}, "jobs",
+                   "Most jobs asked for ahead of their answers");
+    options.bytes("window-bytes", settings.core.window_bytes, {1U << 20, 1ULL << 30},
+                  "Most bytes of payloads asked for ahead of their answers");
+    options.duration("drain-timeout", settings.core.drain_timeout,
+                     {Duration{}, std::chrono::hours(24)},
+                     "How long running scans may go on after SIGTERM before they are given up");
+    options.duration("connect-timeout", settings.core.connect_timeout,
+                     {Duration{}, std::chrono::hours(24)},
+                     "Leave with an error when no broker answered in this time; 0 keeps trying");
+    options.bytes("cache-bytes", settings.cache_bytes, {1U << 20, 1ULL << 40},
+                  "Memory for decoded and priced chains");
+    config::add_log(options, log);
+}
+
+Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::make_scanner() const {
+    if (scanner == "embedded") return std::unique_ptr<Scanner>(std::make_unique<EmbeddedScanner>());
+    if (noop_result == "payload") return std::unique_ptr<Scanner>(std::make_unique<NoopScanner>());
+    const auto bytes = config::parse_bytes(noop_result);
+    if (!bytes) return fail("--noop-result: " + bytes.error());
+    if (*bytes > protocol::kLimits.blob_bytes_max) {
+        return fail(std::string("--noop-result: more than a result may be (64MiB); give less"));
+    }
+    return std::unique_ptr<Scanner>(
+        std::make_unique<NoopScanner>(static_cast<std::size_t>(*bytes)));
+}
+
+}  // namespace scanmq::worker

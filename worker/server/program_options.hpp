@@ -1,0 +1,27 @@
+#pragma once
+// What scanmq-worker can be told on the command line, in the environment and in its file.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "common/config/options.hpp"
+#include "worker/server/worker_server.hpp"
+
+namespace scanmq::worker {
+
+struct ProgramOptions {
+    ProgramOptions();
+
+    Settings settings;
+    std::string scanner = "embedded";
+    std::string noop_result = "payload";  // or a size
+    std::string log = "info";
+
+    // Adds every option of the program.
+    void declare(config::Options& options);
+    // After parsing. Error: a sentence.
+    [[nodiscard]] Result<std::unique_ptr<Scanner>, std::string> make_scanner() const;
+};
+
+}  // namespace scanmq::worker

@@ -1,0 +1,79 @@
+#include "worker/server/task_table.hpp"
+
+namespace scanmq::worker {
+
+namespace {
+
+// A slot that once had a large payload or result does not keep the memory for ever.
+constexpr std::size_t kKeptCapacity = 64U << 10;
+
+void shrink(std::string& text) {
+    text.clear();
+    if (text.capacity() > kKeptCapacity) std::string().swap(text);
+}
+
+}  // namespace
+
+void TaskSlot::own() {
+    if (!borrowed) return;
+    borrowed = false;
+    owned.reserve(task.queue.size() + task.subject.size() + task.payload.size());
+    owned.assign(task.queue).append(task.subject).append(task.payload);
+    const ByteView all = owned;
+    const std::size_t queue = task.queue.size();
+    const std::size_t subject = task.subject.size();
+    task.queue = all.substr(0, queue);
+    task.subject = all.substr(queue, subject);
+    task.payload = all.substr(queue + subject);
+}
+
+void TaskSlot::set_payload(ByteView bytes) {
+    own();
+    task.payload = bytes;
+    borrowed = true;
+    own();
+}
+
+void TaskTable::take(const Taken& taken) {
+    while (slots_.size() <= taken.id.slot) slots_.push_back(std::make_unique<TaskSlot>());
+    TaskSlot& slot = *slots_[taken.id.slot];
+    slot.id = taken.id;
+    slot.live = true;
+    slot.borrowed = true;
+    slot.task.queue = taken.deliver->queue;
+    slot.task.subject = taken.attempt->subject;
+    slot.task.payload =
+        taken.attempt->payload.is_blob() ? ByteView() : taken.attempt->payload.bytes;
+    slot.task.inputs = {};
+    slot.payload_id = {};
+    if (taken.attempt->payload.is_blob()) {
+        slot.payload_id = ContentId::from_bytes(taken.attempt->payload.bytes).value_or(ContentId{});
+    }
+    slot.input_ids.clear();
+    for (ByteView ids = taken.attempt->inputs; ids.size() >= ContentId::kSize;
+         ids.remove_prefix(ContentId::kSize)) {
+        slot.input_ids.push_back(*ContentId::from_bytes(ids.substr(0, ContentId::kSize)));
+    }
+    slot.task.cancel = &slot.cancel;
+    slot.missing = 0;
+    slot.body_hashed = false;
+    slot.cancel.store(false, std::memory_order_relaxed);
+}
+
+void TaskTable::release(AttemptId id) noexcept {
+    TaskSlot* slot = find(id);
+    if (slot == nullptr) return;
+    slot->live = false;
+    slot->inputs.clear();
+    shrink(slot->owned);
+    shrink(slot->outcome.storage);
+    slot->outcome.sentence.clear();
+    slot->outcome.status = ScanStatus::done;
+    slot->outcome.body = {};
+}
+
+void TaskTable::cancel_all() noexcept {
+    for (const auto& slot : slots_) slot->cancel.store(true, std::memory_order_relaxed);
+}
+
+}  // namespace scanmq::worker
