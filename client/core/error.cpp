@@ -12,6 +12,8 @@ std::string_view to_string(ErrorKind kind) noexcept {
             return "timed_out";
         case ErrorKind::buffer_full:
             return "buffer_full";
+        case ErrorKind::interrupted:
+            return "interrupted";
         case ErrorKind::closed:
             return "closed";
         case ErrorKind::transport:

@@ -16,6 +16,7 @@ enum class ErrorKind : std::uint8_t {
                   // broken
     timed_out,    // the deadline passed; what was sent may still take effect
     buffer_full,  // the producer's buffer is full and the deadline passed (or there was none)
+    interrupted,  // Client::interrupt() was called while the call waited
     closed,       // the client was closed while, or before, the call was made
     transport,    // a socket could not be made or an endpoint is not one
 };

@@ -26,7 +26,9 @@
 #include <string_view>
 #include <vector>
 
+#include "client/core/effects.hpp"
 #include "client/core/error.hpp"
+#include "client/core/session_state.hpp"
 #include "common/base/id.hpp"
 #include "common/base/time.hpp"
 #include "common/protocol/limits.hpp"
@@ -47,15 +49,6 @@ struct ClientOptions {
     std::uint32_t blob_chunks_ahead = 64;                 // credit given while fetching blobs
 };
 
-struct SessionInfo {
-    bool open{};
-    protocol::SessionId session;
-    std::uint64_t epoch{};            // of the broker; a new one means it was restarted
-    std::string broker;               // the endpoint in use
-    protocol::ErrorCode last_code{};  // why the last session ended or could not be opened
-    std::string last_sentence;
-};
-
 struct ClientStats {
     std::uint64_t frames_sent{};
     std::uint64_t frames_received{};
@@ -68,11 +61,7 @@ struct ClientStats {
     std::uint64_t protocol_errors{};  // ERRORs that answer no request and no job
 };
 
-struct Blob {
-    protocol::BlobType type{};
-    std::string label;
-    std::string bytes;
-};
+using Blob = BlobFetched;  // type, label, bytes
 
 class Client {
   public:

@@ -18,6 +18,7 @@
 
 #include "client/core/error.hpp"
 #include "client/core/job.hpp"
+#include "client/core/producer_book.hpp"
 
 namespace scanmq::client {
 
@@ -31,16 +32,6 @@ struct ProducerOptions {
     std::uint32_t frames_ahead = 8;
     // Called with the answers of each SUBMIT; empty: only counted.
     std::function<void(std::span<const JobAnswer>)> on_answers;
-};
-
-struct ProducerStats {
-    std::uint64_t submitted{};   // taken by submit()
-    std::uint64_t accepted{};    // accepted, or a duplicate of one that was sent again
-    std::uint64_t duplicates{};  // of those, duplicates
-    std::uint64_t refused{};
-    std::uint64_t waiting{};     // not sent yet
-    std::uint64_t unanswered{};  // sent
-    std::uint64_t frames{};      // SUBMITs sent
 };
 
 class Producer {
@@ -69,6 +60,8 @@ class Producer {
     Client& client_;
     std::string queue_;
     std::uint32_t id_ = 0;
+    std::uint32_t look_after_;
+    std::uint32_t since_look_ = 0;
 };
 
 }  // namespace scanmq::client

@@ -1,0 +1,113 @@
+#pragma once
+// BlobTransfers: puts and gets over the blob socket, across sessions.
+//
+// Role:      owned by ClientCore. Puts go one after another (the protocol allows one at a time), gets
+//            side by side under one credit.
+// Threads:   the core's.
+// Sessions:  a transfer that was cut off begins again, until its deadline; a put that went through is found to
+//            be there.
+// Owns:      the bytes being fetched. Borrows: the bytes being put, until its PutDone (or forget()).
+// See:       docs/PROTOCOL.md, section 9
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "client/core/outbox.hpp"
+#include "common/protocol/limits.hpp"
+
+namespace scanmq::client {
+
+struct BlobPutJob {
+    std::uint64_t request{};
+    ContentId id;
+    ByteView bytes;
+    protocol::BlobType type{};
+    std::string label;
+    Time deadline = Time::max();
+};
+
+class BlobTransfers {
+  public:
+    BlobTransfers(std::uint32_t chunks_ahead, Outbox& outbox);
+
+    void put(BlobPutJob put);
+    void get(std::uint64_t request, const ContentId& id, Time deadline);
+    bool forget(std::uint64_t request);  // false: it ended already
+
+    void opened(const std::string& endpoint, const protocol::Limits& limits, Duration stalled_after,
+                Now now);
+    void lost();
+    // True: what was sent on the old connection may be lost and its credit with it; only a new session
+    // sets both right.
+    [[nodiscard]] bool connected(Now now);
+    // Begins what can begin, sends chunks while credit and the socket allow.
+    void pump(bool writable, Now now);
+    void tick(Now now);  // deadlines, transfers that stand still
+    void on_frame(const protocol::Message& message, Now now);
+    void fail_all(const Error& error);
+
+    // Whether a frame of this session had that seq.
+    [[nodiscard]] bool sent_in_session(std::uint64_t seq) const noexcept {
+        return used_ && seq >= first_seq_;
+    }
+    [[nodiscard]] Time next_deadline() const noexcept;
+    [[nodiscard]] bool idle() const noexcept { return puts_.empty() && gets_.empty(); }
+
+  private:
+    struct Get {
+        std::uint64_t request{};
+        ContentId id;
+        Time deadline;
+        std::uint64_t seq{};  // of its BLOB_GET in this session; 0: not sent
+        bool sized{};
+        BlobFetched blob;
+        std::uint64_t size{};
+        std::uint32_t restarts{};
+    };
+
+    void begin_put();
+    void send_chunks();
+    void begin_gets();
+    void grant();
+    void put_again_or_fail(const protocol::Error& error);
+    void drop_put(std::size_t index);
+    void finish_put(Result<ContentId> result);
+    void finish_get(std::size_t index, Result<BlobFetched> result);
+    void on_ready(const protocol::BlobReady& ready);
+    void on_stored(const protocol::BlobStored& stored);
+    void on_info(const protocol::BlobInfo& info);
+    void on_chunk(const protocol::BlobChunk& chunk);
+    void on_error(const protocol::Error& error);
+    [[nodiscard]] bool under_way() const noexcept;
+
+    std::uint64_t chunks_ahead_;
+    Outbox& outbox_;
+    protocol::Limits limits_;
+    std::string endpoint_;      // of this session's blob socket
+    std::string connected_to_;  // what the socket was told to connect to
+    bool open_ = false;
+    bool connected_ = false;
+    bool fresh_ = true;            // nothing was sent on this connection yet
+    std::uint64_t first_seq_ = 0;  // of this session
+    bool used_ = false;            // something was sent in this session
+    Duration stalled_after_ = std::chrono::seconds(7);
+    Time progress_{};
+
+    std::deque<BlobPutJob> puts_;  // the first is the one under way
+    std::uint64_t put_seq_ = 0;    // of its BLOB_PUT; 0: not begun
+    std::uint32_t put_restarts_ = 0;
+    bool put_ready_ = false;
+    std::uint64_t put_offset_ = 0;
+    protocol::Credit in_sent_;  // blob_in, this session
+    protocol::Credit in_limit_;
+
+    std::vector<Get> gets_;
+    protocol::Credit out_received_;  // blob_out, this session
+    protocol::Credit out_limit_;
+
+    static constexpr std::uint32_t kRestartsMax = 5;
+};
+
+}  // namespace scanmq::client

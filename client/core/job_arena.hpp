@@ -1,0 +1,85 @@
+#pragma once
+// JobArena: holds the bytes of jobs from submit() until their answer, in blocks that are reused
+// whole.
+//
+// Role:      one per SubmitLink. No allocation per job; a job larger than a block has a block of
+// its own. Threads:   the core's. Invariant: a block returns to the free list when the last of its
+// jobs is released. Limits:    the producers' buffer limits; at most kFreeMax blocks are kept for
+// reuse.
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "client/core/job.hpp"
+#include "common/base/id.hpp"
+
+namespace scanmq::client {
+
+// A job as it waits. Its bytes lie in one run: content id (blob bodies only), subject, inputs,
+// payload.
+struct StoredJob {
+    Id128 id;  // zero until it takes credit
+    Id128 group;
+    Ticket ticket;
+    const char* data{};
+    std::uint32_t block{};
+    std::uint32_t producer{};
+    std::uint32_t payload_bytes{};
+    std::uint16_t subject_bytes{};
+    std::uint16_t inputs_bytes{};
+    bool blob{};          // the payload travels as a blob
+    std::uint8_t puts{};  // how often it was put
+    bool sent_before{};   // in an earlier session
+
+    [[nodiscard]] std::size_t prefix_bytes() const noexcept { return blob ? ContentId::kSize : 0; }
+    [[nodiscard]] ByteView content() const noexcept { return {data, ContentId::kSize}; }
+    [[nodiscard]] std::string_view subject() const noexcept {
+        return {data + prefix_bytes(), subject_bytes};
+    }
+    [[nodiscard]] ByteView inputs() const noexcept {
+        return {data + prefix_bytes() + subject_bytes, inputs_bytes};
+    }
+    [[nodiscard]] ByteView payload() const noexcept {
+        return {data + prefix_bytes() + subject_bytes + inputs_bytes, payload_bytes};
+    }
+    [[nodiscard]] std::size_t stored_bytes() const noexcept {
+        return prefix_bytes() + subject_bytes + inputs_bytes + payload_bytes;
+    }
+};
+
+class JobArena {
+  public:
+    // Copies the job's bytes. `content` is the payload's id when it is to travel as a blob, else
+    // null. Precondition: lengths fit StoredJob's fields (the caller checked the limits).
+    [[nodiscard]] StoredJob store(const Job& job, const ContentId* content);
+    void release(const StoredJob& job) noexcept;
+
+    [[nodiscard]] std::size_t blocks_in_use() const noexcept {
+        return blocks_.size() - free_.size() - empty_.size();
+    }
+
+    static constexpr std::size_t kBlockBytes = 256U << 10;
+    static constexpr std::size_t kFreeMax = 64;
+
+  private:
+    struct Block {
+        std::unique_ptr<char[]> bytes;
+        std::size_t size{};
+        std::size_t used{};
+        std::uint32_t jobs{};
+    };
+
+    std::uint32_t take(std::size_t size);
+    void give_back(std::uint32_t index) noexcept;
+
+    std::vector<Block> blocks_;
+    std::vector<std::uint32_t> free_;   // of kBlockBytes, to be filled again
+    std::vector<std::uint32_t> empty_;  // places in blocks_ without bytes
+    std::uint32_t current_ = kNone;
+
+    static constexpr std::uint32_t kNone = 0xffffffffU;
+};
+
+}  // namespace scanmq::client

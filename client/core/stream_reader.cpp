@@ -1,0 +1,131 @@
+#include "client/core/stream_reader.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace scanmq::client {
+
+using protocol::Credit;
+using protocol::ErrorCode;
+using protocol::StartFrom;
+
+StreamReader::StreamReader(std::uint64_t id, StreamOptions options, Outbox& outbox)
+    : id_(id), options_(std::move(options)), outbox_(outbox) {
+    const protocol::Limits& limits = protocol::kLimits;
+    options_.credit_items = std::max(options_.credit_items, 1U);
+    options_.credit_bytes = std::max<std::uint64_t>(
+        options_.credit_bytes, std::uint64_t{limits.inline_bytes_max} + limits.item_overhead_bytes);
+    info_.position = {options_.incarnation, options_.offset};
+}
+
+void StreamReader::start() {
+    if (info_.state == SubscriptionState::failed || info_.state == SubscriptionState::closed)
+        return;
+    received_ = {};
+    limit_ = {
+        options_.credit_items - std::min<std::uint64_t>(options_.credit_items, unconsumed_.items),
+        options_.credit_bytes - std::min(options_.credit_bytes, unconsumed_.bytes)};
+    protocol::Subscribe subscribe{
+        id_, options_.queue, options_.pattern, options_.from, options_.offset, options_.incarnation,
+        {},  limit_};
+    if (known_) {
+        subscribe.from = StartFrom::offset;
+        subscribe.offset = next_offset_;
+        subscribe.incarnation = incarnation_;
+    }
+    subscribe_seq_ = outbox_.main(std::move(subscribe));
+}
+
+void StreamReader::lost() {
+    subscribe_seq_ = 0;
+    if (info_.state == SubscriptionState::active) info_.state = SubscriptionState::starting;
+}
+
+void StreamReader::stop() {
+    if (subscribe_seq_ != 0) outbox_.main(protocol::Unsubscribe{id_});
+    subscribe_seq_ = 0;
+    info_.state = SubscriptionState::closed;
+}
+
+bool StreamReader::on_subscribed(const protocol::Subscribed& subscribed) {
+    if (subscribe_seq_ == 0 || subscribed.re != subscribe_seq_) return false;
+    incarnation_ = subscribed.incarnation;
+    next_offset_ = subscribed.start_offset;
+    if (!known_) info_.position = {incarnation_, next_offset_};
+    known_ = true;
+    info_.state = SubscriptionState::active;
+    info_.first_offset = subscribed.first_offset;
+    info_.end_offset = subscribed.next_offset;
+    return true;
+}
+
+bool StreamReader::on_error(const protocol::Error& error) {
+    if (error.code == ErrorCode::shutting_down) return false;  // tried again in the next session
+    if (error.code == ErrorCode::stream_reset) {
+        ++info_.resets;
+        if (options_.on_reset != ResetPolicy::stop) {
+            options_.from = options_.on_reset == ResetPolicy::earliest ? StartFrom::earliest
+                                                                       : StartFrom::latest;
+            options_.offset = 0;
+            options_.incarnation = {};
+            known_ = false;
+            info_.state = SubscriptionState::starting;
+            start();
+            return true;
+        }
+    }
+    subscribe_seq_ = 0;
+    info_.state = SubscriptionState::failed;
+    info_.code = error.code;
+    info_.sentence = error.sentence;
+    return true;
+}
+
+std::optional<StreamReader::Taken> StreamReader::on_results(const protocol::Results& results,
+                                                            const protocol::Limits& limits) {
+    if (info_.state != SubscriptionState::active) return std::nullopt;
+    Taken taken;
+    for (const protocol::Entry& entry : results.entries) {
+        ++taken.items;
+        taken.bytes +=
+            limits.item_overhead_bytes + (entry.body.is_blob() ? 0 : entry.body.bytes.size());
+    }
+    received_.items += taken.items;
+    received_.bytes += taken.bytes;
+    unconsumed_.items += taken.items;
+    unconsumed_.bytes += taken.bytes;
+    next_offset_ = std::max(next_offset_, results.next_offset);
+    return taken;
+}
+
+void StreamReader::consumed(const Taken& taken, const StreamPosition& position) {
+    unconsumed_.items -= std::min(unconsumed_.items, taken.items);
+    unconsumed_.bytes -= std::min(unconsumed_.bytes, taken.bytes);
+    info_.position = position;
+    if (subscribe_seq_ != 0 && info_.state == SubscriptionState::active) refill();
+}
+
+void StreamReader::refill() {
+    const auto room = [](std::uint64_t window, std::uint64_t unconsumed) {
+        return window - std::min(window, unconsumed);
+    };
+    const Credit allowed{received_.items + room(options_.credit_items, unconsumed_.items),
+                         received_.bytes + room(options_.credit_bytes, unconsumed_.bytes)};
+    const Credit next{std::max(limit_.items, allowed.items), std::max(limit_.bytes, allowed.bytes)};
+    if (next == limit_) return;
+    const auto used_up = [](std::uint64_t limit, std::uint64_t received, std::uint64_t window) {
+        return (limit - std::min(limit, received)) * 4 <= window;
+    };
+    if (!used_up(limit_.items, received_.items, options_.credit_items) &&
+        !used_up(limit_.bytes, received_.bytes, options_.credit_bytes)) {
+        return;
+    }
+    // In steps worth a frame, unless nothing is left to hand out and so nothing would bring the next.
+    const bool worth = (next.items - limit_.items) * 8 >= options_.credit_items ||
+                       (next.bytes - limit_.bytes) * 8 >= options_.credit_bytes;
+    if (!worth && unconsumed_.items > 0) return;
+    limit_ = next;
+    outbox_.main(protocol::CreditGrant{protocol::Link::results, {}, id_, limit_});
+}
+
+}  // namespace scanmq::client

@@ -1,0 +1,63 @@
+#pragma once
+// StreamReader: one subscription, across sessions.
+//
+// Role:      owned by ClientCore.
+// Threads:   the core's.
+// Invariant: what is under way or not handed out yet never passes the credit of its options; offsets taken
+//            in rise.
+// See:       docs/PROTOCOL.md, sections 7 and 9
+
+#include <cstdint>
+#include <optional>
+
+#include "client/core/outbox.hpp"
+#include "client/core/stream.hpp"
+#include "common/protocol/limits.hpp"
+
+namespace scanmq::client {
+
+class StreamReader {
+  public:
+    StreamReader(std::uint64_t id, StreamOptions options, Outbox& outbox);
+
+    void start();  // a session is open
+    void lost();
+    void stop();  // says UNSUBSCRIBE when the broker knows the subscription
+
+    // True: the state changed.
+    bool on_subscribed(const protocol::Subscribed& subscribed);
+    bool on_error(const protocol::Error& error);  // of its SUBSCRIBE
+    // What was taken in; nullopt: not for this state of the subscription, drop it.
+    struct Taken {
+        std::uint64_t items{};
+        std::uint64_t bytes{};
+    };
+    [[nodiscard]] std::optional<Taken> on_results(const protocol::Results& results,
+                                                  const protocol::Limits& limits);
+    // Handed out: their credit may be granted again, at the latest when 75 % is used.
+    void consumed(const Taken& taken, const StreamPosition& position);
+
+    [[nodiscard]] bool owns(std::uint64_t seq) const noexcept {
+        return subscribe_seq_ != 0 && seq == subscribe_seq_;
+    }
+    [[nodiscard]] std::uint64_t id() const noexcept { return id_; }
+    [[nodiscard]] const SubscriptionInfo& info() const noexcept { return info_; }
+    [[nodiscard]] Id128 incarnation() const noexcept { return incarnation_; }
+
+  private:
+    void refill();
+
+    std::uint64_t id_;
+    StreamOptions options_;
+    Outbox& outbox_;
+    SubscriptionInfo info_;
+    std::uint64_t subscribe_seq_ = 0;  // of this session; 0: none
+    bool known_ = false;               // incarnation_ and next_offset_ are the stream's
+    Id128 incarnation_;
+    std::uint64_t next_offset_ = 0;  // after what was taken in
+    protocol::Credit received_;      // in this session
+    protocol::Credit limit_;         // announced in this session
+    protocol::Credit unconsumed_;    // taken in, not handed out, in any session
+};
+
+}  // namespace scanmq::client

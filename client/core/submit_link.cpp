@@ -1,0 +1,208 @@
+#include "client/core/submit_link.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace scanmq::client {
+
+using protocol::Credit;
+using protocol::ErrorCode;
+using protocol::Verdict;
+
+namespace {
+constexpr std::uint8_t kPutsMax = 3;  // a body's blob that was dropped meanwhile is put again
+constexpr std::size_t kSpareMax = 64;
+}  // namespace
+
+SubmitLink::SubmitLink(std::string queue, const BatchSettings& batches, ProducerBook& book,
+                       Outbox& outbox)
+    : queue_(std::move(queue)),
+      valid_name_(protocol::valid_queue_name(queue_)),
+      batches_(batches),
+      book_(book),
+      outbox_(outbox) {
+    batches_.items_max = std::max(batches_.items_max, 1U);
+    batches_.frames_ahead = std::max(batches_.frames_ahead, 1U);
+}
+
+std::uint64_t SubmitLink::cost(const StoredJob& job) const noexcept {
+    return overhead_ + (job.blob ? 0U : job.payload_bytes);
+}
+
+bool SubmitLink::fits(const StoredJob& job) const noexcept {
+    return sent_.items < limit_.items && sent_.bytes + cost(job) <= limit_.bytes;
+}
+
+void SubmitLink::wait(StoredJob job, Now now) {
+    const std::uint64_t bytes = cost(job);
+    count_submission(now, bytes);
+    waiting_cost_ += bytes;
+    waiting_.push_back(job);
+}
+
+void SubmitLink::refuse(const StoredJob& job, ErrorCode code, std::string_view sentence) {
+    book_.answer(job, {{}, {}, Verdict::refused, {}, code, sentence}, false);
+    arena_.release(job);
+}
+
+void SubmitLink::pump(const protocol::Limits& limits, std::uint64_t acked_seq, UuidV7& ids, Now now,
+                      bool force) {
+    overhead_ = limits.item_overhead_bytes;
+    while (!waiting_.empty()) {
+        if (!force && in_flight_.size() >= batches_.frames_ahead) {
+            // The broker is busy with what it has: only a full batch is worth another frame.
+            const bool credit = limit_.items - sent_.items >= batches_.items_max ||
+                                limit_.bytes - sent_.bytes >= batches_.bytes_max;
+            if (!batch_waits() || !credit) return;
+        }
+        if (!send_batch(limits, acked_seq, ids, now)) return;
+    }
+}
+
+bool SubmitLink::send_batch(const protocol::Limits& limits, std::uint64_t acked_seq, UuidV7& ids,
+                            Now now) {
+    if (!fits(waiting_.front())) return false;
+    Batch batch;
+    if (!spare_.empty()) {
+        batch.jobs = std::move(spare_.back());
+        spare_.pop_back();
+    }
+    const Id128 group = waiting_.front().group;
+    const std::size_t items_max = std::min(batches_.items_max, limits.items_per_frame_max);
+    protocol::Submit submit{queue_, group, acked_seq, {}};
+    submit.jobs.reserve(std::min(waiting_.size(), items_max));
+    std::size_t frame_bytes = protocol::kEnvelopeBytesMax;
+    while (!waiting_.empty() && submit.jobs.size() < items_max) {
+        StoredJob& job = waiting_.front();
+        const std::size_t bytes = protocol::kItemFixedBytesMax + job.subject_bytes +
+                                  job.inputs_bytes + (job.blob ? 0 : job.payload_bytes);
+        const bool first = submit.jobs.empty();
+        if (job.group != group || !fits(job)) break;
+        if (!first && (frame_bytes + bytes > batches_.bytes_max ||
+                       frame_bytes + bytes > limits.frame_bytes_max)) {
+            break;
+        }
+        frame_bytes += bytes;
+        if (job.id.is_zero()) job.id = ids.next(now.wall);
+        const protocol::Body body = job.blob ? protocol::Body{job.content(), job.payload_bytes}
+                                             : protocol::Body{job.payload(), 0};
+        submit.jobs.push_back({job.id, job.subject(), body, job.inputs(), nullptr});
+        sent_.items += 1;
+        sent_.bytes += cost(job);
+        waiting_cost_ -= cost(job);
+        if (job.sent_before) ++resubmitted_;
+        book_.sent(job);
+        batch.jobs.push_back(job);
+        waiting_.pop_front();
+    }
+    book_.count_frame(batch.jobs.front().producer);
+    batch.seq = outbox_.main(std::move(submit));
+    in_flight_.push_back(std::move(batch));
+    return true;
+}
+
+bool SubmitLink::on_accepted(const protocol::Accepted& accepted,
+                             std::vector<StoredJob>& put_again) {
+    const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                    [&](const Batch& b) { return b.seq == accepted.re; });
+    if (found == in_flight_.end()) return false;
+    // An answer from before RECLAIMED tells a limit that was given back.
+    if (accepted.re > reclaimed_seq_) raise(accepted.limit);
+    std::vector<StoredJob> jobs = std::move(found->jobs);
+    in_flight_.erase(found);
+    std::vector<const protocol::JobVerdict*> verdicts;
+    if (!accepted.exceptions.empty()) {
+        verdicts.resize(jobs.size(), nullptr);
+        for (const protocol::JobVerdict& verdict : accepted.exceptions) {
+            if (verdict.index < jobs.size()) verdicts[verdict.index] = &verdict;
+        }
+    }
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        answer_one(jobs[i], verdicts.empty() ? nullptr : verdicts[i], put_again);
+    }
+    jobs.clear();
+    if (spare_.size() < kSpareMax) spare_.push_back(std::move(jobs));
+    return true;
+}
+
+void SubmitLink::answer_one(const StoredJob& job, const protocol::JobVerdict* verdict,
+                            std::vector<StoredJob>& put_again) {
+    if (verdict == nullptr) {
+        book_.answer(job, {{}, {}, Verdict::accepted, {}, {}, {}}, true);
+        arena_.release(job);
+        return;
+    }
+    if (verdict->code == ErrorCode::unknown_snapshot && job.blob && job.puts < kPutsMax) {
+        book_.unsent(job);
+        put_again.push_back(job);
+        return;
+    }
+    book_.answer(job, {{}, {}, verdict->verdict, verdict->state, verdict->code, verdict->sentence},
+                 true);
+    arena_.release(job);
+}
+
+void SubmitLink::answer_all(Batch& batch, ErrorCode code, std::string_view sentence) {
+    for (const StoredJob& job : batch.jobs) {
+        book_.answer(job, {{}, {}, Verdict::refused, {}, code, sentence}, true);
+        arena_.release(job);
+    }
+}
+
+void SubmitLink::refuse_waiting(const protocol::Error& error) {
+    while (!waiting_.empty()) {
+        refuse(waiting_.front(), error.code, error.sentence);
+        waiting_.pop_front();
+    }
+    waiting_cost_ = 0;
+}
+
+bool SubmitLink::on_error(const protocol::Error& error) {
+    if (error.re == want_seq_ && want_seq_ != 0) {
+        // When the broker stops, the session ends soon: the jobs stay for the next one.
+        if (error.code == ErrorCode::shutting_down) return true;
+        want_answered_ = true;
+        if (error.code != ErrorCode::item_too_large) {
+            refuse_waiting(error);
+        } else if (!want_exact_) {
+            must_be_exact_ = true;  // then the broker tells which item it means
+        } else if (!waiting_.empty()) {
+            waiting_cost_ -= cost(waiting_.front());
+            refuse(waiting_.front(), error.code, error.sentence);
+            waiting_.pop_front();
+        }
+        return true;
+    }
+    const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
+                                    [&](const Batch& b) { return b.seq == error.re; });
+    if (found == in_flight_.end()) return false;
+    if (error.code == ErrorCode::shutting_down) return true;
+    Batch batch = std::move(*found);
+    in_flight_.erase(found);
+    answer_all(batch, error.code, error.sentence);
+    return true;
+}
+
+void SubmitLink::lost() {
+    for (auto batch = in_flight_.rbegin(); batch != in_flight_.rend(); ++batch) {
+        for (auto job = batch->jobs.rbegin(); job != batch->jobs.rend(); ++job) {
+            job->sent_before = true;
+            book_.unsent(*job);
+            waiting_cost_ += cost(*job);
+            waiting_.push_front(*job);
+        }
+    }
+    in_flight_.clear();
+    sent_ = {};
+    limit_ = {};
+    window_ = {};
+    want_seq_ = 0;
+    want_sent_ = {};
+    want_answered_ = true;
+    want_exact_ = false;
+    must_be_exact_ = false;
+    reclaimed_seq_ = 0;
+    returning_ = false;
+}
+
+}  // namespace scanmq::client

@@ -1,0 +1,137 @@
+#include "client/cpp/client.hpp"
+
+#include <utility>
+
+#include "client/cpp/client_impl.hpp"
+
+namespace scanmq::client {
+
+using protocol::ErrorCode;
+
+namespace {
+
+Result<void> only_ok(Result<protocol::Message> reply) {
+    if (!reply) return fail(std::move(reply).error());
+    return {};
+}
+
+Result<protocol::GroupState> group_state(Result<protocol::Message> reply) {
+    if (!reply) return fail(std::move(reply).error());
+    if (auto* state = std::get_if<protocol::GroupState>(&*reply)) return std::move(*state);
+    return fail(Error{ErrorKind::refused, ErrorCode::none, "the answer is not a group's state"});
+}
+
+}  // namespace
+
+Client::Client(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Client::~Client() { impl_->close(); }
+
+Result<std::unique_ptr<Client>> Client::open(const ClientOptions& options) {
+    if (options.brokers.empty()) {
+        return fail(Error{ErrorKind::invalid, ErrorCode::none, "no broker was named"});
+    }
+    if (options.name.size() > protocol::kLimits.name_bytes_max) {
+        return fail(
+            Error{ErrorKind::invalid, ErrorCode::bad_name, "the client's name is too long"});
+    }
+    auto impl = std::make_unique<Impl>(options);
+    if (auto problem = impl->start()) {
+        return fail(Error{ErrorKind::transport, ErrorCode::none, std::move(*problem)});
+    }
+    return std::unique_ptr<Client>(new Client(std::move(impl)));
+}
+
+Result<void> Client::wait_open(Duration timeout) {
+    auto held = impl_->lock();
+    const auto waited =
+        impl_->wait(held, impl_->deadline(timeout), [&] { return impl_->core().session().open; });
+    if (waited == Impl::Waited::done) return {};
+    return fail(impl_->why(waited, "opening a session"));
+}
+
+SessionInfo Client::session() const {
+    const auto held = impl_->lock();
+    return impl_->core().session();
+}
+
+ClientStats Client::stats() const {
+    const auto held = impl_->lock();
+    return impl_->stats();
+}
+
+protocol::Limits Client::limits() const {
+    const auto held = impl_->lock();
+    return impl_->core().limits();
+}
+
+std::size_t Client::poll(Duration timeout) { return impl_->poll(timeout); }
+void Client::interrupt() noexcept { impl_->interrupt(); }
+void Client::close() { impl_->close(); }
+
+Id128 Client::new_id() {
+    const auto held = impl_->lock();
+    return impl_->core().new_id(impl_->now());
+}
+
+Result<void> Client::create_queue(std::string_view queue, const protocol::Settings& settings,
+                                  Duration timeout) {
+    return only_ok(impl_->request(protocol::QueueCreate{std::string(queue), settings}, timeout));
+}
+
+Result<void> Client::alter_queue(std::string_view queue, const protocol::Settings& settings,
+                                 Duration timeout) {
+    return only_ok(impl_->request(protocol::QueueAlter{std::string(queue), settings}, timeout));
+}
+
+Result<void> Client::delete_queue(std::string_view queue, bool force, Duration timeout) {
+    return only_ok(impl_->request(protocol::QueueDelete{std::string(queue), force}, timeout));
+}
+
+Result<std::vector<protocol::Row>> Client::query(std::string_view topic, std::string_view key,
+                                                 Duration timeout) {
+    auto reply = impl_->request(protocol::Query{std::string(topic), std::string(key)}, timeout);
+    if (!reply) return fail(std::move(reply).error());
+    if (auto* answer = std::get_if<protocol::Answer>(&*reply)) return std::move(answer->rows);
+    return fail(Error{ErrorKind::refused, ErrorCode::none, "the answer holds no rows"});
+}
+
+Result<Id128> Client::open_group(std::string_view queue, Duration timeout) {
+    const Id128 group = new_id();
+    auto state =
+        group_state(impl_->request(protocol::GroupOpen{std::string(queue), group}, timeout));
+    if (!state) return fail(std::move(state).error());
+    return group;
+}
+
+Result<protocol::GroupState> Client::seal_group(std::string_view queue, const Id128& group,
+                                                std::uint64_t count, Duration timeout) {
+    return group_state(
+        impl_->request(protocol::GroupSeal{std::string(queue), group, count}, timeout));
+}
+
+Result<protocol::GroupState> Client::query_group(std::string_view queue, const Id128& group,
+                                                 Duration timeout) {
+    return group_state(impl_->request(protocol::GroupQuery{std::string(queue), group}, timeout));
+}
+
+Result<ContentId> Client::put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
+                                   Duration timeout) {
+    return impl_->put_blob(bytes, type, label, timeout);
+}
+
+Result<Blob> Client::get_blob(const ContentId& id, Duration timeout) {
+    return impl_->get_blob(id, timeout);
+}
+
+Result<std::string> Client::fetch_body(const protocol::Body& body, Duration timeout) {
+    if (!body.is_blob()) return std::string(body.bytes);
+    const auto id = ContentId::from_bytes(body.bytes);
+    if (!id) {
+        return fail(Error{ErrorKind::invalid, ErrorCode::malformed, "the body names no blob"});
+    }
+    auto blob = get_blob(*id, timeout);
+    if (!blob) return fail(std::move(blob).error());
+    return std::move(blob->bytes);
+}
+
+}  // namespace scanmq::client

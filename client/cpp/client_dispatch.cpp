@@ -1,0 +1,192 @@
+// Client::Impl's half that hands notices to blocking calls and callbacks.
+
+#include <utility>
+
+#include "client/cpp/client_impl.hpp"
+
+namespace scanmq::client {
+
+namespace {
+
+std::uint64_t producer_key(std::uint32_t id) { return std::uint64_t{id} * 2 + 1; }
+std::uint64_t reader_key(std::uint64_t id) { return id * 2; }
+
+}  // namespace
+
+void Client::Impl::collect(Inbox* inbox) {
+    for (Notice& notice : effects_.notices) collect(notice, inbox);
+    effects_.notices.clear();
+}
+
+void Client::Impl::collect(Notice& notice, Inbox* inbox) {
+    if (const auto* answered = std::get_if<JobsAnswered>(&notice)) {
+        if (producers_.contains(answered->producer)) calls_.push_back({std::move(notice), nullptr});
+    } else if (const auto* arrived = std::get_if<EntriesArrived>(&notice)) {
+        Reader* to = reader(arrived->subscription);
+        if (to == nullptr || inbox == nullptr) return;
+        std::unique_ptr<Incoming> frame = std::move(inbox->incoming[arrived->event]);
+        if (to->on_batch) {
+            calls_.push_back({std::move(notice), std::move(frame)});
+        } else {
+            to->queue.push_back({*arrived, std::move(frame)});
+        }
+    } else if (const auto* changed = std::get_if<SubscriptionChanged>(&notice)) {
+        const Reader* to = reader(changed->subscription);
+        if (to != nullptr && to->on_change) calls_.push_back({std::move(notice), nullptr});
+    } else if (auto* request = std::get_if<RequestDone>(&notice)) {
+        const auto waiter = requests_.find(request->request);
+        if (waiter != requests_.end()) waiter->second->emplace(std::move(request->reply));
+    } else if (auto* put = std::get_if<PutDone>(&notice)) {
+        const auto waiter = puts_.find(put->request);
+        if (waiter != puts_.end()) waiter->second->emplace(std::move(put->result));
+    } else if (auto* got = std::get_if<GetDone>(&notice)) {
+        const auto waiter = gets_.find(got->request);
+        if (waiter != gets_.end()) waiter->second->emplace(std::move(got->result));
+    } else {
+        inline_bytes_max_ = core_.limits().inline_bytes_max;
+    }
+}
+
+void Client::Impl::dispatch(Lock& lock) {
+    dispatching_ = true;
+    while (!calls_.empty()) {
+        Call next = std::move(calls_.front());
+        calls_.pop_front();
+        call(lock, next);
+        calling_ = 0;
+        if (threaded()) changed_.notify_all();
+    }
+    dispatching_ = false;
+}
+
+void Client::Impl::call(Lock& lock, Call& next) {
+    if (const auto* answered = std::get_if<JobsAnswered>(&next.notice)) {
+        const auto found = producers_.find(answered->producer);
+        if (found == producers_.end()) return;
+        const auto callback = found->second;
+        calling_ = producer_key(answered->producer);
+        lock.unlock();
+        (*callback)(answered->answers);
+        lock.lock();
+    } else if (const auto* arrived = std::get_if<EntriesArrived>(&next.notice)) {
+        const auto found = readers_.find(arrived->subscription);
+        if (found == readers_.end()) return;
+        const auto to = found->second;
+        const EntryBatch batch = batch_of(*arrived, *next.frame);
+        calling_ = reader_key(arrived->subscription);
+        lock.unlock();
+        to->on_batch(batch);
+        lock.lock();
+        if (closed_) return;
+        core_.consumed(*arrived, batch.position, effects_);
+        perform();
+    } else if (const auto* changed = std::get_if<SubscriptionChanged>(&next.notice)) {
+        const auto found = readers_.find(changed->subscription);
+        const SubscriptionInfo* now_is = core_.subscription(changed->subscription);
+        if (found == readers_.end() || now_is == nullptr) return;
+        const auto to = found->second;
+        const SubscriptionInfo info = *now_is;
+        calling_ = reader_key(changed->subscription);
+        lock.unlock();
+        to->on_change(info);
+        lock.lock();
+    }
+}
+
+EntryBatch Client::Impl::batch_of(const EntriesArrived& arrived, const Incoming& frame) {
+    const auto& results = std::get<protocol::Results>(frame.frame.message);
+    return {results.entries, results.gap, {arrived.incarnation, results.next_offset}};
+}
+
+void Client::Impl::attach_producer(std::uint32_t id, AnswerCallback on_answers) {
+    if (on_answers) producers_[id] = std::make_shared<AnswerCallback>(std::move(on_answers));
+}
+
+void Client::Impl::detach_producer(Lock& lock, std::uint32_t id) {
+    producers_.erase(id);
+    std::erase_if(calls_, [id](const Call& call) {
+        const auto* answered = std::get_if<JobsAnswered>(&call.notice);
+        return answered != nullptr && answered->producer == id;
+    });
+    if (!on_driver()) changed_.wait(lock, [&] { return calling_ != producer_key(id); });
+}
+
+void Client::Impl::attach_reader(std::uint64_t id, SubscriberOptions& options) {
+    auto reader = std::make_shared<Reader>();
+    reader->on_batch = std::move(options.on_batch);
+    reader->on_change = std::move(options.on_change);
+    readers_.emplace(id, std::move(reader));
+}
+
+void Client::Impl::detach_reader(Lock& lock, std::uint64_t id) {
+    readers_.erase(id);
+    if (!on_driver()) changed_.wait(lock, [&] { return calling_ != reader_key(id); });
+}
+
+Client::Impl::Reader* Client::Impl::reader(std::uint64_t id) {
+    const auto found = readers_.find(id);
+    return found == readers_.end() ? nullptr : found->second.get();
+}
+
+Result<protocol::Message> Client::Impl::request(protocol::Message message, Duration timeout) {
+    Lock held(mutex_);
+    if (closed_) return fail(why(Waited::closed, {}));
+    const Time until = deadline(timeout);
+    const std::uint64_t id = core_.request(std::move(message), until, effects_);
+    if (id == 0) return fail(too_many());
+    std::optional<Result<protocol::Message>> reply;
+    requests_.emplace(id, &reply);
+    commit();
+    const Waited waited = wait(held, until, [&] { return reply.has_value(); });
+    requests_.erase(id);
+    if (!reply) return fail(why(waited, "the request"));
+    if (!reply->ok() && reply->error().kind == ErrorKind::timed_out) {
+        return fail(why(Waited::timed_out, "the request"));
+    }
+    return std::move(*reply);
+}
+
+Result<ContentId> Client::Impl::put_blob(ByteView bytes, protocol::BlobType type,
+                                         std::string_view label, Duration timeout) {
+    BlobPutJob put{0, content_id(bytes), bytes, type, std::string(label), {}};
+    Lock held(mutex_);
+    if (closed_) return fail(why(Waited::closed, {}));
+    if (bytes.empty() || bytes.size() > core_.limits().blob_bytes_max) {
+        return fail(Error{ErrorKind::invalid, protocol::ErrorCode::over_limit,
+                          "a blob has 1 to blob_bytes_max bytes"});
+    }
+    put.deadline = deadline(timeout);
+    const std::uint64_t id = core_.put_blob(put, now(), effects_);
+    if (id == 0) return fail(too_many());
+    std::optional<Result<ContentId>> done;
+    puts_.emplace(id, &done);
+    commit();
+    const Waited waited = wait(held, put.deadline, [&] { return done.has_value(); });
+    puts_.erase(id);
+    if (done) return std::move(*done);
+    core_.forget_blob(id);
+    return fail(why(waited, "putting the blob"));
+}
+
+Result<Blob> Client::Impl::get_blob(const ContentId& blob, Duration timeout) {
+    Lock held(mutex_);
+    if (closed_) return fail(why(Waited::closed, {}));
+    const Time until = deadline(timeout);
+    const std::uint64_t id = core_.get_blob(blob, until, now(), effects_);
+    if (id == 0) return fail(too_many());
+    std::optional<Result<BlobFetched>> done;
+    gets_.emplace(id, &done);
+    commit();
+    const Waited waited = wait(held, until, [&] { return done.has_value(); });
+    gets_.erase(id);
+    if (done) return std::move(*done);
+    core_.forget_blob(id);
+    return fail(why(waited, "fetching the blob"));
+}
+
+Error Client::Impl::too_many() {
+    return {ErrorKind::invalid, protocol::ErrorCode::over_limit,
+            "requests_max requests are under way: wait for some"};
+}
+
+}  // namespace scanmq::client
