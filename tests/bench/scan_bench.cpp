@@ -1,0 +1,125 @@
+// scan/: from a priced chain to its best verticals, and from a vendor's file to the printed table.
+
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string>
+
+#include "scanner/market/reader.hpp"
+#include "scanner/service/codec.hpp"
+#include "scanner/service/engine.hpp"
+#include "scanner/service/table.hpp"
+#include "tests/support/priced_chains.hpp"
+
+namespace scanmq::service {
+namespace {
+
+// Every vertical up to 100 points wide.
+ScanRequest verticals_100() {
+    ScanRequest request;
+    request.filters = {{"width", {{"max", 100.0}}}};
+    return request;
+}
+
+std::string spx_file() {
+    const char* folder = std::getenv("SCANMQ_TEST_DATA");
+    const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
+    const auto path = base / "cboe_spx_2023-09-14_quotedata.csv";
+    return std::filesystem::exists(path) ? path.string() : std::string{};
+}
+
+void scan_for(benchmark::State& state, const market::PricedChain& chain,
+              const ScanRequest& request) {
+    std::uint64_t candidates = 0;
+    for (auto _ : state) {
+        const auto result = scan(chain, request);
+        if (!result.ok()) {
+            state.SkipWithError(result.error().message.c_str());
+            return;
+        }
+        candidates += result->counts.candidates;
+        benchmark::DoNotOptimize(result->spreads.data());
+    }
+    state.SetItemsProcessed(static_cast<std::int64_t>(candidates));
+    state.counters["candidates"] =
+        static_cast<double>(candidates) / static_cast<double>(state.iterations());
+}
+
+// About the size of the SPX file: 50 expiries of 200 strikes, 5 points apart.
+const market::PricedChain& synthetic_chain() {
+    static const market::PricedChain chain = [] {
+        Rng rng(1);
+        return testing::random_chain(rng, {.symbol = "BIG",
+                                           .expiries = 50,
+                                           .strikes = 200,
+                                           .forward = 4500.0,
+                                           .strike_step = 5.0});
+    }();
+    return chain;
+}
+
+void BM_synthetic(benchmark::State& state) { scan_for(state, synthetic_chain(), verticals_100()); }
+BENCHMARK(BM_synthetic)->Name("scan/synthetic_verticals_100")->Unit(benchmark::kMillisecond);
+
+void BM_synthetic_filtered(benchmark::State& state) {
+    ScanRequest request = verticals_100();
+    request.filters.push_back({"delta", {{"min", 0.10}, {"max", 0.35}}});
+    request.filters.push_back({"liquidity", {{"min_open_interest", 100.0}}});
+    request.filters.push_back({"pop", {{"min", 0.5}}});
+    scan_for(state, synthetic_chain(), request);
+}
+BENCHMARK(BM_synthetic_filtered)
+    ->Name("scan/synthetic_verticals_100_filtered")
+    ->Unit(benchmark::kMillisecond);
+
+void BM_spx(benchmark::State& state) {
+    const std::string path = spx_file();
+    const auto report = market::read_chain_file(path);
+    if (!report.ok()) {
+        state.SkipWithError("needs the SPX file: name its folder in SCANMQ_TEST_DATA");
+        return;
+    }
+    const auto chain =
+        market::price_chain(std::make_shared<const market::Chain>(report->chains.at(0)));
+    scan_for(state, chain, verticals_100());
+}
+BENCHMARK(BM_spx)->Name("scan/spx_verticals_100")->Unit(benchmark::kMillisecond);
+
+void BM_spx_file_to_table(benchmark::State& state) {
+    const std::string path = spx_file();
+    if (path.empty()) {
+        state.SkipWithError("needs the SPX file: name its folder in SCANMQ_TEST_DATA");
+        return;
+    }
+    for (auto _ : state) {
+        auto report = market::read_chain_file(path);
+        const auto chain = market::price_chain(
+            std::make_shared<const market::Chain>(std::move(report->chains.at(0))));
+        const auto result = scan(chain, verticals_100());
+        std::string table = format_table(*result, 20);
+        benchmark::DoNotOptimize(table.data());
+    }
+}
+BENCHMARK(BM_spx_file_to_table)->Name("scan/spx_csv_to_table")->Unit(benchmark::kMillisecond);
+
+void BM_result_msgpack(benchmark::State& state) {
+    ScanRequest request = verticals_100();
+    request.limit = static_cast<std::uint32_t>(state.range(0));
+    const auto result = scan(synthetic_chain(), request);
+    std::size_t bytes = 0;
+    for (auto _ : state) {
+        const std::string text = encode(*result, Encoding::msgpack);
+        bytes = text.size();
+        benchmark::DoNotOptimize(decode_result(text));
+    }
+    state.counters["bytes"] = static_cast<double>(bytes);
+}
+BENCHMARK(BM_result_msgpack)
+    ->Name("scan/result_msgpack_round_trip")
+    ->Arg(50)
+    ->Unit(benchmark::kMicrosecond);
+
+}  // namespace
+}  // namespace scanmq::service
