@@ -1,0 +1,135 @@
+#include "client/cli/command.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "common/base/nearest.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+constexpr auto kCommands = std::to_array<Command>({
+    {"scan", "Scans option chains for the best spreads, through a broker or here", scan},
+    {"submit", "Submits jobs with payloads of your own", submit},
+    {"watch", "Prints a queue's results as they come", watch},
+    {"queue list", "Lists queues with their settings and figures", queue_list},
+    {"queue create", "Creates a queue", queue_create},
+    {"queue set", "Changes settings of a queue", queue_set},
+    {"queue delete", "Deletes a queue and its stream", queue_delete},
+    {"worker list", "Lists the workers that are connected", worker_list},
+    {"snapshot put", "Stores option chains in the broker", snapshot_put},
+    {"snapshot get", "Fetches a stored snapshot", snapshot_get},
+    {"snapshot list", "Lists stored snapshots", snapshot_list},
+    {"sample-market", "Makes up option chains to try things with", sample_market},
+    {"bench", "Measures a broker with jobs that do nothing", bench},
+    {"bench-role", "One process of bench; started by it", bench_role, false},
+});
+
+std::string usage() {
+    std::string text =
+        "scanmq: option scans through a message queue\n\nusage: scanmq COMMAND [OPTIONS]\n\n";
+    for (const Command& command : kCommands) {
+        if (command.listed) text += fmt::format("  {:<15} {}\n", command.words, command.summary);
+    }
+    text +=
+        "\nscanmq COMMAND --help tells the options of one. Exit codes: 0 done, 1 failed, 2 usage,"
+        "\n3 no broker, 4 done in part, 5 timed out.\n";
+    return text;
+}
+
+// Every command's options as markdown, for docs/CONFIG.md.
+ExitCode print_markdown() {
+    for (const Command& command : kCommands) {
+        if (!command.listed) continue;
+        fmt::print("### scanmq {}\n\n", command.words);
+        Invocation invocation{fmt::format("scanmq {}", command.words),
+                              std::string(command.summary),
+                              {"--help-markdown"}};
+        if (!command.run(invocation)) return ExitCode::failed;
+    }
+    return ExitCode::ok;
+}
+
+// How many arguments the command's words take up; 0 when it is another.
+std::size_t matched_words(const Command& command, std::span<const std::string> arguments) {
+    std::string_view words = command.words;
+    std::size_t count = 0;
+    while (!words.empty()) {
+        const auto space = words.find(' ');
+        const std::string_view word = words.substr(0, space);
+        if (count == arguments.size() || arguments[count] != word) return 0;
+        ++count;
+        words = space == std::string_view::npos ? std::string_view{} : words.substr(space + 1);
+    }
+    return count;
+}
+
+ExitCode unknown_command(std::span<const std::string> arguments) {
+    std::string typed = arguments[0];
+    std::vector<std::string_view> names;
+    std::string verbs;
+    for (const Command& command : kCommands) {
+        names.push_back(command.words);
+        if (command.words.starts_with(typed + ' ')) {
+            verbs += fmt::format("{}{}", verbs.empty() ? "" : ", ",
+                                 command.words.substr(typed.size() + 1));
+        }
+    }
+    if (!verbs.empty()) {
+        fmt::print(stderr, "scanmq: say what to do with a {0}: scanmq {0} {1}\n", typed, verbs);
+        return ExitCode::usage;
+    }
+    if (arguments.size() > 1 && !arguments[1].starts_with('-')) typed += ' ' + arguments[1];
+    fmt::print(
+        stderr,
+        "scanmq: there is no command \"{}\"; did you mean \"{}\"? scanmq --help lists them\n",
+        typed, nearest_name(typed, names));
+    return ExitCode::usage;
+}
+
+ExitCode report(const Invocation& invocation, const Problem& problem) {
+    std::fflush(stdout);
+    fmt::print(stderr, "{}: {}: {}\n", invocation.program, problem.code, problem.sentence);
+    if (invocation.json) {
+        const nlohmann::ordered_json object{
+            {"error", {{"code", problem.code}, {"sentence", problem.sentence}}}};
+        fmt::print("{}\n", object.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace));
+    }
+    return problem.exit;
+}
+
+}  // namespace
+
+std::span<const Command> commands() noexcept { return kCommands; }
+
+ExitCode run(int argc, const char* const* argv) {
+    const std::vector<std::string> arguments(argv + std::min(argc, 1), argv + argc);
+    if (arguments.empty()) {
+        fmt::print(stderr, "{}", usage());
+        return ExitCode::usage;
+    }
+    if (arguments[0] == "--help" || arguments[0] == "-h" || arguments[0] == "help") {
+        fmt::print("{}", usage());
+        return ExitCode::ok;
+    }
+    if (arguments[0] == "--help-markdown") return print_markdown();
+    for (const Command& command : kCommands) {
+        const std::size_t words = matched_words(command, arguments);
+        if (words == 0) continue;
+        Invocation invocation{
+            fmt::format("scanmq {}", command.words),
+            std::string(command.summary),
+            {arguments.begin() + static_cast<std::ptrdiff_t>(words), arguments.end()}};
+        const Outcome outcome = command.run(invocation);
+        const ExitCode code = outcome ? *outcome : report(invocation, outcome.error());
+        if (std::fflush(stdout) != 0 && code == ExitCode::ok) return ExitCode::failed;
+        return code;
+    }
+    return unknown_command(arguments);
+}
+
+}  // namespace scanmq::cli

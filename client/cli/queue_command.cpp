@@ -1,0 +1,142 @@
+// scanmq queue list | create | set | delete, and worker list.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "client/cli/command.hpp"
+#include "client/cli/rows.hpp"
+#include "client/cli/session.hpp"
+#include "client/cli/table.hpp"
+#include "common/config/shared.hpp"
+#include "common/config/values.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+// "max_jobs=1000", "max_bytes=64MiB", "pure=true".
+Result<protocol::Settings, Problem> read_settings(const std::vector<std::string>& texts) {
+    protocol::Settings settings;
+    for (const std::string& text : texts) {
+        const auto equals = text.find('=');
+        if (equals == std::string::npos || equals == 0) {
+            return fail(usage_problem(fmt::format(
+                "\"{}\" is not a setting; write NAME=VALUE, such as max_jobs=100000", text)));
+        }
+        const std::string value = text.substr(equals + 1);
+        if (const auto number = config::parse_bytes(value)) {
+            settings.emplace_back(text.substr(0, equals), *number);
+        } else if (const auto truth = config::parse_truth(value)) {
+            settings.emplace_back(text.substr(0, equals), *truth ? 1 : 0);
+        } else {
+            return fail(usage_problem(fmt::format("setting \"{}\": {}", text, number.error())));
+        }
+    }
+    return settings;
+}
+
+void print_done(const Invocation& invocation, const std::string& queue, std::string_view what) {
+    if (invocation.json) {
+        fmt::print("{}\n", Json{{"queue", queue}, {"result", what}}.dump());
+    } else {
+        fmt::print("queue {} {}\n", queue, what);
+    }
+}
+
+// create and set: the same arguments, another request.
+template <class Request>
+Outcome change_queue(Invocation& invocation, std::string_view doing, std::string_view done,
+                     Request&& request) {
+    BrokerOptions broker;
+    std::string queue;
+    std::vector<std::string> texts;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    declared.positional("queue", queue, true, "the queue's name");
+    declared.positional(
+        "settings", texts, false,
+        "NAME=VALUE of docs/PROTOCOL.md, section 10, such as max_jobs=100000 pure=true");
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    const auto settings = read_settings(texts);
+    if (!settings) return fail(settings.error());
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    if (const auto answer = request(**client, queue, *settings); !answer) {
+        return fail(problem_of(answer.error(), fmt::format("cannot {} queue {}", doing, queue)));
+    }
+    print_done(invocation, queue, done);
+    return ExitCode::ok;
+}
+
+Outcome list_topic(Invocation& invocation, std::string_view topic,
+                   std::initializer_list<std::string_view> columns, bool with_queue) {
+    BrokerOptions broker;
+    std::string key;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    if (with_queue) declared.positional("queue", key, false, "only this queue");
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    const auto rows = (*client)->query(topic, key);
+    if (!rows) return fail(problem_of(rows.error(), fmt::format("cannot list {}", topic)));
+    print_rows(*rows, topic, columns, invocation.json);
+    return ExitCode::ok;
+}
+
+}  // namespace
+
+Outcome queue_list(Invocation& invocation) {
+    return list_topic(invocation, "queues",
+                      {"queue", "waiting", "running", "submitted", "done", "rejected", "dead",
+                       "groups", "used_bytes", "max_jobs", "stream_next", "stream_bytes"},
+                      true);
+}
+
+Outcome worker_list(Invocation& invocation) {
+    return list_topic(invocation, "workers",
+                      {"name", "threads", "scanner_version", "running", "credit_items", "delivered",
+                       "done", "failed"},
+                      false);
+}
+
+Outcome queue_create(Invocation& invocation) {
+    return change_queue(
+        invocation, "create", "created",
+        [](client::Client& client, const std::string& queue, const protocol::Settings& settings) {
+            return client.create_queue(queue, settings);
+        });
+}
+
+Outcome queue_set(Invocation& invocation) {
+    return change_queue(
+        invocation, "change", "changed",
+        [](client::Client& client, const std::string& queue, const protocol::Settings& settings) {
+            return client.alter_queue(queue, settings);
+        });
+}
+
+Outcome queue_delete(Invocation& invocation) {
+    BrokerOptions broker;
+    std::string queue;
+    bool force = false;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    declared.flag("force", force, "also with live jobs in it; they end cancelled");
+    declared.positional("queue", queue, true, "the queue's name");
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    if (const auto answer = (*client)->delete_queue(queue, force); !answer) {
+        return fail(problem_of(answer.error(), fmt::format("cannot delete queue {}", queue)));
+    }
+    print_done(invocation, queue, "deleted");
+    return ExitCode::ok;
+}
+
+}  // namespace scanmq::cli

@@ -1,0 +1,109 @@
+// scanmq scan: chains in, the best spreads out.
+
+#include <fmt/format.h>
+
+#include "client/cli/command.hpp"
+#include "client/cli/scan_request.hpp"
+#include "client/cli/scan_run.hpp"
+#include "client/cli/session.hpp"
+#include "common/config/shared.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+struct ScanFlags {
+    BrokerOptions broker{.brokers = {}, .name = {}, .timeout = std::chrono::minutes(5)};
+    RequestFlags request;
+    std::vector<std::string> labels;
+    bool all = false;
+    std::string chains;
+    std::string local;
+    std::uint32_t sample = 0;
+    std::uint64_t seed = 1;
+    std::string queue = "scans";
+    std::uint32_t threads = 1;
+    bool progress = false;
+};
+
+void declare(config::Options& declared, ScanFlags& flags, bool& json) {
+    declared.positional("label", flags.labels, false, "snapshots that the broker has, by label");
+    declared.flag("all", flags.all, "the newest snapshot of every label that the broker has");
+    declared.text("chains", flags.chains,
+                  "file or directory of vendors' chains, stored as snapshots first");
+    declared.number("sample", flags.sample, {0U, kSymbolsMax}, "symbols",
+                    "scan a made-up market of so many symbols");
+    declared.number("seed", flags.seed, {}, "", "seed of the made-up market");
+    declared.text("local", flags.local,
+                  "file or directory of vendors' chains, scanned here without a broker");
+    add_request_flags(declared, flags.request);
+    declared.text("queue", flags.queue, "queue for the jobs; created when it is not there");
+    config::add_threads(declared, flags.threads);
+    declared.flag("progress", flags.progress, "tell the progress even when stderr is no terminal");
+    add_broker_options(declared, flags.broker);
+    config::add_json(declared, json);
+}
+
+Outcome run_locally(const ScanFlags& flags, const service::ScanRequest& request, bool json) {
+    const auto started = std::chrono::steady_clock::now();
+    std::vector<ScanFailure> unread;
+    auto inputs = read_inputs(flags.local, unread);
+    if (!inputs) return fail(inputs.error());
+    ScanReport report =
+        scan_locally(request, std::move(*inputs), flags.threads, Progress::choose(flags.progress));
+    report.elapsed = std::chrono::steady_clock::now() - started;  // from text to spreads
+    report.failures.insert(report.failures.end(), unread.begin(), unread.end());
+    return print_report(std::move(report), request, json);
+}
+
+Outcome run_by_broker(const ScanFlags& flags, const service::ScanRequest& request, bool json) {
+    const Progress::Mode progress = Progress::choose(flags.progress);
+    std::vector<ScanFailure> unread;
+    std::vector<ScanInput> inputs;
+    if (!flags.chains.empty()) {
+        auto read = read_inputs(flags.chains, unread);
+        if (!read) return fail(read.error());
+        inputs = std::move(*read);
+    } else if (flags.sample > 0) {
+        inputs = sample_inputs(flags.sample, flags.seed);
+    }
+    auto connected = connect(flags.broker);
+    if (!connected) return fail(connected.error());
+    client::Client& client = **connected;
+    if (inputs.empty()) {
+        auto found = find_snapshots(client, flags.labels, flags.all);
+        if (!found) return fail(found.error());
+        inputs = std::move(*found);
+    } else if (const auto published = publish(client, inputs, Progress::Mode::off); !published) {
+        return fail(published.error());
+    }
+    auto report =
+        scan_by_broker(client, {flags.queue, flags.broker.timeout, progress}, request, inputs);
+    if (!report) return fail(report.error());
+    report->failures.insert(report->failures.end(), unread.begin(), unread.end());
+    return print_report(std::move(*report), request, json);
+}
+
+}  // namespace
+
+Outcome scan(Invocation& invocation) {
+    ScanFlags flags;
+    config::Options declared(invocation.program, invocation.summary);
+    declare(declared, flags, invocation.json);
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    const int sources = static_cast<int>(!flags.chains.empty()) +
+                        static_cast<int>(!flags.local.empty()) +
+                        static_cast<int>(flags.sample > 0) +
+                        static_cast<int>(!flags.labels.empty()) + static_cast<int>(flags.all);
+    if (sources != 1) {
+        return fail(usage_problem(
+            fmt::format("{}: give one of --chains PATH, --sample N, --local PATH, --all or "
+                        "labels of stored snapshots",
+                        sources == 0 ? "nothing to scan" : "several things to scan")));
+    }
+    const auto request = make_request(declared, flags.request);
+    if (!request) return fail(request.error());
+    return flags.local.empty() ? run_by_broker(flags, *request, invocation.json)
+                               : run_locally(flags, *request, invocation.json);
+}
+
+}  // namespace scanmq::cli

@@ -1,0 +1,87 @@
+// What a scan prints: a table and a summary line, or one JSON object.
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "client/cli/scan_run.hpp"
+#include "client/cli/table.hpp"
+#include "scanner/service/codec.hpp"
+#include "scanner/service/engine.hpp"
+#include "scanner/service/table.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+double micros(Duration duration) {
+    return std::chrono::duration<double, std::micro>(duration).count();
+}
+double seconds(Duration duration) { return std::chrono::duration<double>(duration).count(); }
+
+double jobs_per_second(const ScanReport& report) {
+    const double elapsed = seconds(report.elapsed);
+    return elapsed > 0.0 ? static_cast<double>(report.latency.count()) / elapsed : 0.0;
+}
+
+void print_json(const ScanReport& report, const service::ScanResult& merged) {
+    Json failures = Json::array();
+    for (const ScanFailure& failure : report.failures) {
+        failures.push_back({{"label", failure.label},
+                            {"outcome", failure.outcome},
+                            {"code", failure.code},
+                            {"sentence", failure.sentence}});
+    }
+    const auto document = Json::parse(service::encode(merged, service::Encoding::json));
+    Json out;
+    out["jobs"] = report.jobs;
+    out["seconds"] = seconds(report.elapsed);
+    out["jobs_per_s"] = jobs_per_second(report);
+    out["latency_us"] = {{"p50", micros(report.latency.percentile(0.50))},
+                         {"p90", micros(report.latency.percentile(0.90))},
+                         {"p99", micros(report.latency.percentile(0.99))},
+                         {"max", micros(report.latency.max())}};
+    out["failed"] = std::move(failures);
+    for (const char* key : {"assumptions", "counts", "sources", "arbitrage", "spreads"}) {
+        out[key] = document.value(key, Json());
+    }
+    fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+void print_text(const ScanReport& report, const service::ScanResult& merged) {
+    if (merged.spreads.empty()) {
+        fmt::print("No spread passes the filters.\n");
+    } else {
+        fmt::print("{}", service::format_table(merged, merged.spreads.size()));
+    }
+    fmt::print(
+        "\n{} jobs in {:.3f} s, {:.1f} jobs/s, latency p50 {:.0f} us, p99 {:.0f} us; {} candidates "
+        "of {} "
+        "contracts{}\n",
+        report.jobs, seconds(report.elapsed), jobs_per_second(report),
+        micros(report.latency.percentile(0.50)), micros(report.latency.percentile(0.99)),
+        grouped(merged.counts.candidates), grouped(merged.counts.contracts),
+        report.failures.empty() ? std::string{}
+                                : fmt::format("; {} failed", report.failures.size()));
+}
+
+}  // namespace
+
+ExitCode print_report(ScanReport report, const service::ScanRequest& request, bool json) {
+    const service::ScanResult merged =
+        service::merge_results(std::move(report.results), request.limit);
+    if (json) {
+        print_json(report, merged);
+    } else {
+        print_text(report, merged);
+    }
+    for (const ScanFailure& failure : report.failures) {
+        fmt::print(stderr, "scanmq scan: {}: {}: {}: {}\n", printable(failure.label),
+                   failure.outcome, failure.code, printable(failure.sentence));
+    }
+    if (report.timed_out) return ExitCode::timed_out;
+    return report.failures.empty() && !report.interrupted ? ExitCode::ok : ExitCode::partial;
+}
+
+}  // namespace scanmq::cli

@@ -1,0 +1,86 @@
+#pragma once
+// A scan over many chains: through a broker or in this process, with one report for both.
+//
+// Threads: values; see the functions.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "client/cli/command.hpp"
+#include "client/cli/progress.hpp"
+#include "client/cpp/client.hpp"
+#include "common/base/id.hpp"
+#include "common/base/time.hpp"
+#include "common/telemetry/histogram.hpp"
+#include "scanner/market/chain.hpp"
+#include "scanner/service/request.hpp"
+#include "scanner/service/result.hpp"
+
+namespace scanmq::cli {
+
+// One chain to scan. Over a broker it is a snapshot there; in this process it is the chain itself.
+struct ScanInput {
+    std::string label;   // the snapshot's, shown to people
+    std::string symbol;  // for the subject; dots are written '/'
+    ContentId snapshot;
+    market::Chain chain;
+};
+
+// A chain that gave no result, and why.
+struct ScanFailure {
+    std::string label;
+    std::string outcome;  // a final outcome, "refused", or "unfinished"
+    std::string code;
+    std::string sentence;
+};
+
+struct ScanReport {
+    std::uint64_t jobs{};
+    Duration elapsed{};            // from the first submission to the last result
+    telemetry::Histogram latency;  // per job, from its submission to its result; over a broker
+    std::vector<service::ScanResult> results;
+    std::vector<ScanFailure> failures;
+    bool timed_out = false;
+    bool interrupted = false;
+};
+
+struct BrokerScan {
+    std::string queue = "scans";
+    Duration timeout = std::chrono::minutes(5);
+    Progress::Mode progress = Progress::Mode::off;
+};
+
+// Reads a file or directory of vendors' files or snapshots into inputs, one a chain; what is left out is
+// said on stderr and added to failures. Problem: the reader's, with its code.
+[[nodiscard]] Result<std::vector<ScanInput>, Problem> read_inputs(
+    const std::string& path, std::vector<ScanFailure>& failures);
+// Made-up chains, the same for the same seed. symbols <= kSymbolsMax.
+inline constexpr std::uint32_t kSymbolsMax = 80'000;
+[[nodiscard]] std::vector<ScanInput> sample_inputs(std::uint32_t symbols, std::uint64_t seed);
+
+// Puts each chain as a snapshot and drops it from memory.
+[[nodiscard]] Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& inputs,
+                                            Progress::Mode progress);
+// The newest snapshot of each label asked for; of all labels when `all`. Problem: unknown_snapshot.
+[[nodiscard]] Result<std::vector<ScanInput>, Problem> find_snapshots(
+    client::Client& client, const std::vector<std::string>& labels, bool all);
+
+// One job per input, as one group, waited for until all have ended, the time-out or Ctrl-C.
+// Problem: whatever keeps the scan from starting (no queue, no subscription).
+[[nodiscard]] Result<ScanReport, Problem> scan_by_broker(client::Client& client,
+                                                         const BrokerScan& options,
+                                                         const service::ScanRequest& request,
+                                                         const std::vector<ScanInput>& inputs);
+
+// The same in this process, on `threads` threads.
+[[nodiscard]] ScanReport scan_locally(const service::ScanRequest& request,
+                                      std::vector<ScanInput> inputs, std::uint32_t threads,
+                                      Progress::Mode progress);
+
+// Prints table and summary line, or the JSON object of docs/CLI.md#scan, and says what failed on stderr.
+// ok, partial or timed_out.
+[[nodiscard]] ExitCode print_report(ScanReport report, const service::ScanRequest& request,
+                                    bool json);
+
+}  // namespace scanmq::cli
