@@ -1,17 +1,10 @@
 #include <array>
 
 #include "scanner/service/document.hpp"
+#include "scanner/service/result_fields.hpp"
 
 namespace scanmq::service {
 namespace {
-
-using market::kNoCount;
-
-Json count_json(std::uint32_t count) { return count == kNoCount ? Json(nullptr) : Json(count); }
-
-std::string date_text(market::YearMonthDay date) {
-    return fmt::format("{:04}-{:02}-{:02}", date / 10'000, date / 100 % 100, date % 100);
-}
 
 std::optional<market::YearMonthDay> parse_date(std::string_view text) {
     if (text.size() != 10 || text[4] != '-' || text[7] != '-') return std::nullopt;
@@ -23,79 +16,13 @@ std::optional<market::YearMonthDay> parse_date(std::string_view text) {
     return date;
 }
 
-// A field of a structure, by the name it has in documents: one table serves both directions.
-template <class Struct, class Value>
-struct Field {
-    const char* key;
-    Value Struct::*member;
-};
-
-constexpr Field<ShownGreeks, double> kGreeks[] = {
-    {"delta", &ShownGreeks::delta},         {"gamma", &ShownGreeks::gamma},
-    {"theta_day", &ShownGreeks::theta_day}, {"vega_point", &ShownGreeks::vega_point},
-    {"rho_point", &ShownGreeks::rho_point},
-};
-constexpr Field<SpreadLeg, double> kLegNumbers[] = {
-    {"strike", &SpreadLeg::strike}, {"bid", &SpreadLeg::bid}, {"ask", &SpreadLeg::ask},
-    {"fill", &SpreadLeg::fill},     {"iv", &SpreadLeg::iv},
-};
-constexpr Field<SpreadLeg, std::uint32_t> kLegCounts[] = {
-    {"volume", &SpreadLeg::volume},
-    {"open_interest", &SpreadLeg::open_interest},
-};
-constexpr Field<Spread, double> kSpreadNumbers[] = {
-    {"net_price", &Spread::net_price},
-    {"fees", &Spread::fees},
-    {"width", &Spread::width},
-    {"max_profit", &Spread::max_profit},
-    {"max_loss", &Spread::max_loss},
-    {"pop", &Spread::pop},
-    {"ev", &Spread::ev},
-    {"score", &Spread::score},
-};
-constexpr Field<Counts, std::uint64_t> kCounts[] = {
-    {"contracts", &Counts::contracts},
-    {"contracts_not_tradable", &Counts::contracts_not_tradable},
-    {"contracts_unpriced", &Counts::contracts_unpriced},
-    {"legs", &Counts::legs},
-    {"legs_unquoted", &Counts::legs_unquoted},
-    {"legs_crossed", &Counts::legs_crossed},
-    {"candidates", &Counts::candidates},
-    {"arbitrage_quote", &Counts::arbitrage_quote},
-    {"no_risk", &Counts::no_risk},
-    {"no_profit", &Counts::no_profit},
-    {"unscored", &Counts::unscored},
-    {"ranked", &Counts::ranked},
-};
-constexpr Field<FilterCount, std::uint64_t> kFilterCounts[] = {
-    {"evaluated", &FilterCount::evaluated},
-    {"removed", &FilterCount::removed},
-    {"missing", &FilterCount::missing},
-};
-
-template <class Struct, std::size_t N>
-void put_numbers(Json& out, const Struct& from, const Field<Struct, double> (&fields)[N]) {
-    for (const auto& field : fields) out[field.key] = number_or_null(from.*field.member);
-}
 template <class Struct, std::size_t N>
 void get_numbers(const Fields& in, Struct& to, const Field<Struct, double> (&fields)[N]) {
     for (const auto& field : fields) in.number_or_nan(field.key, to.*field.member);
 }
 template <class Struct, std::size_t N>
-void put_integers(Json& out, const Struct& from, const Field<Struct, std::uint64_t> (&fields)[N]) {
-    for (const auto& field : fields) out[field.key] = from.*field.member;
-}
-template <class Struct, std::size_t N>
 void get_integers(const Fields& in, Struct& to, const Field<Struct, std::uint64_t> (&fields)[N]) {
     for (const auto& field : fields) in.integer(field.key, to.*field.member);
-}
-
-Json by_component(const std::array<double, score::kComponents>& values) {
-    Json out = Json::object();
-    for (std::size_t i = 0; i < score::kComponents; ++i) {
-        out[std::string(score::component_names()[i])] = number_or_null(values[i]);
-    }
-    return out;
 }
 
 void get_components(Reader& reader, const Fields& parent, const char* key,
@@ -108,19 +35,6 @@ void get_components(Reader& reader, const Fields& parent, const char* key,
     for (std::size_t i = 0; i < score::kComponents; ++i) {
         fields.number_or_nan(score::component_names()[i].data(), out[i]);
     }
-}
-
-Json leg_json(const SpreadLeg& leg) {
-    Json out = {{"root", leg.root},
-                {"expiry", date_text(leg.expiry)},
-                {"settlement", leg.settlement == market::Settlement::am ? "am" : "pm"},
-                {"right", strategy::to_string(leg.right)},
-                {"side", strategy::to_string(leg.side)},
-                {"ratio", leg.ratio}};
-    put_numbers(out, leg, kLegNumbers);
-    put_numbers(out, leg.greeks, kGreeks);
-    for (const auto& field : kLegCounts) out[field.key] = count_json(leg.*field.member);
-    return out;
 }
 
 // One of two words; anything else is refused.
@@ -167,18 +81,6 @@ SpreadLeg read_leg(Reader& reader, const Json& value, const std::string& where) 
     return leg;
 }
 
-Json spread_json(const Spread& spread) {
-    Json out = {{"symbol", spread.symbol}, {"strategy", spread.strategy}, {"dte", spread.dte}};
-    Json& legs = out["legs"] = Json::array();
-    for (const SpreadLeg& leg : spread.legs) legs.push_back(leg_json(leg));
-    put_numbers(out, spread, kSpreadNumbers);
-    out["breakevens"] = spread.breakevens;
-    Json& greeks = out["greeks"] = Json::object();
-    put_numbers(greeks, spread.greeks, kGreeks);
-    out["components"] = by_component(spread.components);
-    return out;
-}
-
 Spread read_spread(Reader& reader, const Json& value, const std::string& where) {
     const Fields fields(
         reader, value, where,
@@ -209,24 +111,6 @@ Spread read_spread(Reader& reader, const Json& value, const std::string& where) 
     return spread;
 }
 
-Json spreads_json(const std::vector<Spread>& spreads) {
-    Json out = Json::array();
-    for (const Spread& spread : spreads) out.push_back(spread_json(spread));
-    return out;
-}
-
-Json counts_json(const Counts& counts) {
-    Json out = Json::object();
-    put_integers(out, counts, kCounts);
-    Json& filters = out["filters"] = Json::array();
-    for (const FilterCount& count : counts.filters) {
-        Json each = {{"type", count.type}};
-        put_integers(each, count, kFilterCounts);
-        filters.push_back(std::move(each));
-    }
-    return out;
-}
-
 void read_counts(Reader& reader, const Json& value, Counts& out) {
     const Fields fields(reader, value, "counts",
                         {"contracts", "contracts_not_tradable", "contracts_unpriced", "legs",
@@ -239,18 +123,6 @@ void read_counts(Reader& reader, const Json& value, Counts& out) {
         count.text("type", filter.type);
         get_integers(count, filter, kFilterCounts);
     });
-}
-
-Json assumptions_json(const Assumptions& from) {
-    return {{"fill", from.fill},
-            {"fee_per_contract", from.fee_per_contract},
-            {"volatility", from.volatility},
-            {"weights", by_component(from.weights.value)},
-            {"rate", number_or_null(from.rate)},
-            {"rate_is_input", from.rate_is_input},
-            {"spot", number_or_null(from.spot)},
-            {"spot_is_implied", from.spot_is_implied},
-            {"american_as_european", from.american_as_european}};
 }
 
 void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
@@ -268,10 +140,6 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     fields.flag("american_as_european", out.american_as_european);
 }
 
-Json source_json(const ScanSource& source) {
-    return {{"symbol", source.symbol}, {"as_of_ms", source.as_of}, {"snapshot", source.snapshot}};
-}
-
 ScanSource read_source(Reader& reader, const Json& value, const std::string& where) {
     const Fields fields(reader, value, where, {"symbol", "as_of_ms", "snapshot"});
     ScanSource source;
@@ -282,24 +150,6 @@ ScanSource read_source(Reader& reader, const Json& value, const std::string& whe
 }
 
 }  // namespace
-
-std::string encode_spreads(const std::vector<Spread>& spreads) {
-    return print_document(spreads_json(spreads), Encoding::json);
-}
-
-std::string encode(const ScanResult& result, Encoding encoding) {
-    Json out = {{"symbol", result.symbol},
-                {"as_of_ms", result.as_of},
-                {"snapshot", result.snapshot},
-                {"engine", result.engine},
-                {"assumptions", assumptions_json(result.assumptions)},
-                {"counts", counts_json(result.counts)},
-                {"spreads", spreads_json(result.spreads)},
-                {"arbitrage", spreads_json(result.arbitrage)}};
-    Json& sources = out["sources"] = Json::array();
-    for (const ScanSource& source : result.sources) sources.push_back(source_json(source));
-    return print_document(out, encoding);
-}
 
 Result<ScanResult, Error> decode_result(ByteView bytes) {
     auto document = parse_document(bytes);
