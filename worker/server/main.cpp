@@ -12,7 +12,7 @@ int main(int argc, char** argv) {
     int exit_code = 0;
     if (!config::parse_or_exit(options, argc, argv, exit_code)) return exit_code;
 
-    auto scanner = program.make_scanner();
+    auto scanner = program.complete();
     if (!scanner) {
         std::fprintf(stderr, "scanmq-worker: %s\n", scanner.error().c_str());
         return config::kUsageExitCode;

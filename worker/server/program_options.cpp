@@ -24,16 +24,17 @@ std::string default_name() {
 
 }  // namespace
 
-ProgramOptions::ProgramOptions() {
-    settings.core.name = default_name();
-    settings.core.threads = std::max(1U, std::thread::hardware_concurrency());
-    settings.take_signals = true;
-}
-
 void ProgramOptions::declare(config::Options& options) {
+    settings.core.threads = 0;
+    settings.core.name.clear();
+    settings.take_signals = true;
     config::add_broker(options, settings.brokers);
-    config::add_name(options, settings.core.name);
-    config::add_threads(options, settings.core.threads);
+    options.text(
+        "name", settings.core.name,
+        "Name told to peers and shown to operators; empty takes the host's and the process's");
+    // Not config::add_threads: a worker's default is the machine's.
+    options.number("threads", settings.core.threads, {0, 1024}, "threads",
+                   "Threads that do the work; 0 takes one for each processor");
     options.list("queues", settings.core.queues, ',',
                  "Queues to take jobs from; all when none is named");
     options.choice("scanner", scanner, {"embedded", "noop"},
@@ -56,7 +57,12 @@ void ProgramOptions::declare(config::Options& options) {
     config::add_log(options, log);
 }
 
-Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::make_scanner() const {
+Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::complete() {
+    if (settings.core.name.empty()) settings.core.name = default_name();
+    if (settings.core.threads == 0) {
+        settings.core.threads = std::max(1U, std::thread::hardware_concurrency());
+    }
+    settings.core.window_max = std::max(settings.core.window_max, settings.core.threads);
     if (scanner == "embedded") return std::unique_ptr<Scanner>(std::make_unique<EmbeddedScanner>());
     if (noop_result == "payload") return std::unique_ptr<Scanner>(std::make_unique<NoopScanner>());
     const auto bytes = config::parse_bytes(noop_result);

@@ -11,8 +11,6 @@
 namespace scanmq::worker {
 
 struct ProgramOptions {
-    ProgramOptions();
-
     Settings settings;
     std::string scanner = "embedded";
     std::string noop_result = "payload";  // or a size
@@ -20,8 +18,8 @@ struct ProgramOptions {
 
     // Adds every option of the program.
     void declare(config::Options& options);
-    // After parsing. Error: a sentence.
-    [[nodiscard]] Result<std::unique_ptr<Scanner>, std::string> make_scanner() const;
+    // After parsing: what depends on this machine. Error: a sentence.
+    [[nodiscard]] Result<std::unique_ptr<Scanner>, std::string> complete();
 };
 
 }  // namespace scanmq::worker

@@ -17,8 +17,11 @@ void shrink(std::string& text) {
 void TaskSlot::own() {
     if (!borrowed) return;
     borrowed = false;
-    owned.reserve(task.queue.size() + task.subject.size() + task.payload.size());
-    owned.assign(task.queue).append(task.subject).append(task.payload);
+    // The views may be into `owned` itself.
+    std::string copy;
+    copy.reserve(task.queue.size() + task.subject.size() + task.payload.size());
+    copy.append(task.queue).append(task.subject).append(task.payload);
+    owned = std::move(copy);
     const ByteView all = owned;
     const std::size_t queue = task.queue.size();
     const std::size_t subject = task.subject.size();
@@ -28,7 +31,6 @@ void TaskSlot::own() {
 }
 
 void TaskSlot::set_payload(ByteView bytes) {
-    own();
     task.payload = bytes;
     borrowed = true;
     own();

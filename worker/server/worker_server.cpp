@@ -63,6 +63,13 @@ Exit WorkerServer::Impl::run() {
     monitor_.start();
     arm_timer();
     loop_.run();
+    if (exit_->code == kExitNoBroker) {
+        exit_->sentence += " (";
+        for (const std::string& broker : settings_.brokers) {
+            exit_->sentence += &broker == settings_.brokers.data() ? broker : ", " + broker;
+        }
+        exit_->sentence += "): start one, or name another with --broker";
+    }
     return *exit_;
 }
 

@@ -1,0 +1,152 @@
+// The shell's parts that need no socket: the thread pool, the task table, endpoints, options.
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <latch>
+#include <memory>
+
+#include "worker/server/blob_transfers.hpp"
+#include "worker/server/program_options.hpp"
+#include "worker/server/task_table.hpp"
+#include "worker/server/thread_pool.hpp"
+
+namespace scanmq::worker {
+namespace {
+
+TEST(ThreadPool, RunsEverythingBeforeItEnds) {
+    std::atomic<int> ran{0};
+    {
+        ThreadPool pool(3, 1000);
+        for (int i = 0; i < 1000; ++i) pool.post([&] { ++ran; });
+    }
+    EXPECT_EQ(ran.load(), 1000);
+}
+
+TEST(ThreadPool, UsesAllItsThreads) {
+    ThreadPool pool(4, 16);
+    std::latch together(5);  // four items that only end when all four run at once
+    for (int i = 0; i < 4; ++i) pool.post([&] { together.arrive_and_wait(); });
+    together.arrive_and_wait();
+}
+
+TEST(TaskTable, OwnedTaskOutlivesItsFrame) {
+    TaskTable table;
+    const AttemptId id{2, 5};
+    {
+        auto queue = std::make_unique<std::string>("scans");
+        auto payload = std::make_unique<std::string>("payload");
+        auto subject = std::make_unique<std::string>("SPY");
+        protocol::Deliver deliver{1, *queue, {}};
+        const protocol::Attempt attempt{9, {}, *subject, {*payload, 0}, {}};
+        table.take({id, &deliver, &attempt});
+        EXPECT_EQ(table.find(id)->task.payload.data(), payload->data())
+            << "no copy before it is needed";
+        table.find(id)->own();
+    }
+    const TaskSlot* slot = table.find(id);
+    ASSERT_NE(slot, nullptr);
+    EXPECT_EQ(slot->task.queue, "scans");
+    EXPECT_EQ(slot->task.subject, "SPY");
+    EXPECT_EQ(slot->task.payload, "payload");
+}
+
+TEST(TaskTable, ReleasedTaskIsGone) {
+    TaskTable table;
+    protocol::Deliver deliver{1, "scans", {}};
+    const protocol::Attempt attempt{9, {}, "", {"p", 0}, {}};
+    table.take({{0, 1}, &deliver, &attempt});
+    EXPECT_EQ(table.find({0, 2}), nullptr);
+    table.release({0, 1});
+    EXPECT_EQ(table.find({0, 1}), nullptr);
+    table.take({{0, 2}, &deliver, &attempt});
+    table.release({0, 1});
+    EXPECT_NE(table.find({0, 2}), nullptr) << "a late release of its former user";
+}
+
+TEST(TaskTable, ReadsInputsAndBlobPayloads) {
+    TaskTable table;
+    const ContentId a = content_id("a");
+    const ContentId b = content_id("b");
+    const std::string inputs = std::string(a.view()) + std::string(b.view());
+    protocol::Deliver deliver{1, "scans", {}};
+    const protocol::Attempt attempt{9, {}, "", {a.view(), 1000}, inputs};
+    table.take({{0, 1}, &deliver, &attempt});
+    TaskSlot* slot = table.find({0, 1});
+    EXPECT_EQ(slot->payload_id, a);
+    EXPECT_TRUE(slot->task.payload.empty());
+    EXPECT_THAT(slot->input_ids, testing::ElementsAre(a, b));
+    slot->set_payload("bytes of the blob");
+    EXPECT_EQ(slot->task.payload, "bytes of the blob");
+    EXPECT_EQ(slot->task.queue, "scans");
+}
+
+TEST(ReachableEndpoint, TakesTheHostOfTheMainOneWhereNoneIsNamed) {
+    EXPECT_EQ(reachable_endpoint("tcp://10.0.0.5:5701", "tcp://0.0.0.0:5702"),
+              "tcp://10.0.0.5:5702");
+    EXPECT_EQ(reachable_endpoint("tcp://[fe80::1]:5701", "tcp://[::]:5702"),
+              "tcp://[fe80::1]:5702");
+    EXPECT_EQ(reachable_endpoint("tcp://10.0.0.5:5701", "tcp://10.0.0.6:5702"),
+              "tcp://10.0.0.6:5702");
+    EXPECT_EQ(reachable_endpoint("ipc:///tmp/a", "ipc:///tmp/b"), "ipc:///tmp/b");
+}
+
+struct ParsedProgram {
+    ProgramOptions program;
+    std::string error;
+    std::unique_ptr<Scanner> scanner;
+};
+
+ParsedProgram parse(const std::vector<std::string>& arguments) {
+    ParsedProgram out;
+    config::Options options("scanmq-worker", "");
+    out.program.declare(options);
+    const auto parsed = options.parse(arguments, {});
+    if (!parsed) {
+        out.error = parsed.error().sentence;
+        return out;
+    }
+    auto scanner = out.program.complete();
+    if (scanner) {
+        out.scanner = std::move(scanner).value();
+    } else {
+        out.error = scanner.error();
+    }
+    return out;
+}
+
+TEST(WorkerOptions, DefaultsFitTheMachine) {
+    const ParsedProgram parsed = parse({});
+    EXPECT_EQ(parsed.error, "");
+    EXPECT_GE(parsed.program.settings.core.threads, 1U);
+    EXPECT_FALSE(parsed.program.settings.core.name.empty());
+    EXPECT_FALSE(parsed.scanner->on_loop());
+}
+
+TEST(WorkerOptions, AreRead) {
+    const ParsedProgram parsed =
+        parse({"--broker", "tcp://a:1,tcp://b:2", "--threads", "3", "--queues", "x,y", "--scanner",
+               "noop", "--noop-result", "1KiB", "--drain-timeout", "5s", "--cache-bytes", "64MiB",
+               "--name", "w"});
+    ASSERT_EQ(parsed.error, "");
+    const Settings& settings = parsed.program.settings;
+    EXPECT_THAT(settings.brokers, testing::ElementsAre("tcp://a:1", "tcp://b:2"));
+    EXPECT_EQ(settings.core.threads, 3U);
+    EXPECT_THAT(settings.core.queues, testing::ElementsAre("x", "y"));
+    EXPECT_EQ(settings.core.drain_timeout, std::chrono::seconds(5));
+    EXPECT_EQ(settings.cache_bytes, 64U << 20);
+    EXPECT_EQ(settings.core.name, "w");
+    Outcome out;
+    parsed.scanner->run({}, out);
+    EXPECT_EQ(out.body.size(), 1024U);
+}
+
+TEST(WorkerOptions, WrongSizeOfNoopResultsIsExplained) {
+    EXPECT_THAT(parse({"--scanner", "noop", "--noop-result", "many"}).error,
+                testing::HasSubstr("--noop-result"));
+    EXPECT_THAT(parse({"--scanner", "noop", "--noop-result", "1GiB"}).error,
+                testing::HasSubstr("64MiB"));
+}
+
+}  // namespace
+}  // namespace scanmq::worker
