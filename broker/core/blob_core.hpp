@@ -1,0 +1,176 @@
+#pragma once
+// BlobCore: the decisions of the blob socket: who may put and get which blob, in what order, under what credit.
+//
+// Role:      beside BrokerCore, on the same loop; both share the BlobTable (BrokerCore pins what jobs use).
+// Threads:   broker loop only. No IO, no clock, no bytes but those of a chunk passing through.
+// Owns:      bindings of connections to sessions, puts and gets under way. Borrows: BlobTable.
+// Invariant: a blob is stored only after verified(id, true); a blob being sent is pinned;
+//            nobody is sent, or taken from, beyond the credit of his session.
+// Limits:    BlobOptions; over them the peer gets over_limit.
+// See:       docs/PROTOCOL.md, sections 7 and 9
+
+#include <cstdint>
+#include <deque>
+#include <functional>
+#include <string>
+#include <unordered_map>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "broker/core/blob_table.hpp"
+#include "broker/core/events.hpp"
+#include "common/protocol/limits.hpp"
+
+namespace scanmq::broker {
+
+struct BlobOptions {
+    std::uint32_t window_chunks = 32;         // most that one session is granted ahead
+    std::uint32_t puts_per_session_max = 64;  // under way or waiting for another's put
+    std::uint32_t gets_per_session_max = 64;
+    std::uint32_t chunks_per_pump = 8;             // of one session in one pump()
+    Duration put_idle = std::chrono::seconds(30);  // a put without a chunk for so long is given up
+};
+
+struct BlobSend {
+    ConnectionId to;
+    protocol::Header header;
+    protocol::Message message;
+    std::uint32_t
+        chunk_bytes{};  // BLOB_CHUNK: the shell fills in so many bytes from the chunk's offset
+};
+struct BlobBegin {  // make room for the bytes; what was written for this id is void
+    ContentId id;
+    std::uint64_t bytes{};
+};
+struct BlobWrite {
+    ContentId id;
+    std::uint64_t offset{};
+    ByteView bytes;  // borrows from the frame
+};
+struct BlobVerify {  // all is written: hash it, off the loop if large, and call verified()
+    ContentId id;
+};
+struct BlobDrop {
+    ContentId id;
+};
+using BlobEffect = std::variant<BlobSend, BlobBegin, BlobWrite, BlobVerify, BlobDrop>;
+
+class BlobCore {
+  public:
+    using SessionOpen = std::function<bool(protocol::SessionId)>;
+
+    BlobCore(const BlobOptions& options, BlobTable& blobs, SessionOpen session_open);
+    ~BlobCore();
+    BlobCore(const BlobCore&) = delete;
+    BlobCore& operator=(const BlobCore&) = delete;
+
+    // All append to effects, to be obeyed in order.
+    void frame(ConnectionId from, const protocol::Frame& frame, Time now,
+               std::vector<BlobEffect>& effects);
+    void bad_frame(ConnectionId from, const protocol::DecodeError& error,
+                   std::vector<BlobEffect>& effects);
+    void disconnected(ConnectionId from, Time now, std::vector<BlobEffect>& effects);
+    // The answer to BlobVerify: whether the bytes hash to their id.
+    void verified(const ContentId& id, bool matches, Time now, std::vector<BlobEffect>& effects);
+
+    // Sends chunks under credit, a few of each session. True: there is more that could go at once.
+    bool pump(Time now, std::vector<BlobEffect>& effects);
+    // Its outgoing queue is full, or has room again: pump() leaves it out meanwhile.
+    void set_blocked(ConnectionId connection, bool blocked);
+
+    // Gives up idle puts and what belonged to sessions that closed. Call about every second.
+    void tick(Time now, std::vector<BlobEffect>& effects);
+    [[nodiscard]] bool idle() const noexcept { return peers_.empty(); }
+
+    // Name and value: puts, gets, bytes, refusals.
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+
+  private:
+    struct Get {
+        ContentId id;
+        std::uint64_t offset{};
+        std::uint64_t size{};
+    };
+    struct Peer {
+        protocol::SessionId session;
+        ConnectionId connection;
+        std::uint64_t seq{};         // of what was sent to it
+        protocol::Credit in_limit;   // blob_in: granted
+        protocol::Credit in_taken;   //          taken
+        protocol::Credit out_limit;  // blob_out: granted by the peer
+        protocol::Credit out_sent;
+        std::uint32_t puts{};  // owned or waited for
+        std::deque<Get> gets;  // served in order
+        std::vector<ContentId>
+            failed;  // puts that ended in an error: the chunks under way are dropped quietly
+        bool blocked{};
+    };
+    [[nodiscard]] static bool covers(const protocol::Credit& limit, const protocol::Credit& used) {
+        return used.items <= limit.items && used.bytes <= limit.bytes;
+    }
+    static void raise(protocol::Credit& limit, const protocol::Credit& to) {
+        limit.items = limit.items > to.items ? limit.items : to.items;
+        limit.bytes = limit.bytes > to.bytes ? limit.bytes : to.bytes;
+    }
+    // Somebody who asked for a put: the first owns it, the others wait for its end.
+    struct Asked {
+        protocol::SessionId session;
+        std::uint64_t re{};
+        protocol::BlobPut put;
+    };
+    struct Put {
+        std::deque<Asked> asked;  // front: the owner
+        std::uint64_t offset{};
+        Time progress{};
+        bool verifying{};
+    };
+    struct Counts {
+        std::uint64_t puts{}, puts_failed{}, mismatches{}, gets{}, bytes_in{}, bytes_out{},
+            refused{};
+    };
+    using Effects = std::vector<BlobEffect>;
+    using Puts = std::unordered_map<ContentId, Put>;
+
+    Peer* bind(ConnectionId from, const protocol::Header& header, Time now, Effects& effects);
+    void on_put(Peer& peer, std::uint64_t seq, const protocol::BlobPut& put, Time now,
+                Effects& effects);
+    void on_chunk(Peer& peer, std::uint64_t seq, const protocol::BlobChunk& chunk, Time now,
+                  Effects& effects);
+    void on_get(Peer& peer, std::uint64_t seq, const protocol::BlobGet& get, Time now,
+                Effects& effects);
+    void on_credit(Peer& peer, std::uint64_t seq, const protocol::CreditGrant& grant,
+                   Effects& effects);
+
+    // Makes the first of put.asked its owner; false when there is no room (it was told).
+    bool start(const ContentId& id, Put& put, Time now, Effects& effects);
+    void take(Peer& peer, std::uint64_t seq, const protocol::BlobChunk& chunk, Put& put, Time now,
+              Effects& effects);
+    [[nodiscard]] static bool owns(const Peer& peer, const Put& put);
+    void leave_front(Put& put);
+    // The owner is gone or failed: the next takes over, or the put ends.
+    void pass_on(const ContentId& id, Time now, Effects& effects);
+    // The peer asked for these no longer: its puts pass on, its gets end.
+    void forget_transfers(Peer& peer, Time now, Effects& effects);
+    void drop_peer(protocol::SessionId session, Time now, Effects& effects);
+    void fail_put(Peer& peer, const ContentId& id);
+
+    void answer(Peer& peer, protocol::Message message, Effects& effects, std::uint32_t chunk = 0);
+    void refuse(Peer& peer, std::uint64_t re, protocol::Kind kind, protocol::ErrorCode code,
+                std::string sentence, Effects& effects);
+    void refuse(ConnectionId to, const protocol::Header& header, protocol::Kind kind,
+                protocol::ErrorCode code, std::string sentence, Effects& effects);
+    [[nodiscard]] Peer* find(protocol::SessionId session);
+    [[nodiscard]] protocol::Credit window(const Peer& peer) const;
+    bool pump(Peer& peer, Time now, Effects& effects);
+
+    BlobOptions options_;
+    BlobTable& blobs_;
+    SessionOpen session_open_;
+    std::unordered_map<protocol::SessionId, Peer> peers_;
+    std::unordered_map<ConnectionId, protocol::SessionId> connections_;
+    Puts puts_;
+    Counts counts_;
+};
+
+}  // namespace scanmq::broker

@@ -1,0 +1,36 @@
+#include "broker/store/blob_store.hpp"
+
+#include <cstring>
+
+#include "common/base/assert.hpp"
+
+namespace scanmq::broker {
+
+void BlobStore::begin(const ContentId& id, std::uint64_t bytes) {
+    drop(id);
+    blobs_.emplace(id, Blob{std::make_unique_for_overwrite<char[]>(bytes), bytes});
+    bytes_ += bytes;
+}
+
+void BlobStore::write(const ContentId& id, std::uint64_t offset, ByteView bytes) {
+    const auto found = blobs_.find(id);
+    SCANMQ_ASSERT(found != blobs_.end());
+    Blob& blob = found->second;
+    SCANMQ_ASSERT(offset <= blob.bytes && bytes.size() <= blob.bytes - offset);
+    std::memcpy(blob.data.get() + offset, bytes.data(), bytes.size());
+}
+
+void BlobStore::drop(const ContentId& id) {
+    const auto found = blobs_.find(id);
+    if (found == blobs_.end()) return;
+    bytes_ -= found->second.bytes;
+    blobs_.erase(found);
+}
+
+ByteView BlobStore::view(const ContentId& id) const {
+    const auto found = blobs_.find(id);
+    if (found == blobs_.end()) return {};
+    return {found->second.data.get(), found->second.bytes};
+}
+
+}  // namespace scanmq::broker

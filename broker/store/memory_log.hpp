@@ -1,0 +1,27 @@
+#pragma once
+// MemoryLog: the `memory` engine of CommitLog. Records are durable as soon as they are appended, for as
+// long as the process lives; it keeps none of them, as there is nothing to recover into.
+//
+// Checks:  each queue's records chain (epoch, previous, sequence): a gap would make a log that cannot be replayed.
+// Threads: broker loop only.
+
+#include <string>
+#include <unordered_map>
+
+#include "broker/store/commit_log.hpp"
+
+namespace scanmq::broker {
+
+class MemoryLog final : public CommitLog {
+  public:
+    [[nodiscard]] Result<LogPosition, LogError> append(std::span<const CommitRecord> records,
+                                                       const BodyStore& bodies) override;
+    [[nodiscard]] LogPosition durable() const override { return position_; }
+    void set_wake(std::function<void()>) override {}
+
+  private:
+    std::unordered_map<std::string, std::uint64_t> last_;  // by queue: sequence of its last record
+    LogPosition position_ = 0;
+};
+
+}  // namespace scanmq::broker
