@@ -17,33 +17,33 @@ using Json = nlohmann::ordered_json;
 
 void declare(config::Options& declared, BenchOptions& options, std::uint64_t& fill, bool& json) {
     declared.flag("self-contained", options.self_contained,
-                  "start a broker of its own on a free port");
+                  "Start a broker of its own on a free port");
     declared.choice(
         "mode", options.mode, {"throughput", "closed", "open"},
-        "throughput: as fast as credit allows; closed: one job at a time; open: a fixed rate");
+        "Throughput: as fast as credit allows; closed: one job at a time; open: a fixed rate");
     declared.number("fill", fill, {0U, SeenIds::kIdMax - 1}, "jobs",
-                    "queue so many jobs without workers and tell the broker's memory");
+                    "Queue so many jobs without workers and tell the broker's memory");
     declared.number("payload-bytes", options.payload_bytes, {std::uint32_t{kStampBytes}, 65'536U},
-                    "bytes", "size of payload and result");
-    declared.number("batch", options.batch, {1U, 4'096U}, "jobs", "jobs of one submission");
-    declared.number("producers", options.producers, {1U, 64U}, "processes", "producer processes");
+                    "bytes", "Size of payload and result");
+    declared.number("batch", options.batch, {1U, 4'096U}, "jobs", "Jobs of one submission");
+    declared.number("producers", options.producers, {1U, 64U}, "processes", "Producer processes");
     declared.number("workers", options.workers, {0U, 64U}, "processes",
-                    "no-op worker processes to start, for the bench's queue only");
+                    "No-op worker processes to start, for the bench's queue only");
     declared.number("worker-threads", options.worker_threads, {1U, 256U}, "threads",
-                    "threads of each worker");
+                    "Threads of each worker");
     declared.number("subscribers", options.subscribers, {1U, 64U}, "processes",
-                    "subscriber processes");
+                    "Subscriber processes");
     declared.number(
         "window", options.window, {1U, 100'000'000U}, "jobs",
-        "jobs between submission and result, all producers together (the queue's max_jobs)");
+        "Jobs between submission and result, all producers together (the queue's max_jobs)");
     declared.number("rate", options.rate, {0.001, 1e8}, "jobs/s",
-                    "of the open loop, all producers together");
+                    "Of the open loop, all producers together");
     declared.number("seconds", options.seconds, {0.0, 86'400.0}, "s",
-                    "how long to send; 0: until --jobs are sent");
+                    "How long to send; 0: until --jobs are sent");
     declared.number("jobs", options.jobs, {std::uint64_t{0}, SeenIds::kIdMax - 1}, "jobs",
-                    "how many to send; 0: until --seconds are over, 5000 in the closed loop");
+                    "How many to send; 0: until --seconds are over, 5000 in the closed loop");
     declared.number("warm-up", options.warm_up, {0U, 1'000'000U}, "jobs",
-                    "jobs before the measurement, one at a time, for each producer");
+                    "Jobs before the measurement, one at a time, for each producer");
     add_broker_options(declared, options.broker);
     config::add_json(declared, json);
 }

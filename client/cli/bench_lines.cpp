@@ -12,22 +12,22 @@ namespace scanmq::cli {
 
 void declare(config::Options& declared, RoleOptions& options) {
     declared.choice("role", options.role, {"producer", "subscriber", "loop"},
-                    "what this process is");
+                    "What this process is");
     config::add_broker(declared, options.brokers);
-    declared.text("queue", options.queue, "the queue");
-    declared.number("run", options.run, {}, "", "tag of the run");
-    declared.number("index", options.index, {}, "", "which producer this is");
+    declared.text("queue", options.queue, "The queue");
+    declared.number("run", options.run, {}, "", "Tag of the run");
+    declared.number("index", options.index, {}, "", "Which producer this is");
     declared.number("producers", options.producers, {}, "processes",
-                    "how many producers there are");
+                    "How many producers there are");
     declared.number("payload-bytes", options.payload_bytes, {}, "bytes",
-                    "size of payload and result");
-    declared.number("batch", options.batch, {1U}, "jobs", "jobs of one submission");
+                    "Size of payload and result");
+    declared.number("batch", options.batch, {1U}, "jobs", "Jobs of one submission");
     declared.number("warm-up", options.warm_up, {}, "jobs",
-                    "jobs before the measurement, one at a time");
-    declared.number("rate", options.rate, {}, "jobs/s", "fixed schedule; 0: none");
-    declared.number("seconds", options.seconds, {}, "s", "how long; 0: until the jobs are sent");
-    declared.number("jobs", options.jobs, {}, "jobs", "how many; 0: until the time is over");
-    declared.duration("patience", options.patience, {}, "how long to wait for missing results");
+                    "Jobs before the measurement, one at a time");
+    declared.number("rate", options.rate, {}, "jobs/s", "Fixed schedule; 0: none");
+    declared.number("seconds", options.seconds, {}, "s", "How long; 0: until the jobs are sent");
+    declared.number("jobs", options.jobs, {}, "jobs", "How many; 0: until the time is over");
+    declared.duration("patience", options.patience, {}, "How long to wait for missing results");
 }
 
 std::vector<std::string> arguments_of(const RoleOptions& options) {

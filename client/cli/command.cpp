@@ -45,7 +45,7 @@ std::string usage() {
 ExitCode print_markdown() {
     for (const Command& command : kCommands) {
         if (!command.listed) continue;
-        fmt::print("### scanmq {}\n\n", command.words);
+        fmt::print("\n### scanmq {}\n\n", command.words);
         Invocation invocation{fmt::format("scanmq {}", command.words),
                               std::string(command.summary),
                               {"--help-markdown"}};

@@ -55,7 +55,7 @@ Outcome change_queue(Invocation& invocation, std::string_view doing, std::string
     config::Options declared(invocation.program, invocation.summary);
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
-    declared.positional("queue", queue, true, "the queue's name");
+    declared.positional("queue", queue, true, "The queue's name");
     declared.positional(
         "settings", texts, false,
         "NAME=VALUE of docs/PROTOCOL.md, section 10, such as max_jobs=100000 pure=true");
@@ -78,7 +78,7 @@ Outcome list_topic(Invocation& invocation, std::string_view topic,
     config::Options declared(invocation.program, invocation.summary);
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
-    if (with_queue) declared.positional("queue", key, false, "only this queue");
+    if (with_queue) declared.positional("queue", key, false, "Only this queue");
     if (auto over = parse(declared, invocation)) return *std::move(over);
     auto client = connect(broker);
     if (!client) return fail(client.error());
@@ -127,8 +127,8 @@ Outcome queue_delete(Invocation& invocation) {
     config::Options declared(invocation.program, invocation.summary);
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
-    declared.flag("force", force, "also with live jobs in it; they end cancelled");
-    declared.positional("queue", queue, true, "the queue's name");
+    declared.flag("force", force, "Also with live jobs in it; they end cancelled");
+    declared.positional("queue", queue, true, "The queue's name");
     if (auto over = parse(declared, invocation)) return *std::move(over);
     auto client = connect(broker);
     if (!client) return fail(client.error());

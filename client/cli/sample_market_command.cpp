@@ -34,10 +34,10 @@ Outcome sample_market(Invocation& invocation) {
     std::uint64_t seed = 1;
     std::string out;
     config::Options declared(invocation.program, invocation.summary);
-    declared.number("symbols", symbols, {1U, kSymbolsMax}, "symbols", "how many chains");
-    declared.number("seed", seed, {}, "", "the same seed gives the same market");
+    declared.number("symbols", symbols, {1U, kSymbolsMax}, "symbols", "How many chains");
+    declared.number("seed", seed, {}, "", "The same seed gives the same market");
     declared.text("out", out,
-                  "directory for one snapshot file a symbol; without it, only the summary");
+                  "Directory for one snapshot file a symbol; without it, only the summary");
     config::add_json(declared, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);
     if (!out.empty()) {

@@ -26,19 +26,19 @@ struct ScanFlags {
 };
 
 void declare(config::Options& declared, ScanFlags& flags, bool& json) {
-    declared.positional("label", flags.labels, false, "snapshots that the broker has, by label");
-    declared.flag("all", flags.all, "the newest snapshot of every label that the broker has");
+    declared.positional("label", flags.labels, false, "Snapshots that the broker has, by label");
+    declared.flag("all", flags.all, "The newest snapshot of every label that the broker has");
     declared.text("chains", flags.chains,
-                  "file or directory of vendors' chains, stored as snapshots first");
+                  "File or directory of vendors' chains, stored as snapshots first");
     declared.number("sample", flags.sample, {0U, kSymbolsMax}, "symbols",
-                    "scan a made-up market of so many symbols");
-    declared.number("seed", flags.seed, {}, "", "seed of the made-up market");
+                    "Scan a made-up market of so many symbols");
+    declared.number("seed", flags.seed, {}, "", "Seed of the made-up market");
     declared.text("local", flags.local,
-                  "file or directory of vendors' chains, scanned here without a broker");
+                  "File or directory of vendors' chains, scanned here without a broker");
     add_request_flags(declared, flags.request);
-    declared.text("queue", flags.queue, "queue for the jobs; created when it is not there");
+    declared.text("queue", flags.queue, "Queue for the jobs; created when it is not there");
     config::add_threads(declared, flags.threads);
-    declared.flag("progress", flags.progress, "tell the progress even when stderr is no terminal");
+    declared.flag("progress", flags.progress, "Tell the progress even when stderr is no terminal");
     add_broker_options(declared, flags.broker);
     config::add_json(declared, json);
 }

@@ -59,9 +59,10 @@ void print_text(const ScanReport& report, const service::ScanResult& merged) {
         "\n{} jobs in {:.3f} s, {:.1f} jobs/s, latency p50 {:.0f} us, p99 {:.0f} us; {} candidates "
         "of {} "
         "contracts{}\n",
-        report.jobs, seconds(report.elapsed), jobs_per_second(report),
-        micros(report.latency.percentile(0.50)), micros(report.latency.percentile(0.99)),
-        grouped(merged.counts.candidates), grouped(merged.counts.contracts),
+        report.jobs == 1 ? std::string("1 job") : fmt::format("{} jobs", report.jobs),
+        seconds(report.elapsed), jobs_per_second(report), micros(report.latency.percentile(0.50)),
+        micros(report.latency.percentile(0.99)), grouped(merged.counts.candidates),
+        grouped(merged.counts.contracts),
         report.failures.empty() ? std::string{}
                                 : fmt::format("; {} failed", report.failures.size()));
 }

@@ -88,29 +88,30 @@ Result<service::ScanRequest, Problem> base_request(const RequestFlags& flags) {
 void add_request_flags(config::Options& declared, RequestFlags& flags) {
     declared.text(
         "request", flags.request_file,
-        "file with a scan request (docs/SCAN_REQUEST.md); other flags change what it says");
-    declared.list("strategy", flags.strategies, ',', "strategies to look for, all when not given");
-    declared.text("delta", flags.delta, "range of the short legs' |delta|, such as 0.1..0.3");
-    declared.text("dte", flags.dte, "range of calendar days to expiry, such as 7..45");
-    declared.text("iv", flags.iv, "range of the legs' implied volatility, such as 0.1..");
-    declared.text("width", flags.width, "range of the distance between strikes, such as ..50");
-    declared.text("pop", flags.pop, "range of the probability of profit, such as 0.6..");
+        "File with a scan request (docs/SCAN_REQUEST.md); other flags change what it says");
+    declared.list("strategy", flags.strategies, ',', "Strategies to look for, all when not given");
+    declared.text("delta", flags.delta,
+                  "Range of the short legs' absolute delta, such as 0.1..0.3");
+    declared.text("dte", flags.dte, "Range of calendar days to expiry, such as 7..45");
+    declared.text("iv", flags.iv, "Range of the legs' implied volatility, such as 0.1..");
+    declared.text("width", flags.width, "Range of the distance between strikes, such as ..50");
+    declared.text("pop", flags.pop, "Range of the probability of profit, such as 0.6..");
     declared.list(
-        "filter", flags.filters, ';',
+        "Filter", flags.filters, ';',
         "any filter as TYPE:PARAM=VALUE,..., such as liquidity:min_bid=0.1,min_volume=10");
     declared.text("preset", flags.preset,
-                  "weights of the score: balanced, conservative or aggressive");
+                  "Weights of the score: balanced, conservative or aggressive");
     declared.text("fill", flags.fill,
-                  "price assumed for each leg: natural, mid, or 0 to 1 between them");
-    declared.number("fee", flags.fee, {0.0, service::kFeeMax}, "currency", "fee of one contract");
+                  "Price assumed for each leg: natural, mid, or 0 to 1 between them");
+    declared.number("fee", flags.fee, {0.0, service::kFeeMax}, "currency", "Fee of one contract");
     declared.number("rate", flags.rate, {-1.0, 1.0}, "per year",
-                    "continuous rate, in place of the one fitted to the chain");
+                    "Continuous rate, in place of the one fitted to the chain");
     declared.text("delta-stance", flags.delta_stance,
-                  "neutral, long or short, in place of the strategy's own");
+                  "Neutral, long or short, in place of the strategy's own");
     declared.text("vega-stance", flags.vega_stance,
-                  "neutral, long or short, in place of the strategy's own");
+                  "Neutral, long or short, in place of the strategy's own");
     declared.number("limit", flags.limit, {1U, service::kLimitMax}, "spreads",
-                    "how many of the best to show");
+                    "How many of the best to show");
 }
 
 Result<filter::FilterSpec, Problem> parse_range(std::string_view type, std::string_view text) {

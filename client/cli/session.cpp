@@ -15,7 +15,7 @@ void add_broker_options(config::Options& declared, BrokerOptions& options) {
     config::add_name(declared, options.name);
     declared.duration("timeout", options.timeout,
                       {std::chrono::milliseconds(1), std::chrono::hours(24 * 7)},
-                      "how long to wait for the broker and for the command's end");
+                      "How long to wait for the broker and for the command's end");
 }
 
 std::optional<Outcome> parse(config::Options& declared, Invocation& invocation) {

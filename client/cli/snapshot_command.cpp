@@ -41,8 +41,8 @@ Outcome snapshot_put(Invocation& invocation) {
     std::string label;
     config::Options declared(invocation.program, invocation.summary);
     declared.positional("path", paths, true,
-                        "files or directories of vendors' chains or snapshots");
-    declared.text("label", label, "label of the one chain, instead of its symbol");
+                        "Files or directories of vendors' chains or snapshots");
+    declared.text("label", label, "Label of the one chain, instead of its symbol");
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);
@@ -78,9 +78,9 @@ Outcome snapshot_get(Invocation& invocation) {
     std::string name;
     std::string out;
     config::Options declared(invocation.program, invocation.summary);
-    declared.positional("snapshot", name, true, "content id in hexadecimal, or a label");
+    declared.positional("snapshot", name, true, "Content id in hexadecimal, or a label");
     declared.text("out", out,
-                  "file to write; without it, standard output unless that is a terminal");
+                  "File to write; without it, standard output unless that is a terminal");
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);

@@ -28,15 +28,15 @@ struct SubmitFlags {
 };
 
 void declare(config::Options& declared, SubmitFlags& flags, bool& json) {
-    declared.positional("queue", flags.queue, true, "the queue's name");
+    declared.positional("queue", flags.queue, true, "The queue's name");
     declared.positional(
         "payload", flags.payload, false,
-        "the job's payload; without it and --file, each line of standard input is one job");
-    declared.text("file", flags.file, "file whose bytes are the one job's payload");
-    declared.text("subject", flags.subject, "subject of the jobs, tokens separated by dots");
+        "The job's payload; without it and --file, each line of standard input is one job");
+    declared.text("file", flags.file, "File whose bytes are the one job's payload");
+    declared.text("subject", flags.subject, "Subject of the jobs, tokens separated by dots");
     declared.list("snapshot", flags.snapshots, ',',
-                  "inputs: content ids in hexadecimal, or labels");
-    declared.flag("quiet", flags.quiet, "print the summary only, not each job's id");
+                  "Inputs: content ids in hexadecimal, or labels");
+    declared.flag("quiet", flags.quiet, "Print the summary only, not each job's id");
     add_broker_options(declared, flags.broker);
     config::add_json(declared, json);
 }

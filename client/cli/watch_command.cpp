@@ -29,13 +29,13 @@ struct WatchFlags {
 };
 
 void declare(config::Options& declared, WatchFlags& flags, bool& json) {
-    declared.positional("queue", flags.queue, true, "the queue whose stream is read");
+    declared.positional("queue", flags.queue, true, "The queue whose stream is read");
     declared.text("pattern", flags.pattern,
-                  "subjects to show: * is one token, a last > one or more");
-    declared.text("from", flags.from, "latest, earliest, or an offset");
-    declared.number("count", flags.count, {}, "entries", "stop after so many; 0: never");
-    declared.duration("idle", flags.idle, {}, "stop when nothing came for so long; 0: never");
-    declared.flag("body", flags.body, "print each entry's body, too");
+                  "Subjects to show: * is one token, a last > one or more");
+    declared.text("from", flags.from, "Latest, earliest, or an offset");
+    declared.number("count", flags.count, {}, "entries", "Stop after so many; 0: never");
+    declared.duration("idle", flags.idle, {}, "Stop when nothing came for so long; 0: never");
+    declared.flag("body", flags.body, "Print each entry's body, too");
     add_broker_options(declared, flags.broker);
     config::add_json(declared, json);
 }

@@ -63,7 +63,7 @@ TEST(ScanRequestFlags, MistakesAreUsageErrorsThatSayWhatToWrite) {
         {{"--preset", "balance"}, "balanced"},
         {{"--fill", "1.5"}, "natural"},
         {{"--delta-stance", "up"}, "neutral"},
-        {{"--delta", "0.1..0.2", "--filter", "delta:min=0.1"}, "delta"},
+        {{"--dte", "1..2", "--filter", "dte:min=1"}, "dte"},
     };
     for (const auto& [arguments, expected] : cases) {
         const auto request = typed(arguments);
