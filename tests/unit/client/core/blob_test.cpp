@@ -58,7 +58,7 @@ TEST_F(ClientBlob, PutSendsChunksInOrderUnderCredit) {
     EXPECT_EQ(begin->frame.header.session, rig.session);
     EXPECT_EQ(rig.message<protocol::BlobPut>(begin).size, bytes_.size());
     const auto re = begin->frame.header.seq;
-    feed(protocol::BlobReady{re, id_, false, {2, 10 * kChunk}});
+    feed(protocol::BlobReady{re, id_, false, {2, 3 * kChunk}});
     EXPECT_EQ(rig.count<protocol::BlobChunk>(), 2U);
     feed(protocol::CreditGrant{Link::blob_in, "", 0, {9, 3 * kChunk}});
     EXPECT_EQ(rig.count<protocol::BlobChunk>(), 3U);  // the bytes are the limit
