@@ -11,7 +11,9 @@ Queue::Queue(std::uint16_t n, std::string text, const QueueSettings& values,
              const BrokerOptions& options, const JobTable& table, const Id128& incarnation)
     : number(n),
       name(std::move(text)),
-      credit({{options.submit_window_items, options.submit_window_bytes}, options.reclaim_idle}),
+      credit({{options.submit_window_items, options.submit_window_bytes},
+              options.reclaim_idle,
+              protocol::kLimits.item_overhead_bytes}),
       ids({options.id_window_jobs, options.id_window_ttl}, table),
       groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
       stream(incarnation) {

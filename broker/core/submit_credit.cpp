@@ -11,6 +11,9 @@ using protocol::Credit;
 std::uint64_t sum(std::uint64_t a, std::uint64_t b) noexcept {
     return a + b < a ? ~std::uint64_t{0} : a + b;
 }
+std::uint64_t times(std::uint64_t a, std::uint64_t b) noexcept {
+    return b != 0 && a > ~std::uint64_t{0} / b ? ~std::uint64_t{0} : a * b;
+}
 std::uint64_t minus(std::uint64_t a, std::uint64_t b) noexcept { return a > b ? a - b : 0; }
 Credit minus(Credit a, Credit b) noexcept {
     return {minus(a.items, b.items), minus(a.bytes, b.bytes)};
@@ -31,10 +34,12 @@ Credit SubmitCredit::limit(Slot session) const {
 
 SubmitCredit::WantResult SubmitCredit::want(Slot session, Credit sent, Credit want, Time now) {
     Link& link = links_[session];
+    // No item costs less than its overhead; without items there is nothing to wait for.
+    want.bytes =
+        want.items == 0 ? 0 : std::max(want.bytes, times(want.items, options_.item_bytes_min));
     if (sent.items > link.limit.items || sent.bytes > link.limit.bytes)
         return WantResult::over_credit;
-    const std::uint64_t unit =
-        want.items == 0 ? 0 : std::max<std::uint64_t>(1, want.bytes / want.items);
+    const std::uint64_t unit = want.items == 0 ? 1 : want.bytes / want.items;
     if (unit > room_.bytes) return WantResult::item_too_large;
     // The sender counts more than came here: what was lost on the way does not keep its places.
     const Credit lost = minus(sent, link.sent);
@@ -131,7 +136,8 @@ void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
     while (!waiting_.empty()) {
         const Slot session = waiting_.front();
         Link& link = links_.find(session)->second;
-        if (!any(minus(target(link), link.limit))) {
+        // The second: the room was made smaller than one item. It must not stop those behind it.
+        if (!any(minus(target(link), link.limit)) || link.unit.bytes > room_.bytes) {
             link.waiting = false;
             waiting_.pop_front();
             continue;

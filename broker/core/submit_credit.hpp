@@ -16,6 +16,7 @@
 
 #include "broker/core/slab.hpp"
 #include "common/base/time.hpp"
+#include "common/protocol/limits.hpp"
 #include "common/protocol/messages.hpp"
 
 namespace scanmq::broker {
@@ -26,6 +27,7 @@ class SubmitCredit {
     struct Options {
         Credit window{16'384, 16U << 20};  // most that is granted at once
         Duration reclaim_idle = std::chrono::milliseconds(100);
+        std::uint64_t item_bytes_min = protocol::kLimits.item_overhead_bytes;
     };
     enum class WantResult : std::uint8_t { ok, over_credit, item_too_large };
     struct Grant {
