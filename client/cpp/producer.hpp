@@ -31,7 +31,7 @@ struct ProducerOptions {
     std::uint32_t batch_bytes_max = 256U << 10;  // its size; one large job may pass it
     std::uint32_t frames_ahead = 8;
     // Called with the answers of each SUBMIT; empty: only counted.
-    std::function<void(std::span<const JobAnswer>)> on_answers;
+    std::function<void(std::span<const JobAnswer>)> on_answers{};
 };
 
 class Producer {

@@ -27,9 +27,9 @@ namespace scanmq::client {
 class Client;
 
 struct SubscriberOptions : StreamOptions {
-    std::function<void(const EntryBatch&)> on_batch;
+    std::function<void(const EntryBatch&)> on_batch{};
     // After each change of state and each reset.
-    std::function<void(const SubscriptionInfo&)> on_change;
+    std::function<void(const SubscriptionInfo&)> on_change{};
 };
 
 class Subscriber {
