@@ -4,9 +4,10 @@
 
 #include <algorithm>
 #include <cmath>
-#include <tuple>
+#include <limits>
 
 #include "scanner/score/top_k.hpp"
+#include "scanner/service/candidate_order.hpp"
 #include "scanner/service/candidates.hpp"
 #include "scanner/strategy/generator.hpp"
 
@@ -15,40 +16,6 @@ namespace {
 
 constexpr double kPriceTolerance = 1e-9;  // prices are decimals: closer than this is equal
 constexpr double kScoreSlack = 1e-9;      // rounding in an upper bound of a score
-
-// The order of engine.hpp over the candidates of one chain.
-class CandidateOrder {
-  public:
-    explicit CandidateOrder(const market::PricedChain& chain, const ScanPlan& plan)
-        : strike_(&chain.chain->strike), plan_(&plan), place_(chain.chain->expiries.size()) {
-        const auto& expiries = chain.chain->expiries;
-        std::vector<std::uint32_t> by_contract(expiries.size());
-        for (std::uint32_t i = 0; i < by_contract.size(); ++i) by_contract[i] = i;
-        std::ranges::sort(by_contract, {}, [&expiries](std::uint32_t i) {
-            return std::tie(expiries[i].root, expiries[i].date, expiries[i].settlement);
-        });
-        for (std::uint32_t i = 0; i < by_contract.size(); ++i) place_[by_contract[i]] = i;
-    }
-
-    bool operator()(const Candidate& a, const Candidate& b) const {
-        if (a.score != b.score) return a.score > b.score;
-        if (a.risk != b.risk) return a.risk < b.risk;
-        if (a.expiry != b.expiry) return place_[a.expiry] < place_[b.expiry];
-        if (a.strategy != b.strategy) return a.strategy < b.strategy;
-        const std::size_t legs = plan_->strategies[a.strategy]->legs.size();
-        for (std::size_t i = 0; i < legs; ++i) {
-            const double left = (*strike_)[a.row[i]];
-            const double right = (*strike_)[b.row[i]];
-            if (left != right) return left < right;
-        }
-        return false;
-    }
-
-  private:
-    const std::vector<double>* strike_;
-    const ScanPlan* plan_;
-    std::vector<std::uint32_t> place_;
-};
 
 using Best = score::TopK<Candidate, CandidateOrder>;
 
@@ -150,7 +117,11 @@ class Scan {
         strategy::Generator::Run run;
         bool cancelled = false;
         while (!cancelled && generator.next(run)) {
-            scan_run(lane, run, distribution);
+            if (lane.shape.ranks == 2) {
+                scan_run<2>(lane, run, distribution);
+            } else {
+                scan_run<0>(lane, run, distribution);
+            }
             cancelled = cancel != nullptr && cancel->load(std::memory_order_relaxed);
         }
         if (width) {
@@ -161,48 +132,65 @@ class Scan {
         return !cancelled;
     }
 
-    // One candidate as it is put together: the sums of its ranks.
-    struct Draft {
-        RankTerms sum;
-        std::array<double, strategy::kMaxRanks> strike;
-        std::array<double, strategy::kMaxRanks> below;
-        double width{};  // the larger distance between neighbouring strikes
+    // Strikes and P(S_T < strike) of a candidate, by rank.
+    struct Levels {
+        std::array<double, strategy::kMaxRanks> strike{};
+        std::array<double, strategy::kMaxRanks> below{};
+    };
+    // What a candidate's ranks add up to.
+    struct Sums {
+        double price{};
+        double delta{};
+        double day_theta{};
+        double vega{};
+        double quoted_spread{};
+        double leg_liquidity{std::numeric_limits<double>::infinity()};
+        double width{};  // the larger distance between neighbouring ranks
+
+        [[nodiscard]] Sums with(const RankTerms& terms, double distance) const noexcept {
+            return {price + terms.price,
+                    delta + terms.delta,
+                    day_theta + terms.day_theta,
+                    vega + terms.vega,
+                    quoted_spread + terms.quoted_spread,
+                    std::min(leg_liquidity, terms.leg_liquidity),
+                    std::max(width, distance)};
+        }
     };
 
-    static void add_rank(Draft& draft, std::size_t rank, const RankTerms& terms) {
-        draft.strike[rank] = terms.strike;
-        draft.below[rank] = terms.below;
-        if (rank == 0) {
-            draft.sum = terms;
-            return;
-        }
-        draft.sum.price += terms.price;
-        draft.sum.delta += terms.delta;
-        draft.sum.day_theta += terms.day_theta;
-        draft.sum.vega += terms.vega;
-        draft.sum.quoted_spread += terms.quoted_spread;
-        draft.sum.leg_liquidity = std::min(draft.sum.leg_liquidity, terms.leg_liquidity);
-        draft.width = std::max(draft.width, terms.strike - draft.strike[rank - 1]);
-    }
-
+    // Ranks: of the strategy, where that is worth a loop compiled for it, else 0.
+    template <std::size_t Ranks>
     void scan_run(const Lane& lane, const strategy::Generator::Run& run,
                   const strategy::FlatDistribution& distribution) {
-        const std::size_t last = lane.shape.ranks - 1;
-        Draft prefix;
+        strategy::PayoffShape shape = lane.shape;
+        if constexpr (Ranks > 0) shape.ranks = Ranks;
+        const std::size_t last = shape.ranks - 1;
+        Levels levels;
+        Sums prefix;
         for (std::size_t r = 0; r < last; ++r) {
-            add_rank(prefix, r, lane.lists[r]->terms[run.prefix[r]]);
+            const RankTerms& terms = lane.lists[r]->terms[run.prefix[r]];
+            levels.strike[r] = terms.strike;
+            levels.below[r] = terms.below;
+            prefix = prefix.with(terms, r > 0 ? terms.strike - levels.strike[r - 1] : 0.0);
         }
         counts_.candidates += run.end - run.begin;
+        const double* before = last > 0 ? &levels.strike[last - 1] : nullptr;
         for (std::uint32_t i = run.begin; i < run.end; ++i) {
-            Draft draft = prefix;
-            add_rank(draft, last, lane.lists[last]->terms[i]);
-            consider(lane, draft, run, i, distribution);
+            const RankTerms& terms = lane.lists[last]->terms[i];
+            levels.strike[last] = terms.strike;
+            levels.below[last] = terms.below;
+            const double distance = before != nullptr ? terms.strike - *before : 0.0;
+            consider(lane, shape, levels, prefix.with(terms, distance), run, i, distribution);
         }
     }
 
-    void consider(const Lane& lane, const Draft& draft, const strategy::Generator::Run& run,
-                  std::uint32_t last, const strategy::FlatDistribution& distribution) {
-        const strategy::Payoff payoff(lane.shape, draft.strike.data(), draft.sum.price + lane.fees);
+    [[gnu::always_inline]] inline void consider(const Lane& lane,
+                                                const strategy::PayoffShape& shape,
+                                                const Levels& levels, const Sums& sum,
+                                                const strategy::Generator::Run& run,
+                                                std::uint32_t last,
+                                                const strategy::FlatDistribution& distribution) {
+        const strategy::Payoff payoff(shape, levels.strike.data(), sum.price + lane.fees);
         score::Inputs in;
         in.gain = payoff.max_profit();
         in.risk = payoff.max_loss();
@@ -220,15 +208,15 @@ class Scan {
             ++counts_.no_profit;
             return;
         }
-        in.leg_liquidity = draft.sum.leg_liquidity;
-        in.quoted_spread = draft.sum.quoted_spread;
+        in.leg_liquidity = sum.leg_liquidity;
+        in.quoted_spread = sum.quoted_spread;
         in.fees = lane.fees;
-        in.delta = draft.sum.delta;
-        in.day_theta = draft.sum.day_theta;
-        in.vega = draft.sum.vega;
-        in.width = draft.width;
+        in.delta = sum.delta;
+        in.day_theta = sum.day_theta;
+        in.vega = sum.vega;
+        in.width = sum.width;
         // The score rises with POP, and POP costs a logarithm: try a bound first.
-        in.pop = payoff.profit_probability_bound(draft.below.data());
+        in.pop = payoff.profit_probability_bound(levels.below.data());
         score::Components parts = score::components(in, lane.scale, lane.delta, lane.vega);
         const double at_most = score::weighted(parts, plan_.weights);
         const bool hopeless = best_.full() && at_most < best_.worst().score - kScoreSlack;
@@ -236,7 +224,7 @@ class Scan {
             ++counts_.ranked;
             return;
         }
-        in.pop = payoff.profit_probability(distribution, draft.below.data());
+        in.pop = payoff.profit_probability(distribution, levels.below.data());
         if (plan_.filters.pop && !passes_pop(in.pop)) return;
         parts[static_cast<std::size_t>(score::Component::probability)] =
             score::probability_component(in.pop);

@@ -102,9 +102,9 @@ Result<ScanPlan, Error> make_plan(const ScanRequest& request) {
         }
     }
     // The table is in order of name, so its addresses are.
-    std::ranges::sort(plan.strategies);
-    const auto repeated = std::ranges::unique(plan.strategies);
-    plan.strategies.erase(repeated.begin(), repeated.end());
+    std::sort(plan.strategies.begin(), plan.strategies.end());
+    plan.strategies.erase(std::unique(plan.strategies.begin(), plan.strategies.end()),
+                          plan.strategies.end());
 
     auto filters = filter::compile(request.filters);
     if (!filters) return invalid(filters.error().message);

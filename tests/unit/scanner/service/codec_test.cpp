@@ -141,6 +141,51 @@ TEST(ResultCodec, EveryBitSurvivesBothEncodings) {
     }
 }
 
+// Whatever bytes come: an answer, never an exception, and what decodes can be written again.
+TEST(Codec, DamagedDocumentsAreAnsweredOrStillGood) {
+    Rng rng(77);
+    ScanResult result = sample_result();
+    result.spreads.resize(1);
+    std::vector<std::string> documents;
+    for (const Encoding encoding : {Encoding::json, Encoding::msgpack}) {
+        documents.push_back(encode(full_request(), encoding));
+        documents.push_back(encode(result, encoding));
+    }
+    int good = 0;
+    int refused = 0;
+    for (int round = 0; round < 20'000; ++round) {
+        std::string bytes = documents[rng.below(documents.size())];
+        for (std::uint64_t i = 0; i <= rng.below(4); ++i) {
+            const std::size_t at = rng.below(bytes.size());
+            switch (rng.below(4)) {
+                case 0:
+                    bytes[at] = static_cast<char>(rng.below(256));
+                    break;
+                case 1:
+                    bytes[at] = static_cast<char>(bytes[at] ^ (1 << rng.below(8)));
+                    break;
+                case 2:
+                    bytes.resize(at + 1);
+                    break;
+                default:
+                    bytes.insert(at, 1, static_cast<char>(rng.below(256)));
+                    break;
+            }
+        }
+        const auto request = decode_request(bytes);
+        const auto decoded = decode_result(bytes);
+        if (request.ok()) {
+            EXPECT_TRUE(decode_request(encode(*request, Encoding::msgpack)).ok());
+        }
+        if (decoded.ok()) {
+            EXPECT_TRUE(decode_result(encode(*decoded, Encoding::msgpack)).ok());
+        }
+        ++(request.ok() || decoded.ok() ? good : refused);
+    }
+    EXPECT_GT(good, 100);
+    EXPECT_GT(refused, 1'000);
+}
+
 TEST(ResultCodec, SpreadsHaveTheKeysThatAreDocumented) {
     const ScanResult result = sample_result();
     const std::string json = encode_spreads({result.spreads[0]});
