@@ -1,0 +1,190 @@
+#include "broker/server/blob_link.hpp"
+
+#include <algorithm>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/thread_pool.hpp>
+#include <chrono>
+
+namespace scanmq::broker {
+
+using transport::Drained;
+using transport::ReceiveStatus;
+
+namespace {
+
+constexpr int kFramesPerTurn = 64;
+// About 60 us of hashing: less than what it costs to hand it to another thread and back, twice.
+constexpr std::uint64_t kHashOnLoopMax = 64U << 10;
+constexpr Duration kTickEvery = std::chrono::seconds(1);
+constexpr Duration kRetry = std::chrono::milliseconds(2);
+
+Time now() { return std::chrono::steady_clock::now(); }
+
+}  // namespace
+
+class BlobLink::Hasher {
+  public:
+    boost::asio::thread_pool pool{1};
+};
+
+BlobLink::BlobLink(boost::asio::io_context& loop, transport::Context& context,
+                   const transport::SocketOptions& socket, std::uint64_t outgoing_bytes_max,
+                   const BlobOptions& options, BlobTable& blobs, BlobCore::SessionOpen session_open)
+    : loop_(loop),
+      router_(context, socket),
+      outbox_(router_, outgoing_bytes_max),
+      core_(options, blobs, std::move(session_open)),
+      hasher_(std::make_unique<Hasher>()),
+      watcher_(loop, router_.fd(), [this] { return drain(); }) {}
+
+BlobLink::~BlobLink() { stop(); }
+
+Result<std::string, transport::Error> BlobLink::bind(const std::string& endpoint) {
+    return router_.bind(endpoint);
+}
+
+void BlobLink::start() { watcher_.start(); }
+
+void BlobLink::stop() {
+    watcher_.stop();
+    hasher_->pool.join();
+}
+
+Drained BlobLink::drain() {
+    const Time at = now();
+    flush();
+    const bool empty = receive(at);
+    const bool more = core_.pump(at, effects_);
+    obey(at);
+    for (const std::uint32_t lost : outbox_.take_lost()) {
+        core_.disconnected(ConnectionId{lost}, at, effects_);
+        obey(at);
+    }
+    // Sends may have swallowed the edge of what came in meanwhile: only a look tells.
+    return more || !empty || router_.readable() ? Drained::more : Drained::empty;
+}
+
+void BlobLink::flush() {
+    if (!outbox_.behind()) return;
+    outbox_.flush();
+    std::erase_if(blocked_, [this](ConnectionId connection) {
+        if (outbox_.behind(static_cast<std::uint32_t>(connection.value))) return false;
+        core_.set_blocked(connection, false);
+        return true;
+    });
+}
+
+bool BlobLink::receive(Time at) {
+    for (int i = 0; i < kFramesPerTurn; ++i) {
+        std::uint32_t from = 0;
+        const ReceiveStatus status = router_.receive(from, message_);
+        if (status == ReceiveStatus::empty) return true;
+        const ConnectionId connection{from};
+        if (status != ReceiveStatus::frame) {
+            protocol::DecodeError error;
+            error.code = protocol::ErrorCode::malformed;
+            error.sentence = status == ReceiveStatus::multipart
+                                 ? "a message must be one frame; send each frame by itself"
+                                 : "do not set ZMQ_ROUTING_ID; the broker assigns routing ids";
+            if (status == ReceiveStatus::multipart) {
+                core_.bad_frame(connection, error, effects_);
+            } else {
+                scratch_.clear();
+                protocol::encode({}, protocol::Error{0, {}, error.code, error.sentence}, scratch_);
+                router_.refuse(scratch_);
+            }
+            continue;
+        }
+        if (outbox_.muted(from)) continue;
+        auto frame = decoder_.decode({message_.data<char>(), message_.size()});
+        if (frame) {
+            core_.frame(connection, *frame, at, effects_);
+        } else {
+            core_.bad_frame(connection, frame.error(), effects_);
+        }
+        // A chunk's bytes belong to the message, which the next turn overwrites.
+        obey(at);
+    }
+    return false;
+}
+
+void BlobLink::obey(Time at) {
+    for (std::size_t i = 0; i < effects_.size(); ++i) {
+        BlobEffect& effect = effects_[i];
+        if (auto* out = std::get_if<BlobSend>(&effect)) {
+            send(*out);
+        } else if (const auto* write = std::get_if<BlobWrite>(&effect)) {
+            store_.write(write->id, write->offset, write->bytes);
+        } else if (const auto* begin = std::get_if<BlobBegin>(&effect)) {
+            store_.begin(begin->id, begin->bytes);
+        } else if (const auto* drop = std::get_if<BlobDrop>(&effect)) {
+            store_.drop(drop->id);
+        } else if (const auto* check = std::get_if<BlobVerify>(&effect)) {
+            verify(check->id);
+        }
+    }
+    effects_.clear();
+    while (!small_.empty()) {
+        const ContentId id = small_.back();
+        small_.pop_back();
+        core_.verified(id, content_id(store_.view(id)) == id, at, effects_);
+        obey(at);
+    }
+}
+
+void BlobLink::send(BlobSend& out) {
+    if (auto* chunk = std::get_if<protocol::BlobChunk>(&out.message)) {
+        chunk->bytes = store_.view(chunk->id).substr(chunk->offset, out.chunk_bytes);
+    }
+    scratch_.clear();
+    protocol::encode(out.header, out.message, scratch_);
+    const auto to = static_cast<std::uint32_t>(out.to.value);
+    outbox_.send(to, out.header, scratch_);
+    if (!outbox_.behind(to)) return;
+    core_.set_blocked(out.to, true);
+    if (std::find(blocked_.begin(), blocked_.end(), out.to) == blocked_.end()) {
+        blocked_.push_back(out.to);
+    }
+}
+
+void BlobLink::verify(const ContentId& id) {
+    const ByteView bytes = store_.view(id);
+    if (bytes.size() <= kHashOnLoopMax) {
+        small_.push_back(id);
+        return;
+    }
+    boost::asio::post(hasher_->pool, [this, id, bytes] {
+        const bool matches = content_id(bytes) == id;
+        boost::asio::post(loop_, [this, id, matches] {
+            const Time at = now();
+            core_.verified(id, matches, at, effects_);
+            obey(at);
+            watcher_.poke();
+        });
+    });
+}
+
+std::optional<Time> BlobLink::tick(Time at) {
+    if (core_.idle()) return std::nullopt;
+    if (at - ticked_ >= kTickEvery) {
+        ticked_ = at;
+        core_.tick(at, effects_);
+        obey(at);
+        watcher_.poke();
+    }
+    if (outbox_.behind()) {
+        watcher_.poke();
+        return at + kRetry;
+    }
+    return ticked_ + kTickEvery;
+}
+
+std::vector<std::pair<std::string, std::uint64_t>> BlobLink::counters() const {
+    auto out = core_.counters();
+    out.emplace_back("blob_bytes_held", store_.bytes());
+    out.emplace_back("blob_outgoing_bytes", outbox_.queued_bytes());
+    return out;
+}
+
+}  // namespace scanmq::broker

@@ -1,0 +1,70 @@
+#pragma once
+// BlobLink: the blob socket: receives, asks BlobCore, obeys it.
+//
+// Role:      owned by the server; bytes live in the BlobStore, decisions in BlobCore.
+// Threads:   broker loop; one more thread hashes large blobs and posts the answer back to the loop.
+// Owns:      BlobCore, BlobStore, Router, Outbox. Borrows: BlobTable, the loop.
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "broker/core/blob_core.hpp"
+#include "broker/server/outbox.hpp"
+#include "broker/store/blob_store.hpp"
+#include "common/protocol/codec.hpp"
+#include "common/transport/router.hpp"
+#include "common/transport/watcher.hpp"
+
+namespace boost::asio {
+class io_context;
+}
+
+namespace scanmq::broker {
+
+class BlobLink {
+  public:
+    BlobLink(boost::asio::io_context& loop, transport::Context& context,
+             const transport::SocketOptions& socket, std::uint64_t outgoing_bytes_max,
+             const BlobOptions& options, BlobTable& blobs, BlobCore::SessionOpen session_open);
+    ~BlobLink();
+
+    [[nodiscard]] Result<std::string, transport::Error> bind(const std::string& endpoint);
+    void start();
+    // Waits for a hash under way; nothing is received any more.
+    void stop();
+
+    // Does what is due; when it wants to be called again (nullopt: when a frame has come).
+    std::optional<Time> tick(Time now);
+    [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
+
+  private:
+    class Hasher;
+
+    transport::Drained drain();
+    bool receive(Time now);
+    void obey(Time now);
+    void send(BlobSend& out);
+    void verify(const ContentId& id);
+    void flush();
+
+    boost::asio::io_context& loop_;
+    transport::Router router_;
+    Outbox outbox_;
+    BlobCore core_;
+    BlobStore store_;
+    protocol::Decoder decoder_;
+    std::unique_ptr<Hasher> hasher_;
+    transport::SocketWatcher watcher_;
+    std::vector<BlobEffect> effects_;
+    std::vector<ContentId> small_;  // hashed on the loop: their answers are due
+    std::vector<ConnectionId> blocked_;
+    zmq::message_t message_;
+    std::string scratch_;
+    Time ticked_{};
+};
+
+}  // namespace scanmq::broker

@@ -1,0 +1,252 @@
+#include "broker/server/broker_loop.hpp"
+
+#include <spdlog/spdlog.h>
+#include <unistd.h>
+
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "common/base/rng.hpp"
+
+namespace scanmq::broker {
+
+using transport::Drained;
+
+namespace {
+
+// Turns before timers, signals and the blob socket get theirs.
+constexpr int kTurnsMax = 8;
+constexpr Duration kRetry = std::chrono::milliseconds(2);
+constexpr Duration kLinger = std::chrono::milliseconds(500);
+
+Time now() { return std::chrono::steady_clock::now(); }
+
+transport::SocketOptions socket_options(const ServerOptions& options) {
+    transport::SocketOptions out;
+    out.send_mark = out.receive_mark = pipe_mark(options);
+    out.linger = kLinger;
+    return out;
+}
+
+std::uint64_t resident_bytes() {
+    std::FILE* file = std::fopen("/proc/self/statm", "r");
+    if (file == nullptr) return 0;
+    unsigned long size = 0;
+    unsigned long resident = 0;
+    const int read = std::fscanf(file, "%lu %lu", &size, &resident);
+    std::fclose(file);
+    return read == 2 ? resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
+}
+
+}  // namespace
+
+BrokerLoop::BrokerLoop(const ServerOptions& options)
+    : options_(options),
+      socket_options_(socket_options(options)),
+      router_(context_, socket_options_),
+      outbox_(router_, options.outgoing_bytes_max),
+      blobs_(options.blobs),
+      intake_(router_, bodies_, outbox_),
+      watcher_(loop_, router_.fd(), [this] { return drain(); }),
+      timer_(loop_) {
+    const SystemClock clock;
+    const auto monotonic_ms =
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock.now().time_since_epoch())
+            .count();
+    options_.core.wall_offset_ms = clock.wall_millis() - monotonic_ms;
+    // Nothing outlives a broker in memory but what peers remember of it: the wall clock rises enough.
+    options_.core.epoch = static_cast<std::uint64_t>(clock.wall_millis());
+    options_.core.seed = Rng::random_seed();
+    log_.set_wake([this] { boost::asio::post(loop_, [this] { watcher_.poke(); }); });
+}
+
+BrokerLoop::~BrokerLoop() = default;
+
+Result<void, ServerError> BrokerLoop::open() {
+    auto bound = router_.bind(options_.listen);
+    if (!bound) return fail(ServerError{std::move(bound).error().sentence});
+    endpoint_ = *bound;
+
+    blob_link_ = std::make_unique<BlobLink>(
+        loop_, context_, socket_options_, options_.outgoing_bytes_max, options_.blob_core, blobs_,
+        [this](protocol::SessionId session) { return core_->session_open(session); });
+    const std::string blob_listen =
+        options_.blob_listen.empty() ? next_port(options_.listen) : options_.blob_listen;
+    bound = blob_link_->bind(blob_listen);
+    if (!bound) return fail(ServerError{std::move(bound).error().sentence});
+    options_.core.blob_endpoint =
+        options_.blob_advertise.empty() ? *bound : options_.blob_advertise;
+
+    core_ = std::make_unique<BrokerCore>(options_.core, blobs_);
+    for (const std::string& text : options_.queues) {
+        const auto spec = parse_queue(text);
+        if (!spec) return fail(spec.error());
+        core_->ensure_queue(spec->name, spec->settings, now(), effects_);
+        obey();
+    }
+    return {};
+}
+
+Result<void, ServerError> BrokerLoop::run() {
+    boost::asio::signal_set signals(loop_);
+    if (options_.handle_signals) {
+        signals.add(SIGTERM);
+        signals.add(SIGINT);
+        signals.async_wait([this](const boost::system::error_code& error, int number) {
+            if (error) return;
+            spdlog::info("signal {}: stopping", number);
+            stop();
+        });
+    }
+    watcher_.start();
+    blob_link_->start();
+    arm();
+    loop_.run();
+    if (error_) return fail(*error_);
+    return {};
+}
+
+void BrokerLoop::request_stop() {
+    boost::asio::post(loop_, [this] { stop(); });
+}
+
+Drained BrokerLoop::drain() {
+    if (outbox_.behind()) {
+        outbox_.set_durable(log_.durable());
+        outbox_.flush();
+    }
+    for (int i = 0; i < kTurnsMax; ++i) {
+        const bool empty = intake_.receive();
+        const bool worked = turn();
+        if (stopping_) return Drained::empty;
+        if (empty && !worked) {
+            arm();
+            return Drained::empty;
+        }
+    }
+    arm();
+    return Drained::more;
+}
+
+// Gives the core what has come in, or its turn when it is due. False: there was nothing to do.
+bool BrokerLoop::turn() {
+    for (const std::uint32_t lost : outbox_.take_lost()) intake_.add_disconnect(ConnectionId{lost});
+    const Time at = now();
+    if (!intake_.empty()) {
+        if (intake_.queried()) set_gauges();
+        core_->handle(intake_.events(), at, effects_);
+    } else {
+        const auto due = core_->next_deadline();
+        if (!due || *due > at) return false;
+        core_->tick(at, effects_);
+    }
+    ++turns_;
+    obey();
+    intake_.clear();
+    return true;
+}
+
+void BrokerLoop::obey() {
+    LogPosition position = 0;
+    if (!effects_.commits.empty()) {
+        const auto appended = log_.append(effects_.commits, bodies_);
+        if (!appended) return fail_with(appended.error().sentence);
+        position = *appended;
+        outbox_.set_durable(log_.durable());
+    }
+    for (Send& out : effects_.sends) send(out, position);
+    for (const BodyHandle handle : effects_.releases) bodies_.release(handle);
+    effects_.clear();
+}
+
+void BrokerLoop::send(Send& out, LogPosition position) {
+    if (!out.bodies.empty()) fill_bodies(out);
+    scratch_.clear();
+    protocol::encode(out.header, out.message, scratch_);
+    outbox_.send(static_cast<std::uint32_t>(out.to.value), out.header, scratch_,
+                 out.after_commit ? position : 0);
+}
+
+void BrokerLoop::fill_bodies(Send& out) const {
+    const auto fill = [&](auto& items, auto body) {
+        SCANMQ_ASSERT(items.size() == out.bodies.size());
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            if (out.bodies[i].value != 0) items[i].*body = bodies_.view(out.bodies[i]);
+        }
+    };
+    if (auto* deliver = std::get_if<protocol::Deliver>(&out.message)) {
+        fill(deliver->attempts, &protocol::Attempt::payload);
+    } else if (auto* results = std::get_if<protocol::Results>(&out.message)) {
+        fill(results->entries, &protocol::Entry::body);
+    }
+}
+
+void BrokerLoop::set_gauges() {
+    const Intake::Counts& in = intake_.counts();
+    const Outbox::Counts& out = outbox_.counts();
+    std::vector<BrokerCore::Gauge> rows = {{"wire_frames_in", in.frames},
+                                           {"wire_bytes_in", in.bytes},
+                                           {"wire_multipart", in.multipart},
+                                           {"wire_chosen_ids", in.chosen_ids},
+                                           {"wire_muted_frames", in.muted},
+                                           {"wire_frames_out", out.frames},
+                                           {"wire_bytes_out", out.bytes},
+                                           {"wire_frames_queued", out.queued},
+                                           {"wire_unreachable", out.unreachable},
+                                           {"wire_overflows", out.overflows},
+                                           {"outgoing_bytes", outbox_.queued_bytes()},
+                                           {"loop_turns", turns_},
+                                           {"bodies", bodies_.count()},
+                                           {"body_bytes", bodies_.bytes()},
+                                           {"body_memory_bytes", bodies_.memory()},
+                                           {"log_position", log_.durable()}};
+    for (auto& row : blob_link_->counters()) rows.push_back(std::move(row));
+    core_->set_gauges({{"rss_bytes", resident_bytes()}}, std::move(rows));
+}
+
+// The timer is left alone while it is early enough: when it fires for nothing, it is set anew.
+void BrokerLoop::arm() {
+    const Time at = now();
+    if (const auto due = core_->next_deadline()) wait_until(*due);
+    if (const auto due = blob_link_->tick(at)) wait_until(*due);
+    if (outbox_.behind()) wait_until(at + kRetry);
+}
+
+void BrokerLoop::wait_until(Time when) {
+    if (when >= armed_ || stopping_) return;
+    armed_ = when;
+    timer_.expires_at(when);
+    timer_.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;  // set anew
+        armed_ = Time::max();
+        watcher_.poke();
+    });
+}
+
+void BrokerLoop::fail_with(std::string sentence) {
+    spdlog::error("the commit log failed: {}", sentence);
+    error_ = ServerError{std::move(sentence)};
+    effects_.clear();
+    stop();
+}
+
+void BrokerLoop::stop() {
+    if (stopping_) return;
+    stopping_ = true;
+    router_.unbind();
+    if (!error_) {
+        effects_.clear();
+        core_->shut_down(now(), effects_);
+        obey();
+        outbox_.flush();
+    }
+    watcher_.stop();
+    blob_link_->stop();
+    timer_.cancel();
+    loop_.stop();
+}
+
+}  // namespace scanmq::broker

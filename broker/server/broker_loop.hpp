@@ -1,0 +1,81 @@
+#pragma once
+// BrokerLoop: what BrokerServer runs: one batch after the other through the core.
+//
+// Threads:   its loop's only, but for request_stop().
+// Path:      receive -> handle -> append -> send, then straight back to receive: only an empty socket lets
+//            it go back to waiting. One timer, at the core's next deadline.
+
+#include <atomic>
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "broker/core/broker_core.hpp"
+#include "broker/server/blob_link.hpp"
+#include "broker/server/intake.hpp"
+#include "broker/server/outbox.hpp"
+#include "broker/server/server_options.hpp"
+#include "broker/store/body_store.hpp"
+#include "broker/store/memory_log.hpp"
+#include "common/transport/router.hpp"
+#include "common/transport/watcher.hpp"
+
+namespace scanmq::broker {
+
+class BrokerLoop {
+  public:
+    explicit BrokerLoop(const ServerOptions& options);
+    ~BrokerLoop();
+    BrokerLoop(const BrokerLoop&) = delete;
+    BrokerLoop& operator=(const BrokerLoop&) = delete;
+
+    [[nodiscard]] Result<void, ServerError> open();
+    [[nodiscard]] Result<void, ServerError> run();
+    // From any thread.
+    void request_stop();
+
+    [[nodiscard]] const std::string& endpoint() const noexcept { return endpoint_; }
+    [[nodiscard]] const std::string& blob_endpoint() const noexcept {
+        return options_.core.blob_endpoint;
+    }
+
+  private:
+    transport::Drained drain();
+    bool turn();
+    void obey();
+    void send(Send& out, LogPosition position);
+    void fill_bodies(Send& out) const;
+    void set_gauges();
+    void arm();
+    void wait_until(Time when);
+    void stop();
+    void fail_with(std::string sentence);
+
+    ServerOptions options_;
+    transport::Context context_;
+    transport::SocketOptions socket_options_;
+    boost::asio::io_context loop_{1};
+    transport::Router router_;
+    Outbox outbox_;
+    BodyStore bodies_;
+    BlobTable blobs_;
+    MemoryLog memory_log_;
+    CommitLog& log_ = memory_log_;
+    Intake intake_;
+    std::unique_ptr<BrokerCore> core_;
+    std::unique_ptr<BlobLink> blob_link_;
+    transport::SocketWatcher watcher_;
+    boost::asio::steady_timer timer_;
+    Time armed_ = Time::max();
+    Effects effects_;
+    std::string scratch_;
+    std::string endpoint_;
+    std::optional<ServerError> error_;
+    bool stopping_ = false;
+    std::uint64_t turns_ = 0;
+};
+
+}  // namespace scanmq::broker

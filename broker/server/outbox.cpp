@@ -1,0 +1,96 @@
+#include "broker/server/outbox.hpp"
+
+#include <utility>
+
+namespace scanmq::broker {
+
+using transport::SendStatus;
+
+void Outbox::send(std::uint32_t to, const protocol::Header& header, ByteView frame,
+                  LogPosition needs) {
+    if (needs > durable_ || (!queues_.empty() && queues_.contains(to))) {
+        return enqueue(to, header, frame, needs);
+    }
+    switch (router_.send(to, frame)) {
+        case SendStatus::sent:
+            return sent(frame.size());
+        case SendStatus::full:
+            return enqueue(to, header, frame, needs);
+        case SendStatus::unreachable:
+            ++counts_.unreachable;
+            lost_.push_back(to);
+            return;
+    }
+}
+
+void Outbox::enqueue(std::uint32_t to, const protocol::Header& header, ByteView frame,
+                     LogPosition needs) {
+    Queue& queue = queues_[to];
+    if (queue.muted) return;
+    if (queue.bytes + frame.size() > bytes_per_peer_) return overflow(to, header, queue);
+    ++counts_.queued;
+    queue.frames.push_back({std::string(frame), needs});
+    queue.bytes += frame.size();
+    queued_bytes_ += frame.size();
+}
+
+void Outbox::overflow(std::uint32_t to, const protocol::Header& header, Queue& queue) {
+    ++counts_.overflows;
+    queued_bytes_ -= queue.bytes;
+    queue.frames.clear();
+    queue.muted = true;
+    std::string bye;
+    protocol::encode(
+        header,
+        protocol::Bye{protocol::ErrorCode::over_limit,
+                      "outgoing_bytes_max is " + std::to_string(bytes_per_peer_) +
+                          ": this peer granted more than it reads; grant less, HELLO again"},
+        bye);
+    queue.bytes = bye.size();
+    queued_bytes_ += queue.bytes;
+    queue.frames.push_back({std::move(bye), 0});
+    lost_.push_back(to);
+}
+
+void Outbox::sent(std::size_t bytes) {
+    ++counts_.frames;
+    counts_.bytes += bytes;
+}
+
+bool Outbox::drain(std::uint32_t to, Queue& queue, bool& progress) {
+    while (!queue.frames.empty() && queue.frames.front().needs <= durable_) {
+        const std::string& frame = queue.frames.front().frame;
+        const SendStatus status = router_.send(to, frame);
+        if (status == SendStatus::full) return false;
+        if (status == SendStatus::unreachable) {
+            ++counts_.unreachable;
+            lost_.push_back(to);
+            queued_bytes_ -= queue.bytes;
+            return true;
+        }
+        sent(frame.size());
+        queue.bytes -= frame.size();
+        queued_bytes_ -= frame.size();
+        queue.frames.pop_front();
+        progress = true;
+    }
+    return queue.frames.empty();
+}
+
+bool Outbox::flush() {
+    bool progress = false;
+    for (auto it = queues_.begin(); it != queues_.end();) {
+        it = drain(it->first, it->second, progress) ? queues_.erase(it) : std::next(it);
+    }
+    return progress;
+}
+
+bool Outbox::muted(std::uint32_t peer) const {
+    if (queues_.empty()) return false;
+    const auto found = queues_.find(peer);
+    return found != queues_.end() && found->second.muted;
+}
+
+std::vector<std::uint32_t> Outbox::take_lost() { return std::exchange(lost_, {}); }
+
+}  // namespace scanmq::broker

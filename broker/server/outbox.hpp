@@ -1,0 +1,74 @@
+#pragma once
+// Outbox: what goes out on one ROUTER, with a bounded queue for each peer that cannot take it now.
+//
+// Role:      the fast path is a plain send; a queue exists only while a peer is behind, or while frames wait
+//            for a commit to be durable. Order per peer is kept.
+// Threads:   broker loop only. Borrows: Router.
+// Limits:    bytes_per_peer. A peer over it gets a BYE as the only thing left for it, and is muted until that
+//            could be sent; its session is lost.
+
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/core/events.hpp"
+#include "broker/store/commit_log.hpp"
+#include "common/transport/router.hpp"
+
+namespace scanmq::broker {
+
+class Outbox {
+  public:
+    Outbox(transport::Router& router, std::uint64_t bytes_per_peer)
+        : router_(router), bytes_per_peer_(bytes_per_peer) {}
+
+    // Sends, or queues. Goes out once `needs` is durable (flush()); 0: at once. `header` is the frame's.
+    void send(std::uint32_t to, const protocol::Header& header, ByteView frame,
+              LogPosition needs = 0);
+    // Tries what is queued. True: something went out.
+    bool flush();
+    void set_durable(LogPosition position) noexcept { durable_ = position; }
+
+    // Some peer is behind.
+    [[nodiscard]] bool behind() const noexcept { return !queues_.empty(); }
+    [[nodiscard]] bool behind(std::uint32_t peer) const { return queues_.contains(peer); }
+    // Its session was given up for being too slow, and it has not yet read so much as the BYE.
+    [[nodiscard]] bool muted(std::uint32_t peer) const;
+    // Peers that are gone or were given up since the last call.
+    [[nodiscard]] std::vector<std::uint32_t> take_lost();
+
+    struct Counts {
+        std::uint64_t frames{}, bytes{}, queued{}, unreachable{}, overflows{};
+    };
+    [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
+    [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
+
+  private:
+    struct Waiting {
+        std::string frame;
+        LogPosition needs{};
+    };
+    struct Queue {
+        std::deque<Waiting> frames;
+        std::uint64_t bytes{};
+        bool muted{};
+    };
+    void enqueue(std::uint32_t to, const protocol::Header& header, ByteView frame,
+                 LogPosition needs);
+    void overflow(std::uint32_t to, const protocol::Header& header, Queue& queue);
+    void sent(std::size_t bytes);
+    // True: the queue is empty, or its peer gone.
+    bool drain(std::uint32_t to, Queue& queue, bool& progress);
+
+    transport::Router& router_;
+    std::uint64_t bytes_per_peer_;
+    LogPosition durable_ = 0;
+    std::unordered_map<std::uint32_t, Queue> queues_;
+    std::vector<std::uint32_t> lost_;
+    std::uint64_t queued_bytes_ = 0;
+    Counts counts_;
+};
+
+}  // namespace scanmq::broker

@@ -1,0 +1,166 @@
+#include "broker/server/server_options.hpp"
+
+#include <algorithm>
+#include <charconv>
+
+#include "broker/core/queue_settings.hpp"
+#include "common/config/shared.hpp"
+#include "common/config/values.hpp"
+#include "common/protocol/codec.hpp"
+
+namespace scanmq::broker {
+namespace {
+
+constexpr std::string_view kTcp = "tcp://";
+constexpr std::string_view kIpc = "ipc://";
+
+// HOST of tcp://HOST:PORT, and where PORT begins; npos when it is not of that form.
+std::pair<std::string_view, std::size_t> split_host(std::string_view endpoint) {
+    if (!endpoint.starts_with(kTcp)) return {{}, std::string_view::npos};
+    const std::size_t colon = endpoint.rfind(':');
+    if (colon < kTcp.size()) return {{}, std::string_view::npos};
+    return {endpoint.substr(kTcp.size(), colon - kTcp.size()), colon + 1};
+}
+
+}  // namespace
+
+void declare(config::Options& options, ServerOptions& target) {
+    using std::chrono::milliseconds;
+    config::add_listen(options, target.listen);
+    options.text("blob-listen", target.blob_listen,
+                 "Endpoint for large bytes; left out, the port after the one of --listen");
+    options.text(
+        "blob-advertise", target.blob_advertise,
+        "Blob endpoint told to peers; needed when --blob-listen names no address they can reach");
+    config::add_insecure(options, target.insecure);
+    config::add_name(options, target.core.name);
+    options.list("queue", target.queues, ';',
+                 "Queue to have from the start: NAME or NAME,setting=value,...; may be repeated");
+    options.text("endpoint-file", target.endpoint_file,
+                 "File to write the two endpoints to once the broker listens, one a line");
+    config::add_log(options, target.log);
+    options.number("sessions-max", target.core.sessions_max, {1, 1'000'000}, "sessions",
+                   "Open sessions");
+    options.number("queues-max", target.core.queues_max, {1, 65'535}, "queues", "Queues");
+    options.number("subscriptions-max", target.core.subscriptions_per_session_max, {1, 65'535},
+                   "subscriptions", "Subscriptions of one session");
+    options.number("groups-max", target.core.groups_per_queue_max, {1, 10'000'000}, "groups",
+                   "Open groups of one queue");
+    options.duration("group-ttl", target.core.group_ttl, {milliseconds(1), Duration::max()},
+                     "Time after which a group that is not sealed ends incomplete");
+    options.number("submit-window", target.core.submit_window_items, {1, 1'000'000}, "jobs",
+                   "Most credit one WANT is granted");
+    options.bytes("submit-window-bytes", target.core.submit_window_bytes, {64U << 10, 1ULL << 32},
+                  "The same in bytes");
+    options.number("id-window", target.core.id_window_jobs, {0, 100'000'000}, "jobs",
+                   "Finished jobs of a queue whose ids are remembered");
+    options.duration("id-window-ttl", target.core.id_window_ttl, {},
+                     "Time for which they are remembered");
+    options.number("batch-bytes", target.core.batch_bytes, {4096, 1U << 20}, "bytes",
+                   "Size that outgoing batches aim at");
+    options.duration("heartbeat", target.core.heartbeat, {milliseconds(10), std::chrono::hours(1)},
+                     "Interval of heartbeats");
+    options.duration("dead-after", target.core.dead_after,
+                     {milliseconds(20), std::chrono::hours(24)},
+                     "Silence after which a session is closed");
+    options.bytes("snapshot-bytes-max", target.blobs.bytes_max, {1, 1ULL << 44},
+                  "Memory for snapshots and large bodies");
+    options.number("snapshots-max", target.blobs.count_max, {1, 100'000'000}, "blobs",
+                   "Snapshots and large bodies held");
+    options.duration("blob-grace", target.blobs.grace, {},
+                     "Time for which an unused blob is kept although room is needed");
+    options.bytes("outgoing-bytes-max", target.outgoing_bytes_max, {1U << 20, 1ULL << 40},
+                  "Bytes that may wait for one slow peer; beyond, its session is closed");
+    options.bytes(
+        "pipe-bytes-max", target.pipe_bytes_max, {1U << 20, 1ULL << 44},
+        "What ZeroMQ may hold at worst for all sessions; its high-water marks come from it");
+}
+
+Result<QueueSpec, ServerError> parse_queue(std::string_view text) {
+    const auto wrong = [&](const std::string& what) {
+        return fail(ServerError{"--queue \"" + std::string(text) + "\": " + what});
+    };
+    QueueSpec spec;
+    std::size_t begin = std::min(text.find(','), text.size());
+    spec.name = text.substr(0, begin);
+    if (!protocol::valid_queue_name(spec.name)) {
+        return wrong("a queue's name has 1 to 64 letters, digits, _ - . or :");
+    }
+    while (begin < text.size()) {
+        const std::size_t end = std::min(text.find(',', begin + 1), text.size());
+        const std::string_view item = text.substr(begin + 1, end - begin - 1);
+        begin = end;
+        const std::size_t equals = item.find('=');
+        if (equals == std::string_view::npos) {
+            return wrong("\"" + std::string(item) + "\" is not setting=value");
+        }
+        // Every setting is a number; sizes may carry a unit.
+        auto value = config::parse_bytes(item.substr(equals + 1));
+        if (!value) return wrong(std::string(item.substr(0, equals)) + ": " + value.error());
+        spec.settings.emplace_back(item.substr(0, equals), *value);
+    }
+    auto settings = with_changes(QueueSettings{}, spec.settings);
+    if (!settings) return wrong(settings.error());
+    return spec;
+}
+
+bool is_loopback(std::string_view endpoint) {
+    if (endpoint.starts_with(kIpc)) return true;
+    const std::string_view host = split_host(endpoint).first;
+    return host == "localhost" || host == "lo" || host == "[::1]" || host.starts_with("127.");
+}
+
+bool is_wildcard(std::string_view endpoint) {
+    const std::string_view host = split_host(endpoint).first;
+    return host == "*" || host == "0.0.0.0" || host == "[::]" || host == "::";
+}
+
+std::string next_port(std::string_view endpoint) {
+    const std::size_t at = split_host(endpoint).second;
+    if (at == std::string_view::npos) return {};
+    std::uint32_t port = 0;
+    const char* last = endpoint.data() + endpoint.size();
+    const auto [end, error] = std::from_chars(endpoint.data() + at, last, port);
+    if (error != std::errc{} || end != last || port >= 65'535) return {};
+    return std::string(endpoint.substr(0, at)) + std::to_string(port == 0 ? 0 : port + 1);
+}
+
+int pipe_mark(const ServerOptions& options) {
+    const std::uint64_t pipes = std::uint64_t{2} * options.core.sessions_max;
+    const std::uint64_t frames =
+        options.pipe_bytes_max / (pipes * protocol::kLimits.frame_bytes_max);
+    return static_cast<int>(std::clamp<std::uint64_t>(frames, kMarkMin, kMarkMax));
+}
+
+Result<void, ServerError> check(const ServerOptions& options) {
+    const std::string blob = options.blob_listen.empty() ? options.listen : options.blob_listen;
+    for (const std::string& endpoint : {options.listen, blob}) {
+        if (options.insecure || is_loopback(endpoint)) continue;
+        return fail(ServerError{
+            "refusing to listen on \"" + endpoint +
+            "\": it can be reached from other machines, and peers are neither identified nor "
+            "encrypted. "
+            "Listen on tcp://127.0.0.1:PORT, or give --insecure if the network is trusted"});
+    }
+    if (options.blob_listen.empty() && next_port(options.listen).empty()) {
+        return fail(
+            ServerError{"--listen \"" + options.listen +
+                        "\" has no port to put the blob socket beside; give --blob-listen"});
+    }
+    if (is_wildcard(blob) && options.blob_advertise.empty()) {
+        return fail(ServerError{
+            "peers cannot connect to \"" + blob +
+            "\"; give --blob-advertise tcp://HOST:PORT with an address of this machine"});
+    }
+    if (options.core.dead_after < 2 * options.core.heartbeat) {
+        return fail(
+            ServerError{"--dead-after must be at least twice --heartbeat, or one late heartbeat "
+                        "ends a session"});
+    }
+    for (const std::string& queue : options.queues) {
+        if (auto spec = parse_queue(queue); !spec) return fail(std::move(spec).error());
+    }
+    return {};
+}
+
+}  // namespace scanmq::broker

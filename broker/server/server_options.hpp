@@ -1,0 +1,68 @@
+#pragma once
+// ServerOptions: what a broker can be told, and the checks that need no running broker.
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "broker/core/blob_core.hpp"
+#include "broker/core/blob_table.hpp"
+#include "broker/core/broker_core.hpp"
+#include "common/base/result.hpp"
+#include "common/config/options.hpp"
+#include "common/protocol/messages.hpp"
+
+namespace scanmq::broker {
+
+struct ServerError {
+    std::string sentence;  // what failed and what to do
+};
+
+struct ServerOptions {
+    BrokerOptions
+        core;  // epoch, seed, blob_endpoint and wall_offset_ms are filled in by the server
+    BlobTable::Options blobs;
+    BlobOptions blob_core;
+    std::string listen = "tcp://127.0.0.1:5701";
+    std::string blob_listen;     // empty: the port after listen's (any, when that is 0)
+    std::string blob_advertise;  // what WELCOME tells; empty: what blob_listen became
+    bool insecure = false;
+    std::vector<std::string> queues;  // NAME[,setting=value...]
+    std::string endpoint_file;        // empty: none
+    std::string log = "info";
+    // What ZeroMQ's pipes may hold at worst, all sessions together; the marks come from it.
+    std::uint64_t pipe_bytes_max = 4ULL << 30;
+    // What may wait for one slow peer beside its pipe; beyond, its session is closed.
+    std::uint64_t outgoing_bytes_max = 64ULL << 20;
+    bool handle_signals = false;  // SIGTERM and SIGINT stop the server
+};
+
+// Declares every option of scanmq-broker.
+void declare(config::Options& options, ServerOptions& target);
+
+struct QueueSpec {
+    std::string name;
+    protocol::Settings settings;
+};
+// "scans" or "scans,pure=1,max_jobs=1000,max_bytes=1GiB".
+[[nodiscard]] Result<QueueSpec, ServerError> parse_queue(std::string_view text);
+
+// Whether only processes of this machine can reach the endpoint.
+[[nodiscard]] bool is_loopback(std::string_view endpoint);
+// Whether it means every address of this machine, so that it tells peers nothing: 0.0.0.0, [::], *.
+[[nodiscard]] bool is_wildcard(std::string_view endpoint);
+// The same endpoint with the next port; port 0 stays 0. Empty for what has no port.
+[[nodiscard]] std::string next_port(std::string_view endpoint);
+
+// Messages per peer and direction that ZeroMQ may hold: the budget shared by all sessions, at the frame limit;
+// never under kMarkMin, where throughput suffers, nor over kMarkMax.
+inline constexpr int kMarkMin = 16;
+inline constexpr int kMarkMax = 1000;
+[[nodiscard]] int pipe_mark(const ServerOptions& options);
+
+// Contradictions and refusals: beyond loopback without insecure, wildcard without blob_advertise, bad queues.
+[[nodiscard]] Result<void, ServerError> check(const ServerOptions& options);
+
+}  // namespace scanmq::broker
