@@ -65,14 +65,13 @@ start() {
 }
 
 say "Starting a broker, two workers and a subscriber"
-start broker "$bin/scanmq-broker" --listen tcp://127.0.0.1:0 --endpoint-file "$work/endpoint"
+start broker "$bin/scanmq-broker" --listen tcp://127.0.0.1:0 --endpoint-file "$work/endpoint" --queue scans,pure=1
 wait_for_file "$work/endpoint" 20 "${pids[0]}" || die "the broker did not start; its log is below"
 broker=$(head -n 1 "$work/endpoint")
 for worker in 1 2; do
     start "worker-$worker" "$bin/scanmq-worker" --broker "$broker" --name "demo-worker-$worker" --threads 1
 done
 export SCANMQ_BROKER=$broker
-"$bin/scanmq" queue create scans pure=true >/dev/null
 start subscriber "$bin/scanmq" watch scans --from earliest --json
 deadline=$((SECONDS + 20))
 until [[ $("$bin/scanmq" worker list | grep -c '^demo-worker-') -eq 2 ]]; do

@@ -56,7 +56,7 @@ void print_text(const ScanReport& report, const service::ScanResult& merged) {
         fmt::print("{}", service::format_table(merged, merged.spreads.size()));
     }
     fmt::print(
-        "\n{} jobs in {:.3f} s, {:.1f} jobs/s, latency p50 {:.0f} us, p99 {:.0f} us; {} candidates "
+        "\n{} in {:.3f} s, {:.1f} jobs/s, latency p50 {:.0f} us, p99 {:.0f} us; {} candidates "
         "of {} "
         "contracts{}\n",
         report.jobs == 1 ? std::string("1 job") : fmt::format("{} jobs", report.jobs),

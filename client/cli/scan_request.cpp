@@ -97,8 +97,8 @@ void add_request_flags(config::Options& declared, RequestFlags& flags) {
     declared.text("width", flags.width, "Range of the distance between strikes, such as ..50");
     declared.text("pop", flags.pop, "Range of the probability of profit, such as 0.6..");
     declared.list(
-        "Filter", flags.filters, ';',
-        "any filter as TYPE:PARAM=VALUE,..., such as liquidity:min_bid=0.1,min_volume=10");
+        "filter", flags.filters, ';',
+        "Any filter as TYPE:PARAM=VALUE,..., such as liquidity:min_bid=0.1,min_volume=10");
     declared.text("preset", flags.preset,
                   "Weights of the score: balanced, conservative or aggressive");
     declared.text("fill", flags.fill,

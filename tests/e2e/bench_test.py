@@ -5,14 +5,14 @@ import pathlib
 from harness import OK, Case
 
 
-def children_left(marker):
-    """Processes whose command line names this run's directory or queue."""
+def connected_processes(endpoint):
+    """Processes whose command line names the broker's endpoint."""
     found = []
     for process in pathlib.Path("/proc").iterdir():
         if not process.name.isdigit():
             continue
         try:
-            if marker in (process / "cmdline").read_bytes():
+            if endpoint.encode() in (process / "cmdline").read_bytes():
                 found.append(process.name)
         except OSError:
             continue
@@ -61,4 +61,4 @@ class Bench(Case):
         self.run_bench("--jobs", 1000, "--seconds", 0, "--warm-up", 5)
         self.assertEqual([], self.ok("queue", "list", "--json").json()["queues"])
         self.assertEqual([], self.ok("worker", "list", "--json").json()["workers"])
-        self.assertEqual([], children_left(b"bench-role"))
+        self.assertEqual([], connected_processes(self.broker))

@@ -10,7 +10,7 @@ JOBS = 3000
 class Failures(Case):
     def setUp(self):
         super().setUp()
-        self.broker_process = self.start_broker()
+        self.broker_process = self.start_broker("--heartbeat", "500ms", "--dead-after", "3s")
         self.ok("sample-market", "--symbols", 1, "--out", self.dir / "market")
         self.label = self.ok("snapshot", "put", self.dir / "market", "--json").json()["snapshots"][0]["label"]
         self.ok("queue", "create", "scans")
