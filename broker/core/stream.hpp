@@ -32,15 +32,16 @@ class Stream {
   public:
     explicit Stream(const Id128& incarnation) : incarnation_(incarnation) {}
 
-    // Returns the entry's offset.
-    std::uint64_t append(const StreamEntry& entry) {
-        bytes_ += entry.bytes;
+    // Returns the entry's offset. `text_bytes`: what is kept for it beside its body and overhead.
+    std::uint64_t append(const StreamEntry& entry, std::uint64_t text_bytes = 0) {
+        bytes_ += entry.bytes + text_bytes;
         return entries_.push(entry);
     }
-    // Takes the oldest entry away and returns it. Precondition: first() < next().
-    StreamEntry drop_oldest() {
+    // Takes the oldest entry away and returns it. Preconditions: first() < next(); `text_bytes` as for its
+    // append().
+    StreamEntry drop_oldest(std::uint64_t text_bytes = 0) {
         const StreamEntry oldest = entries_.front();
-        bytes_ -= oldest.bytes;
+        bytes_ -= oldest.bytes + text_bytes;
         entries_.pop();
         return oldest;
     }

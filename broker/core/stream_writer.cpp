@@ -3,7 +3,7 @@
 namespace scanmq::broker {
 
 void StreamWriter::append(Queue& queue, const StreamEntry& entry) {
-    const std::uint64_t offset = queue.stream.append(entry);
+    const std::uint64_t offset = queue.stream.append(entry, state_->texts.text(entry.text).size());
     state_->counters.add(Counter::entries_appended);
     state_->change(queue, {ChangeKind::entry_appended, static_cast<std::uint8_t>(entry.outcome),
                            entry.body, offset, entry.id});
@@ -36,7 +36,8 @@ void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
 }
 
 void StreamWriter::drop_oldest(Queue& queue) {
-    const StreamEntry entry = queue.stream.drop_oldest();
+    const Slot text = queue.stream.at(queue.stream.first()).text;
+    const StreamEntry entry = queue.stream.drop_oldest(state_->texts.text(text).size());
     state_->subjects.release(entry.subject);
     state_->texts.release(entry.text);
     state_->texts.release(entry.group);

@@ -158,6 +158,17 @@ TEST_F(StreamsTest, AResultLargerThanTheStreamIsStillSent) {
     EXPECT_EQ(offsets(), Offsets{0});
 }
 
+TEST_F(StreamsTest, SentencesCountTowardsWhatIsKept) {
+    submit_one(1);
+    const std::string sentence(500, 's');
+    worker->send(done({1}, AttemptOutcome::rejected, {}, "", sentence));
+    EXPECT_EQ(h.row("queues", "q", "stream_bytes"), 564U);
+    h.op().send(protocol::QueueAlter{"q", {{"stream_max_bytes", 600}}});
+    worker->inbox.clear();
+    run(2);
+    EXPECT_EQ(h.row("queues", "q", "stream_bytes"), 70U);
+}
+
 TEST_F(StreamsTest, ALongCatchUpGoesInSlicesAndFrames) {
     for (std::uint64_t first = 1; first <= 40'000; first += 4'000) {
         producer->send(submit("q", job_range(first, 4'000)));
