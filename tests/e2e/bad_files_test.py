@@ -11,9 +11,15 @@ def changed(line, change):
     return "".join(lines)
 
 
+def with_cell(line, column, text):
+    cells = line.split(",")
+    cells[column] = text
+    return ",".join(cells)
+
+
 BAD = {
     "missing_column": (chains.cboe().replace(",Strike,", ",Strik,"), ':4: column "Strike"'),
-    "bad_number": (changed(9, lambda line: line.replace(",4.", ",4?", 1)), ":9: column"),
+    "bad_number": (changed(9, lambda line: with_cell(line, 4, "3.x")), ':9: column "Bid (calls)"'),
     "empty_file": ("", "is empty"),
     "truncated_row": (changed(7, lambda line: ",".join(line.split(",")[:12]) + "\n"), ":7: has 12 fields"),
     "no_contracts": (chains.HEAD, "no usable contract"),

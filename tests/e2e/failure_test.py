@@ -4,7 +4,7 @@ import json
 
 from harness import Case, wait_until
 
-JOBS = 3000
+JOBS = 800
 
 
 class Failures(Case):

@@ -12,8 +12,8 @@ import tempfile
 import time
 import unittest
 
-BIN = pathlib.Path(os.environ.get("SCANMQ_BIN_DIR", "build/dev/bin")).resolve()
-ROOT = pathlib.Path(os.environ.get("SCANMQ_SOURCE_DIR", pathlib.Path(__file__).parents[2])).resolve()
+ROOT = pathlib.Path(os.environ.get("SCANMQ_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
+BIN = pathlib.Path(os.environ.get("SCANMQ_BIN_DIR", ROOT / "build/dev/bin"))
 PATIENCE_S = 60.0  # generous: sanitizers and busy machines
 
 OK, FAILED, USAGE, NO_BROKER, PARTIAL, TIMED_OUT = range(6)

@@ -7,7 +7,6 @@ usage: config_docs.py BIN_DIR FILE           write FILE
 
 import difflib
 import pathlib
-import re
 import subprocess
 import sys
 
@@ -23,26 +22,13 @@ Bytes are written `4096`, `64KiB`, `512MiB`; durations `250us`, `10s`, `15min`, 
 This page is generated: `tests/support/config_docs.py build/dev/bin docs/CONFIG.md`. A test compares it with the programs.
 """
 
-# Defaults that depend on the machine, in words.
-DEFAULTS = {
-    ("scanmq-worker", "--name"): "host name and process id",
-    ("scanmq-worker", "--threads"): "one per CPU",
-}
 PROGRAMS = ("scanmq-broker", "scanmq-worker", "scanmq")
 
 
 def options_of(bin_dir, program):
     text = subprocess.run([bin_dir / program, "--help-markdown"], check=True, capture_output=True, text=True,
                           env={}).stdout
-    lines = []
-    for line in text.splitlines():
-        cells = re.split(r"(?<!\\\\)\|", line)
-        key = (program, cells[1].strip(" `")) if len(cells) > 5 else None
-        if key in DEFAULTS:
-            cells[4] = f" {DEFAULTS[key]} "
-            line = "|".join(cells)
-        lines.append(line)
-    return "\n".join(lines).strip() + "\n"
+    return text.strip() + "\n"
 
 
 def page(bin_dir):
