@@ -50,6 +50,7 @@ void CreditWindow::add_round_trip(Duration round_trip) noexcept {
 
 std::uint32_t CreditWindow::items(std::uint32_t busy, Duration running_for) const noexcept {
     const std::uint32_t threads = options_.threads - std::min(busy, options_.threads);
+    if (options_.always_full) return options_.items_max;
     if (service_ns_ < 0.0) return std::min(threads * 2, options_.items_max);
     const double service = std::max({service_ns_, static_cast<double>(running_for.count()), 1.0});
     const double round_trip =

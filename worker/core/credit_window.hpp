@@ -26,6 +26,9 @@ class CreditWindow {
         // A round trip counts as at least this: the broker hands out in batches, and a wake-up on a
         // busy machine costs what the wire does not.
         Duration round_trip_min = std::chrono::milliseconds(1);
+        // Every scan is known to take microseconds at most: the window is its cap from the start, and a
+        // loop that lost its processor for a moment does not pass for a slow scanner.
+        bool always_full = false;
     };
 
     explicit CreditWindow(const Options& options);

@@ -7,11 +7,11 @@ namespace scanmq::worker {
 
 namespace {
 
-// `busy` scans on one loop are still one thread.
 CreditWindow::Options window_options(const WorkerOptions& options) {
     CreditWindow::Options window;
     window.threads = options.threads;
     window.items_max = options.window_max;
+    window.always_full = options.run_on_loop;
     // The largest inline body must fit, or it could never be delivered.
     window.bytes =
         std::max<std::uint64_t>(options.window_bytes, protocol::kLimits.inline_bytes_max +

@@ -25,8 +25,13 @@ WallMillis wall_now() { return SystemClock().wall_millis(); }
 }  // namespace
 
 Drained WorkerServer::Impl::drain_frames() {
+    draining_ = true;
+    Drained drained = Drained::more;
     for (int round = 0; round < kBatchesPerRound; ++round) {
-        if (exit_ || !receive_batch()) return Drained::empty;
+        if (exit_ || !receive_batch()) {
+            drained = Drained::empty;
+            break;
+        }
         batch_.clear();
         for (const auto& frame : decoded_) {
             if (frame) {
@@ -37,7 +42,8 @@ Drained WorkerServer::Impl::drain_frames() {
         }
         step(batch_);
     }
-    return Drained::more;
+    draining_ = false;
+    return drained;
 }
 
 // False when nothing waited.
@@ -87,7 +93,8 @@ void WorkerServer::Impl::settle() {
         if (TaskSlot* slot = tasks_.find(id)) slot->own();
     }
     taken_.clear();
-    if (sent_) frames_.poke();
+    // While draining, the last thing done on the socket is a receive that said empty.
+    if (sent_ && !draining_) frames_.poke();
     sent_ = false;
     arm_timer();
 }

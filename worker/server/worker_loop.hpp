@@ -100,6 +100,7 @@ class WorkerServer::Impl {
     std::string out_;
     bool sent_ = false;
     bool stepping_ = false;
+    bool draining_ = false;  // the socket, in drain_frames()
     std::optional<Exit> exit_;
 
     std::mutex completions_mutex_;  // guards completions_

@@ -62,13 +62,21 @@ TEST(WorkerAttempts, TenSecondScansAreNotHoarded) {
 }
 
 TEST(WorkerAttempts, TinyScansFillTheWindow) {
-    WorkerHarness h(on_loop());
+    WorkerHarness h(WorkerHarness::with_threads(1));
     h.open();
     EXPECT_EQ(h.limit.items, 2U);
     h.deliver(2);
-    ASSERT_EQ(h.effects.starts.size(), 2U);
-    h.finish(2, std::chrono::nanoseconds(200));
-    EXPECT_EQ(h.limit.items, 2U + 1024U) << "one answer opens it";
+    h.finish(1, std::chrono::nanoseconds(200));
+    EXPECT_EQ(h.limit.items, 1U + 1024U) << "one answer opens it";
+}
+
+TEST(WorkerAttempts, ScannerOnTheLoopHasAFullWindowAtOnce) {
+    WorkerHarness h(on_loop());
+    h.open();
+    EXPECT_EQ(h.limit.items, 1024U);
+    h.deliver(1);
+    h.finish(1, milliseconds(20));  // the loop lost its processor
+    EXPECT_EQ(h.limit.items, 1U + 1024U);
 }
 
 TEST(WorkerAttempts, OneBatchIsOneDone) {
