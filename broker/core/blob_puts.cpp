@@ -151,7 +151,7 @@ void BlobCore::on_chunk(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, T
                "no put of this blob is under way; begin with BLOB_PUT", effects);
         fail_put(peer, chunk.id);
     }
-    if (peer.in_limit.items - peer.in_taken.items < options_.window_chunks / 2) {
+    if (2 * (peer.in_limit.items - peer.in_taken.items) < options_.window_chunks) {
         raise(peer.in_limit, window(peer));
         answer(peer, CreditGrant{Link::blob_in, {}, 0, peer.in_limit}, effects);
     }

@@ -17,8 +17,6 @@ class Jobs : public testing::Test {
     static ServerOptions options() {
         ServerOptions out;
         out.queues = {"scans"};
-        out.core.heartbeat = std::chrono::milliseconds(250);
-        out.core.dead_after = std::chrono::milliseconds(1000);
         return out;
     }
     Id128 job_id() { return ids.next(SystemClock().wall_millis()); }
@@ -156,18 +154,22 @@ TEST_F(Jobs, SameIdWithOtherContentIsAConflictAndTheSameIsADuplicate) {
 }
 
 TEST_F(Jobs, WorkerThatGoesAwaySilentlyLosesItsAttempts) {
-    Peer producer(context, broker.endpoint(), kProducer);
+    ServerOptions impatient = options();
+    impatient.core.heartbeat = std::chrono::milliseconds(250);
+    impatient.core.dead_after = std::chrono::milliseconds(1000);
+    const TestBroker quick(impatient);
+    Peer producer(context, quick.endpoint(), kProducer);
     producer.hello();
     want(producer, 1);
     {
-        Peer worker(context, broker.endpoint(), kWorker);
+        Peer worker(context, quick.endpoint(), kWorker);
         worker.hello("first", protocol::WorkerInfo{1, "1", {}});
         grant(worker, 1);
         producer.send(submit({"payload"}));
         ASSERT_NE(producer.expect<protocol::Accepted>(), nullptr);
         ASSERT_NE(worker.expect<protocol::Deliver>(), nullptr);
     }
-    Peer second(context, broker.endpoint(), kWorker);
+    Peer second(context, quick.endpoint(), kWorker);
     second.hello("second", protocol::WorkerInfo{1, "1", {}});
     grant(second, 1);
     // Heartbeats keep this session; the other falls silent and is closed.
