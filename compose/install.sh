@@ -52,6 +52,6 @@ say "Installing with apt: ${missing[*]}"
 # Fresh package lists are fetched only when the lists at hand do not suffice.
 if ! install; then
     say "Trying again with fresh package lists"
-    "${run_as_root[@]}" apt-get update >&2
+    "${run_as_root[@]}" apt-get update >&2 || die "the package lists could not be fetched; missing: ${missing[*]}"
     install || die "apt could not install: ${missing[*]}"
 fi
