@@ -32,7 +32,9 @@ cleanup() {
 }
 trap cleanup EXIT
 
-build_preset release scanmq scanmq-broker scanmq-worker scanmq-microbench
+targets=(scanmq scanmq-broker scanmq-worker)
+if wanted micro; then targets+=(scanmq-microbench); fi
+build_preset release "${targets[@]}"
 bin=$SCANMQ_ROOT/build/release/bin
 
 naive=''
