@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "client/cli/files.hpp"
@@ -37,6 +38,8 @@ bool read_bound(std::string_view text, const char* name, filter::FilterSpec& spe
     return number.ok();
 }
 
+constexpr const char* kDefaultWidth = "..100";
+
 // A later filter of the same type replaces one that --request brought.
 void put_filter(std::vector<filter::FilterSpec>& filters, filter::FilterSpec spec,
                 std::size_t from_file) {
@@ -66,6 +69,13 @@ std::optional<Problem> add_filters(const RequestFlags& flags, service::ScanReque
         if (!spec) return spec.error();
         put_filter(request.filters, std::move(*spec), from_file);
     }
+    // Deep in-the-money spreads as wide as the chain are seldom meant. A request file says what it means.
+    const bool says_width =
+        std::any_of(request.filters.begin(), request.filters.end(),
+                    [](const filter::FilterSpec& spec) { return spec.type == "width"; });
+    if (flags.request_file.empty() && !says_width) {
+        request.filters.push_back(*parse_range("width", kDefaultWidth));
+    }
     return std::nullopt;
 }
 
@@ -94,7 +104,8 @@ void add_request_flags(config::Options& declared, RequestFlags& flags) {
                   "Range of the short legs' absolute delta, such as 0.1..0.3");
     declared.text("dte", flags.dte, "Range of calendar days to expiry, such as 7..45");
     declared.text("iv", flags.iv, "Range of the legs' implied volatility, such as 0.1..");
-    declared.text("width", flags.width, "Range of the distance between strikes, such as ..50");
+    declared.text("width", flags.width,
+                  "Range of the distance between strikes, such as ..50; without one, ..100");
     declared.text("pop", flags.pop, "Range of the probability of profit, such as 0.6..");
     declared.list(
         "filter", flags.filters, ';',

@@ -31,11 +31,23 @@ TEST(ScanRequestFlags, RangesBecomeFilters) {
     EXPECT_EQ(number(request->filters[2], "max"), 50.0);
 }
 
+TEST(ScanRequestFlags, WidthIsAHundredPointsUnlessSaid) {
+    const auto silent = typed({});
+    ASSERT_TRUE(silent) << silent.error().sentence;
+    ASSERT_EQ(silent->filters.size(), 1U);
+    EXPECT_EQ(silent->filters[0].type, "width");
+    EXPECT_EQ(number(silent->filters[0], "max"), 100.0);
+    const auto said = typed({"--filter", "width:max=500"});
+    ASSERT_TRUE(said) << said.error().sentence;
+    ASSERT_EQ(said->filters.size(), 1U);
+    EXPECT_EQ(number(said->filters[0], "max"), 500.0);
+}
+
 TEST(ScanRequestFlags, AnyFilterCanBeWritten) {
     const auto request =
         typed({"--filter", "liquidity:min_bid=0.1,legs=short;delta:min=-0.3,absolute=false"});
     ASSERT_TRUE(request) << request.error().sentence;
-    ASSERT_EQ(request->filters.size(), 2U);
+    ASSERT_EQ(request->filters.size(), 3U);  // and the default width
     EXPECT_EQ(std::get<std::string>(request->filters[0].params.at("legs")), "short");
     EXPECT_EQ(std::get<bool>(request->filters[1].params.at("absolute")), false);
 }
@@ -47,7 +59,8 @@ TEST(ScanRequestFlags, DefaultsAreTheEngines) {
     EXPECT_EQ(request->preset, plain.preset);
     EXPECT_EQ(request->fee_per_contract, plain.fee_per_contract);
     EXPECT_FALSE(request->rate);
-    EXPECT_TRUE(request->filters.empty());
+    ASSERT_EQ(request->filters.size(), 1U);
+    EXPECT_EQ(request->filters[0].type, "width");
     EXPECT_EQ(request->limit, 20U);
 }
 
