@@ -107,7 +107,10 @@ bool SubmitLink::on_accepted(const protocol::Accepted& accepted,
                                     [&](const Batch& b) { return b.seq == accepted.re; });
     if (found == in_flight_.end()) return false;
     // An answer from before RECLAIMED tells a limit that was given back.
-    if (accepted.re > reclaimed_seq_) raise(accepted.limit);
+    if (accepted.re > reclaimed_seq_) {
+        raise(accepted.limit);
+        credit_proven_ = true;
+    }
     std::vector<StoredJob> jobs = std::move(found->jobs);
     in_flight_.erase(found);
     std::vector<const protocol::JobVerdict*> verdicts;
@@ -158,51 +161,84 @@ void SubmitLink::refuse_waiting(const protocol::Error& error) {
 }
 
 bool SubmitLink::on_error(const protocol::Error& error) {
-    if (error.re == want_seq_ && want_seq_ != 0) {
-        // When the broker stops, the session ends soon: the jobs stay for the next one.
-        if (error.code == ErrorCode::shutting_down) return true;
-        want_answered_ = true;
-        if (error.code != ErrorCode::item_too_large) {
-            refuse_waiting(error);
-        } else if (!want_exact_) {
-            must_be_exact_ = true;  // then the broker tells which item it means
-        } else if (!waiting_.empty()) {
-            waiting_cost_ -= cost(waiting_.front());
-            refuse(waiting_.front(), error.code, error.sentence);
-            waiting_.pop_front();
-        }
-        return true;
-    }
+    if (error.re == want_seq_ && want_seq_ != 0) return on_want_error(error);
     const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
                                     [&](const Batch& b) { return b.seq == error.re; });
     if (found == in_flight_.end()) return false;
+    // When the broker stops, the session ends soon: the jobs stay for the next one.
     if (error.code == ErrorCode::shutting_down) return true;
     Batch batch = std::move(*found);
     in_flight_.erase(found);
+    if (error.code == ErrorCode::over_credit && (credit_proven_ || error.re <= reclaimed_seq_)) {
+        // None was taken, and this side keeps its limits: the queue is another one, made anew under the
+        // same name. Asked from nothing, it takes them. Should that be refused, too, it is told.
+        if (error.re > reclaimed_seq_) forget_credit();
+        take_back(batch);
+        return true;
+    }
     answer_all(batch, error.code, error.sentence);
+    if (error.code == ErrorCode::unknown_queue && error.re > reclaimed_seq_) forget_credit();
     return true;
 }
 
-void SubmitLink::lost() {
-    for (auto batch = in_flight_.rbegin(); batch != in_flight_.rend(); ++batch) {
-        for (auto job = batch->jobs.rbegin(); job != batch->jobs.rend(); ++job) {
-            job->sent_before = true;
-            book_.unsent(*job);
-            waiting_cost_ += cost(*job);
-            waiting_.push_front(*job);
-        }
+void SubmitLink::take_back(Batch& batch) {
+    for (auto job = batch.jobs.rbegin(); job != batch.jobs.rend(); ++job) {
+        book_.unsent(*job);
+        waiting_cost_ += cost(*job);
+        waiting_.push_front(*job);
     }
-    in_flight_.clear();
+}
+
+bool SubmitLink::on_want_error(const protocol::Error& error) {
+    switch (error.code) {
+        case ErrorCode::shutting_down:
+            return true;
+        case ErrorCode::item_too_large:
+            want_answered_ = true;
+            if (!want_exact_) {
+                must_be_exact_ = true;  // then the broker tells which item it means
+            } else if (!waiting_.empty()) {
+                waiting_cost_ -= cost(waiting_.front());
+                refuse(waiting_.front(), error.code, error.sentence);
+                waiting_.pop_front();
+            }
+            return true;
+        case ErrorCode::over_credit:
+            // The queue was deleted and made anew meanwhile: counts begin from nothing there.
+            if (want_sent_ == Credit{}) refuse_waiting(error);
+            forget_credit();
+            return true;
+        default:
+            refuse_waiting(error);
+            forget_credit();
+            return true;
+    }
+}
+
+// The queue is gone, or another one of its name is there: it knows nothing of what was sent and granted.
+void SubmitLink::forget_credit() {
     sent_ = {};
     limit_ = {};
     window_ = {};
+    reclaimed_seq_ = outbox_.last_seq(Socket::main);
+    credit_proven_ = false;
     want_seq_ = 0;
     want_sent_ = {};
     want_answered_ = true;
     want_exact_ = false;
     must_be_exact_ = false;
-    reclaimed_seq_ = 0;
     returning_ = false;
+}
+
+void SubmitLink::lost() {
+    for (auto batch = in_flight_.rbegin(); batch != in_flight_.rend(); ++batch) {
+        for (StoredJob& job : batch->jobs) job.sent_before = true;
+        take_back(*batch);
+    }
+    in_flight_.clear();
+    forget_credit();
+    reclaimed_seq_ = 0;
+    credit_proven_ = true;
 }
 
 }  // namespace scanmq::client

@@ -84,6 +84,9 @@ class SubmitLink {
     void answer_one(const StoredJob& job, const protocol::JobVerdict* verdict,
                     std::vector<StoredJob>& put_again);
     void refuse_waiting(const protocol::Error& error);
+    bool on_want_error(const protocol::Error& error);
+    void forget_credit();
+    void take_back(Batch& batch);
     void raise(const protocol::Credit& limit);
     void want(const protocol::Credit& amount, bool exact, Now now);
     void count_submission(Now now, std::uint64_t bytes);
@@ -105,7 +108,8 @@ class SubmitLink {
 
     protocol::Credit sent_;
     protocol::Credit limit_;
-    std::uint64_t reclaimed_seq_ = 0;
+    std::uint64_t reclaimed_seq_ = 0;  // limits told for frames up to it are void
+    bool credit_proven_ = true;        // a SUBMIT was answered since credit was last forgotten
     std::uint64_t return_ping_ = 0;
     bool returning_ = false;
     bool return_asked_ = false;

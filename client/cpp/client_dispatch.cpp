@@ -28,6 +28,8 @@ void Client::Impl::collect(Notice& notice, Inbox* inbox) {
         if (to->on_batch) {
             calls_.push_back({std::move(notice), std::move(frame)});
         } else {
+            // Frames that only tell progress do not pile up.
+            if (!to->queue.empty() && tells_progress_only(to->queue.back())) to->queue.pop_back();
             to->queue.push_back({*arrived, std::move(frame)});
         }
     } else if (const auto* changed = std::get_if<SubscriptionChanged>(&notice)) {
@@ -74,9 +76,11 @@ void Client::Impl::call(Lock& lock, Call& next) {
         const auto to = found->second;
         const EntryBatch batch = batch_of(*arrived, *next.frame);
         calling_ = reader_key(arrived->subscription);
-        lock.unlock();
-        to->on_batch(batch);
-        lock.lock();
+        if (!batch.entries.empty() || batch.gap) {
+            lock.unlock();
+            to->on_batch(batch);
+            lock.lock();
+        }
         if (closed_) return;
         core_.consumed(*arrived, batch.position, effects_);
         perform();
@@ -96,6 +100,21 @@ void Client::Impl::call(Lock& lock, Call& next) {
 EntryBatch Client::Impl::batch_of(const EntriesArrived& arrived, const Incoming& frame) {
     const auto& results = std::get<protocol::Results>(frame.frame.message);
     return {results.entries, results.gap, {arrived.incarnation, results.next_offset}};
+}
+
+bool Client::Impl::tells_progress_only(const Entries& entries) {
+    const EntryBatch batch = batch_of(entries.arrived, *entries.frame);
+    return batch.entries.empty() && !batch.gap;
+}
+
+void Client::Impl::skip_progress(Reader& reader) {
+    while (!reader.queue.empty() && tells_progress_only(reader.queue.front())) {
+        const Entries& first = reader.queue.front();
+        if (!closed_) {
+            core_.consumed(first.arrived, batch_of(first.arrived, *first.frame).position, effects_);
+        }
+        reader.queue.pop_front();
+    }
 }
 
 void Client::Impl::attach_producer(std::uint32_t id, AnswerCallback on_answers) {

@@ -78,6 +78,8 @@ class Client::Impl {
     void attach_reader(std::uint64_t id, SubscriberOptions& options);
     void detach_reader(Lock& lock, std::uint64_t id);
     [[nodiscard]] Reader* reader(std::uint64_t id);
+    // Takes frames without entries off the front of the queue; they only move the position.
+    void skip_progress(Reader& reader);
     [[nodiscard]] static EntryBatch batch_of(const EntriesArrived& arrived, const Incoming& frame);
 
     [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -99,6 +101,7 @@ class Client::Impl {
     void perform();
     void collect(Inbox* inbox);
     void collect(Notice& notice, Inbox* inbox);
+    [[nodiscard]] static bool tells_progress_only(const Entries& entries);
     void dispatch(Lock& lock);
     void call(Lock& lock, Call& call);
     [[nodiscard]] static Error too_many();

@@ -88,6 +88,7 @@ Result<std::optional<Subscriber::Received>> Subscriber::receive(Duration timeout
     Client::Impl::Reader* reader = impl.reader(id_);
     if (reader == nullptr) return fail(failure(state()));
     const Waited waited = impl.wait(held, impl.deadline(timeout), [&] {
+        impl.skip_progress(*reader);
         const SubscriptionInfo* info = impl.core().subscription(id_);
         return !reader->queue.empty() || info == nullptr || ended(*info);
     });

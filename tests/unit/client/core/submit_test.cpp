@@ -242,6 +242,55 @@ TEST(ClientSubmit, UnknownQueueRefusesWhatWaits) {
     EXPECT_EQ(rig.count<protocol::Want>(), 1U);
 }
 
+TEST(ClientSubmit, AQueueMadeAnewIsAskedFromNothing) {
+    CoreRig rig;
+    const auto p = rig.producer("q", {}, {1, 1U << 20, 64});
+    rig.open();
+    for (const char* payload : {"a", "b", "c"}) ASSERT_TRUE(rig.submit(p, payload).ok());
+    rig.grant(2, kMany);
+    const auto a = rig.take<protocol::Submit>();
+    const auto b = rig.take<protocol::Submit>();
+    ASSERT_TRUE(a && b);
+    std::unique_ptr<Sent> want;
+    while (auto next = rig.take<protocol::Want>()) want = std::move(next);
+    ASSERT_TRUE(want);
+    rig.error(want, ErrorCode::over_credit, "more was sent than was granted");
+    const auto anew = rig.take<protocol::Want>();
+    ASSERT_TRUE(anew);
+    EXPECT_EQ(rig.message<protocol::Want>(anew).sent, Credit{});
+    rig.accept(a, {}, {2, kMany});  // from before: its limit means nothing now
+    EXPECT_EQ(rig.count<protocol::Submit>(), 0U);
+    rig.error(b, ErrorCode::unknown_queue);
+    EXPECT_EQ(rig.answers.size(), 2U);
+    rig.grant(1, 1000);
+    EXPECT_EQ(rig.count<protocol::Submit>(), 1U);
+}
+
+TEST(ClientSubmit, JobsSentUnderADeletedQueuesCreditAreSentAgainOnce) {
+    CoreRig rig;
+    const auto p = rig.producer("q", {}, {1, 1U << 20, 64});
+    rig.open();
+    for (const char* payload : {"a", "b", "c"}) ASSERT_TRUE(rig.submit(p, payload).ok());
+    rig.grant(kMany, kMany);
+    const auto a = rig.take<protocol::Submit>();
+    const auto b = rig.take<protocol::Submit>();
+    const auto c = rig.take<protocol::Submit>();
+    ASSERT_TRUE(a && b && c);
+    rig.error(a, ErrorCode::over_credit);
+    rig.error(b, ErrorCode::over_credit);
+    rig.error(c, ErrorCode::over_credit);
+    EXPECT_TRUE(rig.answers.empty());
+    EXPECT_EQ(rig.count<protocol::Submit>(), 0U);
+    rig.grant(3, 1000);
+    const auto again = rig.take<protocol::Submit>();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(rig.count<protocol::Submit>(), 2U);
+    // A broker that refuses what it has just granted is not argued with.
+    rig.error(again, ErrorCode::over_credit, "a defect");
+    ASSERT_EQ(rig.answers.size(), 1U);
+    EXPECT_EQ(rig.answers[0].code, ErrorCode::over_credit);
+}
+
 TEST(ClientSubmit, AStoppingBrokersRefusalLosesNothing) {
     CoreRig rig;
     const auto p = rig.producer();
