@@ -26,9 +26,9 @@ struct BlobRecord {
     std::uint64_t bytes{};
     protocol::BlobType type{};
     std::string label;
-    bool stored{};            // false while a put is under way
-    std::uint32_t pins{};     // live jobs, kept entries, transfers
-    Time used{};              // last put, pin, unpin or get
+    bool stored{};         // false while a put is under way
+    std::uint32_t pins{};  // live jobs, kept entries, transfers
+    Time used{};           // last put, pin, unpin or get
 };
 
 class BlobTable {
@@ -45,8 +45,8 @@ class BlobTable {
     // ids are appended to `dropped`. Precondition: find(id) == nullptr. Error: snapshots_full.
     [[nodiscard]] Result<void, protocol::ErrorCode> reserve(const BlobRecord& blob, Time now,
                                                             std::vector<ContentId>& dropped);
-    void stored(const ContentId& id, Time now);   // the put is complete and verified
-    void abandon(const ContentId& id);            // the put failed
+    void stored(const ContentId& id, Time now);  // the put is complete and verified
+    void abandon(const ContentId& id);           // the put failed
 
     // nullptr when unknown or still being put; find_any also finds the latter.
     [[nodiscard]] const BlobRecord* find(const ContentId& id) const;

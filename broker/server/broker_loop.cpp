@@ -26,7 +26,8 @@ Time now() { return std::chrono::steady_clock::now(); }
 
 transport::SocketOptions socket_options(const ServerOptions& options) {
     transport::SocketOptions out;
-    out.send_mark = out.receive_mark = pipe_mark(options);
+    out.send_mark = send_mark(options);
+    out.receive_mark = receive_mark(options);
     out.linger = kLinger;
     return out;
 }
@@ -236,7 +237,6 @@ void BrokerLoop::fail_with(std::string sentence) {
 void BrokerLoop::stop() {
     if (stopping_) return;
     stopping_ = true;
-    router_.unbind();
     if (!error_) {
         effects_.clear();
         core_->shut_down(now(), effects_);

@@ -1,5 +1,6 @@
 // scanmq-broker: accepts, schedules and publishes. Options: --help, docs/CONFIG.md.
 
+#include <csignal>
 #include <cstdio>
 
 #include "broker/server/broker_server.hpp"
@@ -18,6 +19,7 @@ int report(const std::string& sentence) {
 int main(int argc, char** argv) {
     using namespace scanmq;
     broker::tune_memory();
+    std::signal(SIGPIPE, SIG_IGN);  // who reads our first line only must not end us
     broker::ServerOptions settings;
     settings.handle_signals = true;
     config::Options options("scanmq-broker",

@@ -125,10 +125,14 @@ std::string next_port(std::string_view endpoint) {
     return std::string(endpoint.substr(0, at)) + std::to_string(port == 0 ? 0 : port + 1);
 }
 
-int pipe_mark(const ServerOptions& options) {
-    const std::uint64_t pipes = std::uint64_t{2} * options.core.sessions_max;
+int receive_mark(const ServerOptions& options) {
     const std::uint64_t frames =
-        options.pipe_bytes_max / (pipes * protocol::kLimits.frame_bytes_max);
+        options.pipe_bytes_max / options.core.sessions_max / protocol::kLimits.frame_bytes_max;
+    return static_cast<int>(std::clamp<std::uint64_t>(frames, kMarkMin, kMarkMax));
+}
+
+int send_mark(const ServerOptions& options) {
+    const std::uint64_t frames = options.outgoing_bytes_max / options.core.batch_bytes;
     return static_cast<int>(std::clamp<std::uint64_t>(frames, kMarkMin, kMarkMax));
 }
 

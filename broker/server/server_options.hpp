@@ -32,7 +32,7 @@ struct ServerOptions {
     std::vector<std::string> queues;  // NAME[,setting=value...]
     std::string endpoint_file;        // empty: none
     std::string log = "info";
-    // What ZeroMQ's pipes may hold at worst, all sessions together; the marks come from it.
+    // What peers may have sent that waits in ZeroMQ, all sessions together.
     std::uint64_t pipe_bytes_max = 4ULL << 30;
     // What may wait for one slow peer beside its pipe; beyond, its session is closed.
     std::uint64_t outgoing_bytes_max = 64ULL << 20;
@@ -56,11 +56,14 @@ struct QueueSpec {
 // The same endpoint with the next port; port 0 stays 0. Empty for what has no port.
 [[nodiscard]] std::string next_port(std::string_view endpoint);
 
-// Messages per peer and direction that ZeroMQ may hold: the budget shared by all sessions, at the frame limit;
-// never under kMarkMin, where throughput suffers, nor over kMarkMax.
-inline constexpr int kMarkMin = 16;
+// ZeroMQ's high-water marks, in messages per peer; credit ends far below them. Both are at least kMarkMin:
+// with less, frames of one job each are three times slower.
+inline constexpr int kMarkMin = 64;
 inline constexpr int kMarkMax = 1000;
-[[nodiscard]] int pipe_mark(const ServerOptions& options);
+// pipe_bytes_max shared by all sessions, at the frame limit.
+[[nodiscard]] int receive_mark(const ServerOptions& options);
+// outgoing_bytes_max in frames of batch_bytes: as much in the pipe of a slow peer as in its queue.
+[[nodiscard]] int send_mark(const ServerOptions& options);
 
 // Contradictions and refusals: beyond loopback without insecure, wildcard without blob_advertise, bad queues.
 [[nodiscard]] Result<void, ServerError> check(const ServerOptions& options);

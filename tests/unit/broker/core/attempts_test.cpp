@@ -220,8 +220,11 @@ TEST_F(AttemptsTest, ReturnedGoesToTheFrontAndChargesNothing) {
         worker.send(done(counters, AttemptOutcome::returned, {limit, 1 << 20}, ""));
         EXPECT_EQ(delivered(worker), (Numbers{1, 2, 3, 4})) << "round " << i;
     }
-    EXPECT_EQ(h.core.counter("jobs_dead"), 0U);
     EXPECT_EQ(h.core.counter("attempts_returned"), 40U);
+    // A failure is the first that is charged.
+    worker.send(done(counters, AttemptOutcome::failed, {48, 1 << 20}, ""));
+    EXPECT_EQ(delivered(worker), (Numbers{1, 2, 3, 4}));
+    EXPECT_EQ(h.core.counter("jobs_dead"), 0U);
 }
 
 TEST_F(AttemptsTest, AStaleAnswerIsRefusedAndTheRestOfItsFrameCounts) {
