@@ -201,9 +201,9 @@ void WorkerCore::refuse(const protocol::Header& header, Kind kind, ErrorCode cod
 
 void WorkerCore::on_drain(Time now, Effects& effects) {
     if (draining_) {
-        stop(kExitAborted,
-             "asked twice: left while " + std::to_string(attempts_.held()) + " attempts were held",
-             effects);
+        abandon(
+            "asked twice: left while " + std::to_string(attempts_.held()) + " attempts were held",
+            effects);
         return;
     }
     draining_ = true;

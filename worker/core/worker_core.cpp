@@ -82,6 +82,14 @@ void WorkerCore::send(protocol::Message message, Effects& effects) {
     effects.sends.push_back({header, std::move(message)});
 }
 
+// Leaves while attempts are held: BYE, so that they run elsewhere at once, not when silence is noticed.
+void WorkerCore::abandon(std::string sentence, Effects& effects) {
+    if (phase_ == Phase::open) {
+        send(protocol::Bye{protocol::ErrorCode::shutting_down, sentence}, effects);
+    }
+    stop(kExitAborted, std::move(sentence), effects);
+}
+
 void WorkerCore::stop(int code, std::string sentence, Effects& effects) {
     for (const AttemptId id : attempts_.running()) effects.cancels.push_back(id);
     phase_ = Phase::stopped;

@@ -117,6 +117,7 @@ class WorkerCore {
     void refuse(const protocol::Header& header, protocol::Kind kind, protocol::ErrorCode code,
                 std::string sentence, Effects& effects);
     void send(protocol::Message message, Effects& effects);
+    void abandon(std::string sentence, Effects& effects);
     void stop(int code, std::string sentence, Effects& effects);
 
     // attempts.cpp: what becomes of attempts.

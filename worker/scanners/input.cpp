@@ -15,11 +15,15 @@ void Input::fill(std::string bytes) {
 
 const Decoded& Input::decoded(const Decode& decode) {
     SCANMQ_ASSERT(filled_);
-    std::call_once(once_, [&] {
-        decoded_ = decode(bytes_);
-        std::string().swap(bytes_);
-        memory_.store(decoded_.bytes + decoded_.problem.capacity(), std::memory_order_relaxed);
-    });
+    // Not std::call_once: a decode that throws must leave the next thread free to try again, and under
+    // ThreadSanitizer call_once does not.
+    if (ready_.load(std::memory_order_acquire)) return decoded_;
+    const std::lock_guard lock(mutex_);
+    if (ready_.load(std::memory_order_relaxed)) return decoded_;
+    decoded_ = decode(bytes_);
+    std::string().swap(bytes_);
+    memory_.store(decoded_.bytes + decoded_.problem.capacity(), std::memory_order_relaxed);
+    ready_.store(true, std::memory_order_release);
     return decoded_;
 }
 

@@ -53,7 +53,8 @@ class Input {
     const ContentId id_;
     bool filled_ = false;
     std::string bytes_;
-    std::once_flag once_;
+    std::mutex mutex_;  // guards bytes_ and decoded_ until ready_
+    std::atomic<bool> ready_{false};
     Decoded decoded_;
     std::atomic<std::uint64_t> memory_{0};
 };

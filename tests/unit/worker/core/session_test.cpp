@@ -350,6 +350,9 @@ TEST(WorkerDrain, AskedTwiceAborts) {
     h.event(DrainEvent{});
     ASSERT_TRUE(h.effects.exit.has_value());
     EXPECT_EQ(h.effects.exit->code, kExitAborted);
+    const auto bye = h.sent<protocol::Bye>();
+    ASSERT_EQ(bye.size(), 1U) << "the attempt runs elsewhere at once";
+    EXPECT_EQ(bye[0].code, ErrorCode::shutting_down);
 }
 
 TEST(WorkerDrain, WithoutABrokerLeavesAtOnce) {
