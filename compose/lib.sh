@@ -31,13 +31,8 @@ build_preset() {
     fi
     local build=(ninja -C "$SCANMQ_ROOT/build/$preset" "$@")
     local failed=0
-    if [[ -t 2 ]]; then
-        # Ninja draws its own one-line progress on a terminal.
-        "${build[@]}" 2>&1 | tee "$log" | draw_build_progress >&2
-        [[ ${PIPESTATUS[0]} -eq 0 ]] || failed=1
-    else
-        "${build[@]}" >"$log" 2>&1 || failed=1
-    fi
+    "${build[@]}" 2>&1 | tee "$log" | show_build_progress >&2
+    [[ ${PIPESTATUS[0]} -eq 0 ]] || failed=1
     if ((failed)); then
         cat "$log" >&2
         rm -f "$log"
@@ -47,13 +42,20 @@ build_preset() {
     say "Built in $((SECONDS - started)) s"
 }
 
-# Reads ninja's lines ("[3/40] Building ...") and keeps one updated line.
-draw_build_progress() {
-    local line
+# Reads ninja's lines ("[3/40] Building ..."): on a terminal one line is kept up to date, elsewhere one is
+# written every half minute, so that a long build is seen to be alive.
+show_build_progress() {
+    local line next=$((SECONDS + 30))
     while IFS= read -r line; do
-        if [[ $line == \[*\]* ]]; then printf '\r\e[K%.100s' "$line"; fi
+        [[ $line == \[*\]* ]] || continue
+        if [[ -t 1 ]]; then
+            printf '\r\e[K%.100s' "$line"
+        elif ((SECONDS >= next)); then
+            printf '    %.100s\n' "$line"
+            next=$((SECONDS + 30))
+        fi
     done
-    printf '\r\e[K'
+    if [[ -t 1 ]]; then printf '\r\e[K'; fi
 }
 
 # wait_for_file PATH SECONDS PID: until PATH has content; fails when PID ends before, or time is up.

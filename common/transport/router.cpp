@@ -35,14 +35,7 @@ Result<std::string, Error> Router::bind(const std::string& endpoint) {
                         : "give an endpoint like tcp://127.0.0.1:5701 (port 0 for any free one)";
         return fail(Error{std::move(sentence)});
     }
-    bound_ = socket_.get(zmq::sockopt::last_endpoint);
-    return bound_;
-}
-
-void Router::unbind() {
-    if (bound_.empty()) return;
-    zmq_unbind(socket_.handle(), bound_.c_str());
-    bound_.clear();
+    return socket_.get(zmq::sockopt::last_endpoint);
 }
 
 ReceiveStatus Router::receive(std::uint32_t& from, zmq::message_t& frame) {

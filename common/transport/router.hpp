@@ -24,8 +24,6 @@ class Router {
     // Returns the endpoint really bound: port 0 becomes the port chosen. Error: in use, not an
     // address ...
     [[nodiscard]] Result<std::string, Error> bind(const std::string& endpoint);
-    // Accepts no new connection.
-    void unbind();
 
     // Never blocks. `from` is set for frame and multipart.
     [[nodiscard]] ReceiveStatus receive(std::uint32_t& from, zmq::message_t& frame);
@@ -42,7 +40,6 @@ class Router {
 
     zmq::socket_t socket_;
     zmq::message_t peer_;  // routing id of the last message
-    std::string bound_;
     int fd_ = -1;
 };
 
