@@ -31,8 +31,7 @@ build_preset() {
     fi
     local build=(ninja -C "$SCANMQ_ROOT/build/$preset" "$@")
     local failed=0
-    "${build[@]}" 2>&1 | tee "$log" | show_build_progress >&2
-    [[ ${PIPESTATUS[0]} -eq 0 ]] || failed=1
+    "${build[@]}" 2>&1 | tee "$log" | show_build_progress >&2 || failed=1
     if ((failed)); then
         cat "$log" >&2
         rm -f "$log"
