@@ -1,5 +1,6 @@
 #pragma once
-// attempt_hash: counters in a row get places in a row of different shards' tables (Fibonacci hashing).
+// attempt_hash: counters in a row get places in a row of different shards' tables (Fibonacci
+// hashing).
 
 #include <cstdint>
 

@@ -1,11 +1,13 @@
 #pragma once
-// BlobCore: the decisions of the blob socket: who may put and get which blob, in what order, under what credit.
+// BlobCore: the decisions of the blob socket: who may put and get which blob, in what order, under
+//           what credit.
 //
-// Role:      beside BrokerCore, on the same loop; both share the BlobTable (BrokerCore pins what jobs use).
+// Role:      beside BrokerCore, on the same loop; both share the BlobTable (BrokerCore pins what
+//            jobs use).
 // Threads:   broker loop only. No IO, no clock, no bytes but those of a chunk passing through.
 // Owns:      bindings of connections to sessions, puts and gets under way. Borrows: BlobTable.
-// Invariant: a blob is stored only after verified(id, true); a blob being sent is pinned;
-//            nobody is sent, or taken from, beyond the credit of his session.
+// Invariant: a blob is stored only after verified(id, true); a blob being sent is pinned; nobody is
+//            sent, or taken from, beyond the credit of his session.
 // Limits:    BlobOptions; over them the peer gets over_limit.
 // See:       docs/PROTOCOL.md, sections 7 and 9
 

@@ -1,9 +1,11 @@
 #pragma once
 // BlobTable: which blobs the broker holds, who pins them, and what may go when room is needed.
 //
-// Role:      pure bookkeeping, shared by BrokerCore (pins) and BlobCore (puts and gets). No bytes here.
+// Role:      pure bookkeeping, shared by BrokerCore (pins) and BlobCore (puts and gets). No bytes
+//            here.
 // Threads:   broker loop only.
-// Invariant: bytes reserved and stored never pass Options::bytes_max; a pinned blob is never dropped.
+// Invariant: bytes reserved and stored never pass Options::bytes_max; a pinned blob is never
+//            dropped.
 // Limits:    Options; reserve() answers snapshots_full beyond them.
 // See:       docs/PROTOCOL.md, section 9
 

@@ -1,7 +1,8 @@
 #pragma once
 // Bodies: which handles of the shell's bodies are blobs, and who shares one.
 //
-// Role:      every handle goes back to the shell exactly once, every blob's pin is taken off exactly once.
+// Role:      every handle goes back to the shell exactly once, every blob's pin is taken off
+//            exactly once.
 // Threads:   broker loop only. Borrows: BlobTable (outlives this).
 
 #include <unordered_map>

@@ -3,9 +3,10 @@
 //
 // Role:      the one state machine of a broker; the shell (broker/server) feeds and obeys it.
 // Threads:   broker loop only. No IO, no clock, no randomness but what is passed in.
-// Owns:      all job state. Bodies stay with the shell (BodyHandle). Borrows: BlobTable (outlives this).
-// Invariant: every accepted job gets exactly one final entry; no sender is granted room that is not there;
-//            an execution has at most one live attempt.
+// Owns:      all job state. Bodies stay with the shell (BodyHandle). Borrows: BlobTable (outlives
+//            this).
+// Invariant: every accepted job gets exactly one final entry; no sender is granted room that is not
+//            there; an execution has at most one live attempt.
 // Limits:    BrokerOptions; each refusal has a wire code and a counter.
 // See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
 

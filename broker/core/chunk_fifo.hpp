@@ -1,5 +1,6 @@
 #pragma once
-// ChunkFifo<T>: a queue of plain records addressed by their absolute position, in chunks of fixed size.
+// ChunkFifo<T>: a queue of plain records addressed by their absolute position, in chunks of fixed
+// size.
 //
 // Threads:   broker loop only.
 // Invariant: positions begin() .. end() are there; a record never moves. Growing copies no records.

@@ -1,7 +1,9 @@
 #pragma once
-// CoreState: what the parts of BrokerCore share: the tables, the call under way, and what is to be sent.
+// CoreState: what the parts of BrokerCore share: the tables, the call under way, and what is to be
+//            sent.
 //
-// Role:      owned by BrokerCore; SessionHandler, SubmitHandler, Runner, Publisher ... each work on it.
+// Role:      owned by BrokerCore; SessionHandler, SubmitHandler, Runner, Publisher ... each work on
+//            it.
 // Threads:   broker loop only.
 // Lifetimes: `effects` is set for the length of one call.
 

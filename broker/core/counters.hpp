@@ -2,7 +2,8 @@
 // Counters: what happened since the start, by name. Every refusal has one, from its error code.
 //
 // Threads:   broker loop only.
-// Names:     those below; error_<code> for an ERROR sent, refused_<code> for a job refused in an ACCEPTED.
+// Names:     those below; error_<code> for an ERROR sent, refused_<code> for a job refused in an
+//            ACCEPTED.
 
 #include <array>
 #include <cstdint>

@@ -1,8 +1,8 @@
 #pragma once
 // What goes into the broker's core and what comes out: values only, no IO.
 //
-// Lifetimes: an event's frame and views live until handle() returns. Views inside an effect's message
-//            borrow from the core and live until the next call of handle() or tick().
+// Lifetimes: an event's frame and views live until handle() returns. Views inside an effect's
+//            message borrow from the core and live until the next call of handle() or tick().
 // See:       docs/PROTOCOL.md; docs/adr/0001-core-and-shell.md
 
 #include <cstdint>
@@ -21,11 +21,12 @@ namespace scanmq::broker {
 // The shell's name for one peer's place on one socket (a ROUTER's routing id). Never reused.
 using ConnectionId = StrongId<struct ConnectionTag>;
 
-// A body held by the shell (bytes, or a blob reference). 0: none. The core counts no bytes of it but the
-// size it was told, and hands the handle back in Effects::releases exactly once.
+// A body held by the shell (bytes, or a blob reference). 0: none. The core counts no bytes of it
+// but the size it was told, and hands the handle back in Effects::releases exactly once.
 using BodyHandle = StrongId<struct BodyTag, std::uint32_t>;
 
-// One body of a SUBMIT's job or a DONE's outcome, stored by the shell before the core sees the frame.
+// One body of a SUBMIT's job or a DONE's outcome, stored by the shell before the core sees the
+// frame.
 struct BodyIn {
     BodyHandle handle;
     std::uint64_t
@@ -78,12 +79,13 @@ enum class ChangeKind : std::uint8_t {
 };
 
 // One change of durable state. What number and id name depends on the kind:
-//   job_accepted                    id: job; body: payload
-//   attempt_started, attempt_ended  id: the execution's first job; number: attempt counter; outcome: attempt's
-//                                   (an attempt that ends its execution has no attempt_ended of its own)
-//   execution_ended                 id: its first job; outcome: final
-//   entry_appended                  id: job or group; number: offset; outcome: final; body: result
-//   group_*                         id: group; number: count; outcome: phase
+// job_accepted                    id: job; body: payload
+// attempt_started, attempt_ended  id: the execution's first job; number: attempt counter; outcome:
+// attempt's
+// (an attempt that ends its execution has no attempt_ended of its own)
+// execution_ended                 id: its first job; outcome: final
+// entry_appended                  id: job or group; number: offset; outcome: final; body: result
+// group_*                         id: group; number: count; outcome: phase
 struct Change {
     ChangeKind kind{};
     std::uint8_t outcome{};

@@ -2,8 +2,8 @@
 // GroupTable: the groups of one queue: how many jobs each has, how they ended, and when it is over.
 //
 // Threads:   broker loop only.
-// Invariant: a group ends once, complete or incomplete; it is remembered while jobs of it live, and for
-//            Options::remember after it ended, unless its place is needed.
+// Invariant: a group ends once, complete or incomplete; it is remembered while jobs of it live, and
+//            for Options::remember after it ended, unless its place is needed.
 // Limits:    Options::groups_max.
 // See:       docs/PROTOCOL.md, section 9
 

@@ -1,5 +1,6 @@
 #pragma once
-// IdWindow: the job ids a queue remembers: those of live jobs, and those of finished ones for a while.
+// IdWindow: the job ids a queue remembers: those of live jobs, and those of finished ones for a
+//           while.
 //
 // Role:      makes submitting again harmless; one per queue.
 // Threads:   broker loop only. Borrows: the live jobs' records, through JobTable (outlives this).

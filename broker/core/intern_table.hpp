@@ -2,8 +2,8 @@
 // InternTable: each distinct run of bytes once, counted by its users: subjects, inputs, sentences.
 //
 // Threads:   broker loop only.
-// Owns:      the bytes. A view stays good until collect() after the last reference was released: effects
-//            of one call may show a text whose last user ended in that same call.
+// Owns:      the bytes. A view stays good until collect() after the last reference was released:
+//            effects of one call may show a text whose last user ended in that same call.
 // Invariant: "" is slot 0 and is not counted.
 
 #include <string>

@@ -1,9 +1,11 @@
 #pragma once
 // JobTable: the records of live jobs and of their executions, and the lists they hang in.
 //
-// Role:      one per broker; a queue's waiting executions and a worker's running ones are lists through it.
+// Role:      one per broker; a queue's waiting executions and a worker's running ones are lists
+//            through it.
 // Threads:   broker loop only.
-// Invariant: an execution is in exactly one list: its queue's waiting one, or its worker's running one.
+// Invariant: an execution is in exactly one list: its queue's waiting one, or its worker's running
+//            one.
 // Memory:    48 bytes a job, 40 an execution.
 
 #include <cstdint>

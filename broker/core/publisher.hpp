@@ -2,8 +2,8 @@
 // Publisher: subscriptions, and the RESULTS that go to them as far as their credit reaches.
 //
 // Threads:   broker loop only. Borrows: CoreState (outlives this).
-// Limits:    options.subscriptions_per_session_max; one call looks at kScanMax entries of a subscription and
-//            sends kBytesMax of them: the rest follows in the next one.
+// Limits:    options.subscriptions_per_session_max; one call looks at kScanMax entries of a
+//            subscription and sends kBytesMax of them: the rest follows in the next one.
 // See:       docs/PROTOCOL.md, sections 7 and 9
 
 #include "broker/core/core_state.hpp"

@@ -1,5 +1,6 @@
 #pragma once
-// QueryHandler: answers QUERY: what the broker, its queues, workers, sessions and snapshots are doing.
+// QueryHandler: answers QUERY: what the broker, its queues, workers, sessions and snapshots are
+//               doing.
 //
 // Threads: broker loop only. Borrows: CoreState (outlives this).
 // Limits:  an ANSWER keeps the frame's limits; rows left out are counted in its last row.

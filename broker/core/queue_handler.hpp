@@ -2,8 +2,9 @@
 // QueueHandler: queues are created, altered and deleted.
 //
 // Threads:   broker loop only. Borrows: CoreState, Runner, Publisher, StreamWriter (outlive this).
-// Limits:    options.queues_max. Deleting goes in slices of kSlice items, so that a full queue does not
-//            stop the broker; its name is free again, and QUEUE_DELETE answered, with the last one.
+// Limits:    options.queues_max. Deleting goes in slices of kSlice items, so that a full queue does
+//            not stop the broker; its name is free again, and QUEUE_DELETE answered, with the last
+//            one.
 // See:       docs/PROTOCOL.md, section 10
 
 #include "broker/core/core_state.hpp"

@@ -1,8 +1,10 @@
 #pragma once
-// Runner: the life of an execution from waiting to its end: attempts given, answered, lost; final entries.
+// Runner: the life of an execution from waiting to its end: attempts given, answered, lost; final
+//         entries.
 //
 // Threads:   broker loop only. Borrows: CoreState, StreamWriter (outlive this).
-// Invariant: an execution has at most one live attempt; each of its jobs gets exactly one final entry.
+// Invariant: an execution has at most one live attempt; each of its jobs gets exactly one final
+//            entry.
 // See:       docs/PROTOCOL.md, section 8
 
 #include <span>

@@ -2,7 +2,8 @@
 // SessionHandler: HELLO, heartbeats, BYE, and the end of sessions, whatever ends them.
 //
 // Threads:   broker loop only. Borrows: CoreState, Runner, Publisher (outlive this).
-// Invariant: a session that closes leaves nothing: attempts run again, grants and subscriptions are gone.
+// Invariant: a session that closes leaves nothing: attempts run again, grants and subscriptions are
+//            gone.
 // See:       docs/PROTOCOL.md, section 6
 
 #include "broker/core/core_state.hpp"

@@ -1,5 +1,6 @@
 #pragma once
-// SessionTable: the open sessions, by slot, id, connection and instance, and who was silent longest.
+// SessionTable: the open sessions, by slot, id, connection and instance, and who was silent
+//               longest.
 //
 // Threads:   broker loop only. Owns: the sessions.
 // Invariant: a connection and an instance have at most one open session each.

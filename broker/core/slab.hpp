@@ -1,9 +1,11 @@
 #pragma once
-// Slab<T>: records in fixed chunks, named by 32-bit slots; freed slots are used again, the newest first.
+// Slab<T>: records in fixed chunks, named by 32-bit slots; freed slots are used again, the newest
+// first.
 //
 // Threads:   broker loop only.
 // Invariant: a record never moves; slot 0 is never handed out, so a zero field means none.
-// Limits:    2^31 - 1 records (bit 31 is free for the holder's own use); a chunk is never given back.
+// Limits:    2^31 - 1 records (bit 31 is free for the holder's own use); a chunk is never given
+//            back.
 // Use:       T has a member `std::uint32_t next`, which the slab uses while the record is free.
 
 #include <cstdint>

@@ -1,10 +1,10 @@
 #pragma once
 // SlotIndex: a hash index of 32-bit slots; the records, and so the keys, are somewhere else.
 //
-// Threads:   broker loop only.
-// Why so:    a cell keeps 32 bits of the hash beside the slot, so that a probe seldom looks at a record and
-//            growing never does. The table is 64 tables that grow one by one: a million slots are moved
-//            16,000 at a time (well below a millisecond), not at once.
+// Threads:   broker loop only. Why so:    a cell keeps 32 bits of the hash beside the slot, so that
+//            a probe seldom looks at a record and growing never does. The table is 64 tables that
+//            grow one by one: a million slots are moved 16,000 at a time (well below a
+//            millisecond), not at once.
 // See:       linear probing with deletion by shifting back (Knuth, vol. 3, 6.4, algorithm R).
 
 #include <array>

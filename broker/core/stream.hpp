@@ -1,8 +1,8 @@
 #pragma once
 // Stream: the newest entries of one queue, by offset.
 //
-// Threads:   broker loop only. Owns: the entries' records; what they refer to is released by the caller,
-//            which gets each dropped record back.
+// Threads:   broker loop only. Owns: the entries' records; what they refer to is released by the
+//            caller, which gets each dropped record back.
 // Invariant: offsets first() .. next() are there, without gaps, within one incarnation.
 // See:       docs/PROTOCOL.md, section 9
 

@@ -3,10 +3,10 @@
 //
 // Role:      one per queue; the broker's half of the submit link (docs/PROTOCOL.md, section 7).
 // Threads:   broker loop only.
-// Invariant: used + granted never passes the room (max_jobs, max_bytes), unless the room was made smaller
-//            afterwards: then nothing is granted until it fits again.
-// Fairness:  links that wait for credit are served round robin; a large item's exact grant waits at the
-//            head until there is that much room, so smaller ones cannot starve it.
+// Invariant: used + granted never passes the room (max_jobs, max_bytes), unless the room was made
+//            smaller afterwards: then nothing is granted until it fits again.
+// Fairness:  links that wait for credit are served round robin; a large item's exact grant waits at
+//            the head until there is that much room, so smaller ones cannot starve it.
 
 #include <chrono>
 #include <cstdint>

@@ -2,8 +2,8 @@
 // BrokerLoop: what BrokerServer runs: one batch after the other through the core.
 //
 // Threads:   its loop's only, but for request_stop().
-// Path:      receive -> handle -> append -> send, then straight back to receive: only an empty socket lets
-//            it go back to waiting. One timer, at the core's next deadline.
+// Path:      receive -> handle -> append -> send, then straight back to receive: only an empty
+//            socket lets it go back to waiting. One timer, at the core's next deadline.
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>

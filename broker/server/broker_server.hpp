@@ -1,13 +1,13 @@
 #pragma once
 // BrokerServer: a whole broker in this process: two sockets, the core, its stores, one loop.
 //
-// Role:      the shell of BrokerCore: receive a batch, decode, store bodies, handle, append the commit records,
-//            send; nothing is decided here.
+// Role:      the shell of BrokerCore: receive a batch, decode, store bodies, handle, append the
+//            commit records, send; nothing is decided here.
 // Use:       auto server = BrokerServer::create(options); print server->endpoint(); server->run();
 //            in tests run() has a thread of its own and stop() ends it.
 // Threads:   create(), run() and the destructor on one thread at a time; stop() from any.
-// Stopping:  stop(), or SIGTERM and SIGINT with handle_signals: every session is told BYE shutting_down, what
-//            is queued gets a moment to go out, run() returns.
+// Stopping:  stop(), or SIGTERM and SIGINT with handle_signals: every session is told BYE
+//            shutting_down, what is queued gets a moment to go out, run() returns.
 // See:       docs/PROTOCOL.md, docs/CONFIG.md
 
 #include <memory>

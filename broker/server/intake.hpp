@@ -1,9 +1,11 @@
 #pragma once
-// Intake: a batch of frames from the main socket, decoded, their bodies stored, ready for BrokerCore::handle().
+// Intake: a batch of frames from the main socket, decoded, their bodies stored, ready for
+//         BrokerCore::handle().
 //
-// Role:      between Router and core. Stores the bodies before the core sees the frame; from then on
-//            their handles are the core's.
-// Threads:   broker loop only. Borrows: Router, BodyStore, Outbox (whose muted peers it drops undecoded).
+// Role:      between Router and core. Stores the bodies before the core sees the frame; from then
+//            on their handles are the core's.
+// Threads:   broker loop only. Borrows: Router, BodyStore, Outbox (whose muted peers it drops
+//            undecoded).
 // Lifetimes: events() and what they point to live until clear().
 
 #include <cstdint>

@@ -1,11 +1,11 @@
 #pragma once
 // Outbox: what goes out on one ROUTER, with a bounded queue for each peer that cannot take it now.
 //
-// Role:      the fast path is a plain send; a queue exists only while a peer is behind, or while frames wait
-//            for a commit to be durable. Order per peer is kept.
+// Role:      the fast path is a plain send; a queue exists only while a peer is behind, or while
+//            frames wait for a commit to be durable. Order per peer is kept.
 // Threads:   broker loop only. Borrows: Router.
-// Limits:    bytes_per_peer. A peer over it gets a BYE as the only thing left for it, and is muted until that
-//            could be sent; its session is lost.
+// Limits:    bytes_per_peer. A peer over it gets a BYE as the only thing left for it, and is muted
+//            until that could be sent; its session is lost.
 
 #include <cstdint>
 #include <deque>

@@ -73,7 +73,7 @@ void declare(config::Options& options, ServerOptions& target) {
                   "Bytes that may wait for one slow peer; beyond, its session is closed");
     options.bytes(
         "pipe-bytes-max", target.pipe_bytes_max, {1U << 20, 1ULL << 44},
-        "What ZeroMQ may hold at worst for all sessions; its high-water marks come from it");
+        "What all peers together may have sent that still waits in ZeroMQ: sets its receive mark");
 }
 
 Result<QueueSpec, ServerError> parse_queue(std::string_view text) {

@@ -56,8 +56,8 @@ struct QueueSpec {
 // The same endpoint with the next port; port 0 stays 0. Empty for what has no port.
 [[nodiscard]] std::string next_port(std::string_view endpoint);
 
-// ZeroMQ's high-water marks, in messages per peer; credit ends far below them. Both are at least kMarkMin:
-// with less, frames of one job each are three times slower.
+// ZeroMQ's high-water marks, in messages per peer; credit ends far below them. Both are at least
+// kMarkMin: with less, frames of one job each are three times slower.
 inline constexpr int kMarkMin = 64;
 inline constexpr int kMarkMax = 1000;
 // pipe_bytes_max shared by all sessions, at the frame limit.
@@ -65,7 +65,8 @@ inline constexpr int kMarkMax = 1000;
 // outgoing_bytes_max in frames of batch_bytes: as much in the pipe of a slow peer as in its queue.
 [[nodiscard]] int send_mark(const ServerOptions& options);
 
-// Contradictions and refusals: beyond loopback without insecure, wildcard without blob_advertise, bad queues.
+// Contradictions and refusals: beyond loopback without insecure, wildcard without blob_advertise,
+// bad queues.
 [[nodiscard]] Result<void, ServerError> check(const ServerOptions& options);
 
 }  // namespace scanmq::broker

@@ -1,9 +1,10 @@
 #pragma once
 // BlobStore: the bytes of blobs, in memory, by content id.
 //
-// Role:      owned by the broker's shell; obeys BlobCore, knows no rules. How much may be held is BlobTable's.
-// Threads:   broker loop; but the bytes of a completely written blob do not move or change until drop(), so
-//            that another thread may read what view() gave.
+// Role:      owned by the broker's shell; obeys BlobCore, knows no rules. How much may be held is
+//            BlobTable's.
+// Threads:   broker loop; but the bytes of a completely written blob do not move or change until
+//            drop(), so that another thread may read what view() gave.
 
 #include <cstdint>
 #include <memory>

@@ -3,10 +3,10 @@
 //
 // Role:      owned by the broker's shell; the core knows the handles only.
 // Threads:   broker loop only.
-// Memory:    a body takes its size and at most about 20 bytes: 4 for its length, the rest from rounding up
-//            to a block size (16 bytes up to 1 KiB, about an eighth above). Blocks of one size fill segments of
-//            64 KiB; an empty segment's pages go back to the system, beyond a few kept warm. Bodies over
-//            16 KiB are allocated one by one.
+// Memory:    a body takes its size and at most about 20 bytes: 4 for its length, the rest from
+//            rounding up to a block size (16 bytes up to 1 KiB, about an eighth above). Blocks of
+//            one size fill segments of 64 KiB; an empty segment's pages go back to the system,
+//            beyond a few kept warm. Bodies over 16 KiB are allocated one by one.
 // Limits:    2^21 segments, 128 GiB; the queues' max_bytes end far before it.
 
 #include <cstddef>

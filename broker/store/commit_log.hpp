@@ -1,10 +1,11 @@
 #pragma once
 // CommitLog: where the core's commit records go, and when they are safe.
 //
-// Role:      the shell appends the records of a batch and holds back what relies on them until durable() has
-//            reached the position that append() gave.
-// Engines:   MemoryLog (durable at once, forgets at exit). An engine may be a local file or a remote stream:
-//            nothing above this interface may assume either, nor that durability comes at once.
+// Role:      the shell appends the records of a batch and holds back what relies on them until
+//            durable() has reached the position that append() gave.
+// Engines:   MemoryLog (durable at once, forgets at exit). An engine may be a local file or a
+//            remote stream: nothing above this interface may assume either, nor that durability
+//            comes at once.
 // Threads:   broker loop only; an engine with threads of its own calls `wake` from them.
 
 #include <cstdint>

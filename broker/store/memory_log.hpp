@@ -1,8 +1,10 @@
 #pragma once
-// MemoryLog: the `memory` engine of CommitLog. Records are durable as soon as they are appended, for as
-// long as the process lives; it keeps none of them, as there is nothing to recover into.
+// MemoryLog: the `memory` engine of CommitLog. Records are durable as soon as they are appended,
+//            for as long as the process lives; it keeps none of them, as there is nothing to
+//            recover into.
 //
-// Checks:  each queue's records chain (epoch, previous, sequence): a gap would make a log that cannot be replayed.
+// Checks:  each queue's records chain (epoch, previous, sequence): a gap would make a log that
+//          cannot be replayed.
 // Threads: broker loop only.
 
 #include <string>

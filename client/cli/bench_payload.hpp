@@ -1,8 +1,8 @@
 #pragma once
 // What the load generator sends and how it knows a result again.
 //
-// Every payload is different: it starts with a stamp and goes on with bytes drawn from it, so nothing on
-// the way can be served from a cache. A no-op worker returns the payload as the result.
+// Every payload is different: it starts with a stamp and goes on with bytes drawn from it, so
+// nothing on the way can be served from a cache. A no-op worker returns the payload as the result.
 // Threads: values.
 
 #include <cstdint>

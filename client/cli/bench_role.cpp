@@ -58,7 +58,8 @@ class ParentLines {
     bool gone_ = false;
 };
 
-// CLOCK_MONOTONIC, to the microsecond: the schedule of an open loop must not drift with poll()'s ticks.
+// CLOCK_MONOTONIC, to the microsecond: the schedule of an open loop must not drift with poll()'s
+// ticks.
 void sleep_until(std::int64_t due_ns) {
     const timespec due{due_ns / 1'000'000'000, due_ns % 1'000'000'000};
     while (::clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &due, nullptr) == EINTR) {

@@ -2,11 +2,12 @@
 // One process of the load generator: a producer, a subscriber, or both in one loop.
 //
 // The parent starts it as `scanmq bench-role` and speaks to it in lines:
-//   producer    -> "ready"; <- "go"; -> "sent <jobs> <refused> <first_ns> <last_ns> <late_max_ns>"
-//   subscriber  -> "ready"; <- "expect <jobs of producer 0> <of 1> ..."; -> "seen <jobs> <lost> <duplicated>
-//                  <failed> <foreign> <first_ns> <last_ns> <histogram>"
-//   loop        -> "ready"; <- "go"; -> the line of a producer, then that of a subscriber
-// Times are CLOCK_MONOTONIC, which all processes of a machine share.
+// producer    -> "ready"; <- "go"; -> "sent <jobs> <refused> <first_ns> <last_ns> <late_max_ns>"
+// subscriber  -> "ready"; <- "expect <jobs of producer 0> <of 1> ..."; -> "seen <jobs> <lost>
+// <duplicated>
+// <failed> <foreign> <first_ns> <last_ns> <histogram>"
+// loop        -> "ready"; <- "go"; -> the line of a producer, then that of a subscriber Times are
+// CLOCK_MONOTONIC, which all processes of a machine share.
 
 #include <cstdint>
 #include <optional>

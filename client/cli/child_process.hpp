@@ -4,8 +4,7 @@
 // Role:    the load generator's broker, workers, producers and subscribers.
 // Threads: one.
 // Owns:    the process and both pipes. The destructor stops it; should this process be killed
-// itself, the
-//          kernel sends the child SIGTERM.
+//          itself, the kernel sends the child SIGTERM.
 
 #include <sys/types.h>
 

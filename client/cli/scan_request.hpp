@@ -1,8 +1,8 @@
 #pragma once
 // The flags of `scanmq scan` that say what to look for, as a ScanRequest.
 //
-// Ranges are written "a..b", "a.." or "..b", both ends included. A flag that is not given leaves the
-// request's own default (or what --request read).
+// Ranges are written "a..b", "a.." or "..b", both ends included. A flag that is not given leaves
+// the request's own default (or what --request read).
 
 #include <optional>
 #include <string>

@@ -51,8 +51,8 @@ struct BrokerScan {
     Progress::Mode progress = Progress::Mode::off;
 };
 
-// Reads a file or directory of vendors' files or snapshots into inputs, one a chain; what is left out is
-// said on stderr and added to failures. Problem: the reader's, with its code.
+// Reads a file or directory of vendors' files or snapshots into inputs, one a chain; what is left
+// out is said on stderr and added to failures. Problem: the reader's, with its code.
 [[nodiscard]] Result<std::vector<ScanInput>, Problem> read_inputs(
     const std::string& path, std::vector<ScanFailure>& failures);
 // Made-up chains, the same for the same seed. symbols <= kSymbolsMax.
@@ -78,8 +78,8 @@ inline constexpr std::uint32_t kSymbolsMax = 80'000;
                                       std::vector<ScanInput> inputs, std::uint32_t threads,
                                       Progress::Mode progress);
 
-// Prints table and summary line, or the JSON object of docs/CLI.md#scan, and says what failed on stderr.
-// ok, partial or timed_out.
+// Prints table and summary line, or the JSON object of docs/CLI.md#scan, and says what failed on
+// stderr. ok, partial or timed_out.
 [[nodiscard]] ExitCode print_report(ScanReport report, const service::ScanRequest& request,
                                     bool json);
 

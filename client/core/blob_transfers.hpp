@@ -1,12 +1,13 @@
 #pragma once
 // BlobTransfers: puts and gets over the blob socket, across sessions.
 //
-// Role:      owned by ClientCore. Puts go one after another (the protocol allows one at a time), gets
-//            side by side under one credit.
+// Role:      owned by ClientCore. Puts go one after another (the protocol allows one at a time),
+//            gets side by side under one credit.
 // Threads:   the core's.
-// Sessions:  a transfer that was cut off begins again, until its deadline; a put that went through is found to
-//            be there.
-// Owns:      the bytes being fetched. Borrows: the bytes being put, until its PutDone (or forget()).
+// Sessions:  a transfer that was cut off begins again, until its deadline; a put that went through
+//            is found to be there.
+// Owns:      the bytes being fetched. Borrows: the bytes being put, until its PutDone (or
+//            forget()).
 // See:       docs/PROTOCOL.md, section 9
 
 #include <cstdint>

@@ -3,8 +3,8 @@
 //
 // Role:      the one state machine of a client; the shell (client/cpp) feeds and obeys it.
 // Threads:   one at a time. No IO, no clock, no randomness but what is passed in.
-// Use:       every call appends to Effects; carry the actions out before the next call (outgoing messages
-//            borrow from here), then hand the notices out.
+// Use:       every call appends to Effects; carry the actions out before the next call (outgoing
+//            messages borrow from here), then hand the notices out.
 // Limits:    CoreOptions and each producer's buffer; nothing else grows while the broker is away.
 // See:       docs/PROTOCOL.md
 

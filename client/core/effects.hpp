@@ -2,8 +2,8 @@
 // What goes into the client's core and what comes out: values only, no IO.
 //
 // Lifetimes: an event's frame lives until handle() returns. Views inside an outgoing message borrow
-// from
-//            the core (or, for a put, from the caller) and live until the next call of the core.
+//            from the core (or, for a put, from the caller) and live until the next call of the
+//            core.
 // See:       docs/PROTOCOL.md
 
 #include <cstdint>

@@ -3,9 +3,9 @@
 //
 // Role:      owned by ClientCore.
 // Threads:   the core's.
-// Sessions:  a request that was not answered when its session ended is sent again in the next one, until its
-//            deadline. One that may have taken effect the first time is then judged by that: a group
-//            that is there already was opened, a queue that is gone was deleted.
+// Sessions:  a request that was not answered when its session ended is sent again in the next one,
+//            until its deadline. One that may have taken effect the first time is then judged by
+//            that: a group that is there already was opened, a queue that is gone was deleted.
 // Limits:    at most `requests_max` requests.
 
 #include <cstdint>

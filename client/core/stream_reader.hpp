@@ -3,8 +3,8 @@
 //
 // Role:      owned by ClientCore.
 // Threads:   the core's.
-// Invariant: what is under way or not handed out yet never passes the credit of its options; offsets taken
-//            in rise.
+// Invariant: what is under way or not handed out yet never passes the credit of its options;
+//            offsets taken in rise.
 // See:       docs/PROTOCOL.md, sections 7 and 9
 
 #include <cstdint>

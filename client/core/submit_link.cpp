@@ -215,7 +215,8 @@ bool SubmitLink::on_want_error(const protocol::Error& error) {
     }
 }
 
-// The queue is gone, or another one of its name is there: it knows nothing of what was sent and granted.
+// The queue is gone, or another one of its name is there: it knows nothing of what was sent and
+// granted.
 void SubmitLink::forget_credit() {
     sent_ = {};
     limit_ = {};

@@ -3,10 +3,11 @@
 //
 // Role:      one per queue, owned by ClientCore; its producers share it.
 // Threads:   the core's.
-// Invariant: never sends past the limit; a job leaves by exactly one answer; what is unanswered when a
-//            session ends goes in front of what waits, under the ids it had.
-// Credit:    asks (WANT) for what waits and a little ahead, half a window before it runs dry, so that
-//            neither a stream of jobs nor a single one waits for a grant; gives it back when idle.
+// Invariant: never sends past the limit; a job leaves by exactly one answer; what is unanswered
+//            when a session ends goes in front of what waits, under the ids it had.
+// Credit:    asks (WANT) for what waits and a little ahead, half a window before it runs dry, so
+//            that neither a stream of jobs nor a single one waits for a grant; gives it back when
+//            idle.
 // See:       docs/PROTOCOL.md, sections 7 and 8
 
 #include <cstdint>

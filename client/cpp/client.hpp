@@ -2,22 +2,20 @@
 // Client: one session with a broker, shared by any number of producers, subscribers and requests.
 //
 // Role:      what programs link. Producer (producer.hpp) and Subscriber (subscriber.hpp) work
-// through it
-//            and must be destroyed before it.
+//            through it and must be destroyed before it.
 // Threads:   with background_thread every public call may come from any thread, and callbacks run
-// on the
-//            background thread. Without it one thread at a time; everything happens inside poll()
-//            and inside the blocking calls, callbacks too: nothing wakes up but ZeroMQ's socket.
+//            on the background thread. Without it one thread at a time; everything happens inside
+//            poll() and inside the blocking calls, callbacks too: nothing wakes up but ZeroMQ's
+//            socket.
 // Callbacks: may call everything, blocking calls too; other callbacks are then held back until the
-// first
-//            returned. They must not destroy the client, or the producer or subscriber they belong
-//            to.
+//            first returned. They must not throw, nor destroy the client, or the producer or
+//            subscriber they belong to.
 // Sessions:  made, kept alive and made again by itself. Unanswered jobs are submitted again with
-// the same
-//            ids, subscriptions go on where they were, requests are sent again within their
-//            deadline.
+//            the same ids, subscriptions go on where they were, requests are sent again within
+//            their deadline.
 // Limits:    ClientOptions and ProducerOptions; nothing grows without bound while the broker is
-// away. See:       docs/PROTOCOL.md
+//            away.
+// See:       docs/PROTOCOL.md
 
 #include <chrono>
 #include <cstdint>

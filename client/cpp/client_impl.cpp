@@ -195,6 +195,7 @@ Error Client::Impl::why(Waited waited, std::string_view what) const {
     if (!session.open) {
         sentence += "; no session with a broker (last tried: " + session.broker + ")";
         if (!session.last_sentence.empty()) sentence += ": " + session.last_sentence;
+        if (wire_problem_) sentence += "; " + *wire_problem_;
     }
     return {ErrorKind::timed_out, session.open ? ErrorCode::none : session.last_code,
             std::move(sentence)};

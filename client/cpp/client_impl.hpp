@@ -2,8 +2,9 @@
 // Client::Impl: the shell around ClientCore: sockets, clock, locks, callbacks, waiting.
 //
 // Role:      behind Client, Producer and Subscriber; not for programs.
-// Threads:   the core is behind mutex_; the wire belongs to the driver: the background thread, or whoever
-//            calls in. What other threads want sent is posted to the driver already encoded by value.
+// Threads:   the core is behind mutex_; the wire belongs to the driver: the background thread, or
+//            whoever calls in. What other threads want sent is posted to the driver already encoded
+//            by value.
 // Callbacks: run by the driver, one at a time, without the mutex.
 
 #include <atomic>

@@ -3,8 +3,8 @@
 //
 // Forms:     with on_batch, batches are handed to the callback; without, receive() fetches them.
 // Reconnect: goes on at the next offset by itself. When the stream is another one by then (the
-// queue was made anew, or a
-//            broker without durable state was restarted), `on_reset` says what happens.
+//            queue was made anew, or a broker without durable state was restarted), `on_reset` says
+//            what happens.
 // Delivery:  at least once; entries carry offsets that rise, so keep the offset with your effect.
 // Threads:   as the Client's.
 // See:       docs/PROTOCOL.md, section 9

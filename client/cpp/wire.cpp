@@ -11,7 +11,8 @@ using transport::SendStatus;
 
 namespace {
 
-// While frames are kept back, how long to sleep before the next try: ZeroMQ tells of readable frames only.
+// While frames are kept back, how long to sleep before the next try: ZeroMQ tells of readable
+// frames only.
 constexpr Duration kRetry = std::chrono::milliseconds(1);
 
 }  // namespace
@@ -126,7 +127,10 @@ void Wire::receive(Socket socket, Inbox& inbox, std::size_t frames_max) {
 }
 
 void Wire::wait(Duration timeout, int wakeup_fd) {
-    if (!main_.kept.empty() || !blob_.kept.empty()) timeout = std::min(timeout, kRetry);
+    for (const Side* to : {&main_, &blob_}) {
+        // Without a connection there is nothing to try: its coming is an event.
+        if (!to->kept.empty() && to->dealer->connected()) timeout = std::min(timeout, kRetry);
+    }
     if (blob_.dealer) {
         transport::wait({main_.dealer.get(), blob_.dealer.get()}, timeout, wakeup_fd);
     } else {

@@ -3,8 +3,8 @@
 //
 // Role:      owned by Client::Impl; carries out the core's actions, brings its events.
 // Threads:   one at a time: the background thread, or the caller's.
-// Limits:    what cannot be sent is kept in order; the core forms no jobs or chunks meanwhile, so that is
-//            at most a batch, its requests and control frames.
+// Limits:    what cannot be sent is kept in order; the core forms no jobs or chunks meanwhile, so
+//            that is at most a batch, its requests and control frames.
 // See:       docs/PROTOCOL.md, section 1
 
 #include <cstdint>

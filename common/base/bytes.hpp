@@ -1,6 +1,6 @@
 #pragma once
 // ByteView: a borrowed run of raw bytes. std::string_view, because it compares, hashes and slices;
-// it is not text and not NUL-terminated. The owner is named where one is returned.
+//           it is not text and not NUL-terminated. The owner is named where one is returned.
 
 #include <cstddef>
 #include <string>

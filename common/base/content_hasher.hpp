@@ -1,7 +1,8 @@
 #pragma once
 // ContentHasher: the ContentId of bytes that come in pieces.
 //
-// Use:      update() for each piece in order, then finish() once; the same id as content_id() of them all.
+// Use:      update() for each piece in order, then finish() once; the same id as content_id() of
+//           them all.
 // Threads:  one.
 
 #include <array>

@@ -3,7 +3,7 @@
 //
 // Use:     Result<Chain, market::Error> r = read(...); if (!r) return fail(std::move(r).error());
 // Errors:  value() and error() assert that they are there: asking for the wrong one is our own
-// mistake.
+//          mistake.
 
 #include <optional>
 #include <type_traits>

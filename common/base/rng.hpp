@@ -1,6 +1,6 @@
 #pragma once
 // Rng: xoshiro256** (Blackman, Vigna 2018), seeded through SplitMix64. Deterministic for a seed on
-// every platform, unlike the standard distributions. Not for secrets.
+//      every platform, unlike the standard distributions. Not for secrets.
 
 #include <array>
 #include <cstdint>

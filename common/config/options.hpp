@@ -2,20 +2,17 @@
 // Options: what a program can be told, declared once and read from everywhere.
 //
 // Role:     each program declares its options, calls parse(), and finds the values in its own
-// variables.
-//           Precedence: command line, then environment SCANMQ_<NAME>, then the TOML file of
-//           --config, then the value that the variable had when it was declared (the default). A
+//           variables. Precedence: command line, then environment SCANMQ_<NAME>, then the TOML file
+//           of --config, then the value that the variable had when it was declared (the default). A
 //           command with a verb (`scanmq queue list`) declares an Options of its own, named by all
 //           its words, and parses the arguments after them.
 // Names:    the flag without its dashes, lower case, words joined by '-': "blob-listen" is
-// --blob-listen,
-//           SCANMQ_BLOB_LISTEN and the TOML key blob-listen. --config, --help and --version are
-//           built in.
+//           --blob-listen, SCANMQ_BLOB_LISTEN and the TOML key blob-listen. --config, --help and
+//           --version are built in.
 // File:     keys at the top of the file, or in the table of the program ([broker], [worker] ...),
-// which
-//           wins; tables of other programs are skipped, so that one file can configure all of them.
-//           A key that a program does not know is an error; the command line tool skips it, as its
-//           commands differ.
+//           which wins; tables of other programs are skipped, so that one file can configure all of
+//           them. A key that a program does not know is an error; the command line tool skips it,
+//           as its commands differ.
 // Errors:   one sentence that names the option, where its value came from and what would be right.
 // Threads:  one. Borrows: the target variables (must outlive this).
 

@@ -3,7 +3,7 @@
 //
 // Threads:  a Decoder belongs to one thread (it keeps scratch memory); encode() is a pure function.
 // Errors:   decoding never throws and never allocates more than the limits allow, whatever the
-// bytes.
+//           bytes.
 
 #include <string>
 #include <vector>

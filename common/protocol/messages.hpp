@@ -2,8 +2,7 @@
 // The messages of protocol v1 as values; docs/PROTOCOL.md says what each field means.
 //
 // Lifetimes: ByteView and std::string_view fields borrow: on decoding from the frame's bytes, on
-// encoding
-//            from the caller. What peers send rarely (names, sentences) is owned.
+//            encoding from the caller. What peers send rarely (names, sentences) is owned.
 // Threads:   plain values.
 
 #include <cstdint>

@@ -3,7 +3,7 @@
 //
 // Use:     Record frame = r.enter("frame"); auto n = r.uint(frame, "seq"); ...; r.leave(frame);
 // Errors:  sticky: after the first failure reads return defaults; check ok() in loops and at the
-// end.
+//          end.
 
 #include <string>
 

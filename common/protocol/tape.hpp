@@ -1,12 +1,11 @@
 #pragma once
 // Tape: one msgpack value as a flat list of lexemes, in the order of the bytes. The only place that
-// reads msgpack from peers.
+//       reads msgpack from peers.
 //
 // Role:      scratch of a Decoder. Built by a visitor of msgpack-c, so no object tree is ever
-// allocated. Bounds:    at most elements_max lexemes of 16 bytes, nesting depth_max, map_keys_max
-// keys per map. Refuses:   truncated input, trailing bytes, repeated keys, keys that are neither
-// str nor uint, NaN and infinite floats,
-//            ext types.
+//            allocated. Bounds:    at most elements_max lexemes of 16 bytes, nesting depth_max,
+//            map_keys_max keys per map. Refuses:   truncated input, trailing bytes, repeated keys,
+//            keys that are neither str nor uint, NaN and infinite floats, ext types.
 // Lifetime:  str and bin lexemes borrow from the parsed bytes.
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 // Histogram: latencies in fixed memory, with percentiles, after the idea of HdrHistogram (Tene
-// 2012).
+//            2012).
 //
 // Buckets are linear within each power of two, 128 of them, so a percentile is at most 0.8 % above
 // the true value; below 256 ns they are exact.

@@ -1,12 +1,12 @@
 #pragma once
 // Logging: one spdlog set-up for every program. Use spdlog::info() and its siblings after
-// start_logging().
+//          start_logging().
 //
 // Role:     lines go to stderr, so that stdout stays for results. Cores do not log; their shells
-// do. Threads:  spdlog's default logger is safe from any thread. start and stop belong to main().
+//           do.
+// Threads:  spdlog's default logger is safe from any thread. start and stop belong to main().
 // Limits:   asynchronous: a ring of kLogQueueLines; when it is full the oldest line is dropped, the
-// caller
-//           never waits.
+//           caller never waits.
 
 #include <cstddef>
 #include <string>

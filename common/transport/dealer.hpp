@@ -2,15 +2,13 @@
 // Dealer: a peer's end of one connection to a broker, main or blob socket.
 //
 // Role:      owns a ZeroMQ DEALER with its options set and a monitor that tells when the connection
-// was made
-//            or lost. Reconnects by itself, with back-off; frames that wait for a lost connection
-//            are dropped with it (ZMQ_IMMEDIATE), so that a new session never sends an old one's
-//            frames.
+//            was made or lost. Reconnects by itself, with back-off; frames that wait for a lost
+//            connection are dropped with it (ZMQ_IMMEDIATE), so that a new session never sends an
+//            old one's frames.
 // Use:       caller-driven: loop { poll_connection(); receive() until empty; send();
-// wait({&dealer}, t); }
-//            on Asio: two SocketWatchers, one on fd() that drains receive(), one on monitor_fd()
-//            that calls poll_connection(); after every send() poke the first (watcher.hpp says
-//            why).
+//            wait({&dealer}, t); } on Asio: two SocketWatchers, one on fd() that drains receive(),
+//            one on monitor_fd() that calls poll_connection(); after every send() poke the first
+//            (watcher.hpp says why).
 // Sessions:  say HELLO whenever generation() has changed: each value is one connection.
 // Threads:   one.
 

@@ -3,8 +3,8 @@
 //
 // Role:      owns a ZeroMQ ROUTER (MANDATORY: a send to a peer that is gone or full says so).
 // Peers:     named by the number ZeroMQ gave their connection; a reconnect is a new number. Peers
-// that
-//            choose their own routing id are refused: a duplicate would be a silent black hole.
+//            that choose their own routing id are refused: a duplicate would be a silent black
+//            hole.
 // Threads:   one.
 
 #include <cstdint>

@@ -66,8 +66,8 @@ std::uint64_t raise_open_file_limit() noexcept;
 // Applies SocketOptions; the parts that Dealer and Router share.
 void apply(zmq::socket_t& socket, const SocketOptions& options);
 
-// Switches IPv6 on for endpoints that need it ("tcp://[::1]:5701"); with it on, IPv4 addresses read back as
-// mapped ones.
+// Switches IPv6 on for endpoints that need it ("tcp://[::1]:5701"); with it on, IPv4 addresses read
+// back as mapped ones.
 void allow_ipv6(zmq::socket_t& socket, const std::string& endpoint);
 
 // Reads one message that must be one frame; `empty` when nothing waits. Further parts are read and

@@ -2,14 +2,12 @@
 // SocketWatcher: runs a ZeroMQ socket on an Asio loop.
 //
 // Why:      ZMQ_FD is edge-triggered. It says "look again", any call on the socket may swallow
-// that, and
-//           frames left unread do not say it anew. So: wait for read on it only; drain until the
-//           socket says empty, or until a budget is spent, and then come back through the loop's
-//           queue, so that timers and other sockets get their turn.
+//           that, and frames left unread do not say it anew. So: wait for read on it only; drain
+//           until the socket says empty, or until a budget is spent, and then come back through the
+//           loop's queue, so that timers and other sockets get their turn.
 // Use:      the drain function receives until `empty` and returns Drained::empty, or stops early
-// and
-//           returns Drained::more. After sending on the socket outside of drain(), call poke(): the
-//           send may have swallowed the edge of a frame that came in meanwhile. Sends inside
+//           and returns Drained::more. After sending on the socket outside of drain(), call poke():
+//           the send may have swallowed the edge of a frame that came in meanwhile. Sends inside
 //           drain() are fine when the last thing it does on the socket is a receive() that said
 //           empty.
 // Threads:  the loop's only.

@@ -3,8 +3,10 @@
 //
 // A FilterSpec is what a user wrote; compile() checks it and turns a list of them into a FilterSet
 // that the engine runs, legs first, then whole spreads. Rules:    bounds are inclusive; a missing
-// value fails and is counted as missing. Threads:  a FilterSet is immutable. Limits:   kFiltersMax
-// specs. See:      docs/SCAN_REQUEST.md#filters
+// value fails and is counted as missing.
+// Threads:a FilterSet is immutable.
+// Limits:kFiltersMax specs.
+// See:docs/SCAN_REQUEST.md#filters
 
 #include <cstdint>
 #include <limits>

@@ -37,7 +37,8 @@ double median(std::vector<double>& values) {
 }
 
 // Solves the symmetric positive definite system a x = b by Cholesky's method, for the leading `n`
-// unknowns; the rest are zero. Returns 1/a[0][0] of the factor squared: the variance of x[0] for n = 1.
+// unknowns; the rest are zero. Returns 1/a[0][0] of the factor squared: the variance of x[0] for n
+// = 1.
 double solve(std::array<Basis, 3> a, Basis b, std::size_t n, Basis& x) noexcept {
     for (std::size_t j = 0; j < n; ++j) {
         for (std::size_t k = 0; k < j; ++k) a[j][j] -= a[j][k] * a[j][k];

@@ -1,12 +1,14 @@
 #pragma once
-// Put-call parity, C - P = D (F - K): one discount curve for a snapshot and a forward for each expiry.
+// Put-call parity, C - P = D (F - K): one discount curve for a snapshot and a forward for each
+// expiry.
 //
 // Method:  each European expiry gives one estimate of -ln(D)/T, the slope of C - P over K near the
 //          money, with a variance. The curve is then fitted jointly to all of them: weighted by
 //          1/variance, which grows like T^2, outliers left out. An expiry never gets a slope of its
 //          own: near ones are dominated by quote noise.
-// Curve:   Nelson and Siegel (1987) with a decay of one year, r(T) = level + slope p + hump (p - e^-T),
-//          p = (1 - e^-T)/T. A weak normal prior around zero (ridge) settles what quotes leave open.
+// Curve:   Nelson and Siegel (1987) with a decay of one year, r(T) = level + slope p + hump (p -
+//          e^-T), p = (1 - e^-T)/T. A weak normal prior around zero (ridge) settles what quotes
+//          leave open.
 // Threads: pure functions.
 
 #include <array>
@@ -39,8 +41,8 @@ struct RateEstimate {
     double variance{};  // of the rate
 };
 
-// Which pairs an estimate takes: those within `window` of the forward (in |ln K/F|), and beyond it the
-// nearest, up to `pairs_wanted` in all, where strikes are sparse.
+// Which pairs an estimate takes: those within `window` of the forward (in |ln K/F|), and beyond it
+// the nearest, up to `pairs_wanted` in all, where strikes are sparse.
 struct NearMoney {
     double window{};
     std::size_t pairs_wanted{};
@@ -72,8 +74,8 @@ class RateCurve {
     double level_deviation_ = 0;
 };
 
-// The forward: median of K + (C - P)/D over the pairs nearest to `rough`, at most `pairs_max` of them,
-// weighted by 1/uncertainty. NaN when no pair is within 20 % of `rough`.
+// The forward: median of K + (C - P)/D over the pairs nearest to `rough`, at most `pairs_max` of
+// them, weighted by 1/uncertainty. NaN when no pair is within 20 % of `rough`.
 [[nodiscard]] double parity_forward(std::span<const ParityPair> pairs, double rough,
                                     double discount, std::size_t pairs_max);
 

@@ -26,7 +26,8 @@ constexpr NearMoney kAmericanMoney{.window = 0.05, .pairs_wanted = 0};
 constexpr std::size_t kEuropeanPairsMax = 25;
 constexpr std::size_t kAmericanPairsMax = 9;
 
-// A rate fitted to American quotes is believed in this range and to this precision, else it is zero.
+// A rate fitted to American quotes is believed in this range and to this precision, else it is
+// zero.
 constexpr double kAmericanRateMin = -0.01;
 constexpr double kAmericanRateMax = 0.15;
 constexpr double kAmericanRateDeviationMax = 0.01;

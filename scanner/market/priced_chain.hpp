@@ -1,6 +1,7 @@
 #pragma once
 // PricedChain: a Chain with what the market says about it: discount curve, forward and volatility
-// of each expiry, implied volatility and Greeks of each contract. What strategies are built from.
+//              of each expiry, implied volatility and Greeks of each contract. What strategies are
+//              built from.
 //
 // Threads:  immutable once built; shared between threads.
 // Formulas: docs/SCANNER.md, "What a chain says" (curve, forward, expiry volatility).

@@ -60,7 +60,7 @@ struct ReadReport {
 
 // Reads a file, or each regular file of a directory (not of its subdirectories) in name order.
 // Errors: as read_chain_file; for a directory cannot_read_file, and no_contracts when not one of
-// its files gave a chain (the message has the first failure).
+//         its files gave a chain (the message has the first failure).
 [[nodiscard]] MarketResult<ReadReport> read_chains(const std::string& path);
 
 }  // namespace scanmq::market

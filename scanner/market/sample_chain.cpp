@@ -42,8 +42,8 @@ std::vector<YearMonthDay> expiry_dates(YearMonthDay today, std::size_t count) {
     return dates;
 }
 
-// Strikes from about 4.5 deviations below to 3.5 above the forward, on the finest customary step that
-// keeps to the limit.
+// Strikes from about 4.5 deviations below to 3.5 above the forward, on the finest customary step
+// that keeps to the limit.
 std::vector<double> strikes_around(const SampleSurface& surface, double years,
                                    std::size_t strikes_max) {
     constexpr std::array kSteps{0.5, 1.0, 2.5, 5.0, 10.0, 25.0, 50.0, 100.0, 250.0, 500.0};

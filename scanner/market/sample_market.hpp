@@ -1,13 +1,14 @@
 #pragma once
-// A made-up market of any size, for demonstrations, load tests and tests: seeded, so that everybody's
-// sample market of one seed is the same.
+// A made-up market of any size, for demonstrations, load tests and tests: seeded, so that
+// everybody's sample market of one seed is the same.
 //
-// Model:   per symbol a spot, a dividend yield, mean-reverting at-the-money variance and a skew: the
-//          surface SVI of Gatheral and Jacquier (2014), eq. 4.1 with phi of eq. 4.5, whose parameters
-//          here satisfy their conditions against butterfly and calendar arbitrage.
-// Quotes:  Black values of European exercise, plus and minus a half spread that grows with the value,
-//          rounded outwards to the exchange's ticks; cheap wings have no bid. The vendor columns hold
-//          the model's volatility and delta, so that what pricing recovers can be compared.
+// Model:   per symbol a spot, a dividend yield, mean-reverting at-the-money variance and a skew:
+//          the surface SVI of Gatheral and Jacquier (2014), eq. 4.1 with phi of eq. 4.5, whose
+//          parameters here satisfy their conditions against butterfly and calendar arbitrage.
+// Quotes:  Black values of European exercise, plus and minus a half spread that grows with the
+//          value, rounded outwards to the exchange's ticks; cheap wings have no bid. The vendor
+//          columns hold the model's volatility and delta, so that what pricing recovers can be
+//          compared.
 // Threads: pure functions; chains of different indices can be made in parallel.
 
 #include <cstdint>
@@ -53,8 +54,8 @@ struct SampleSurface {
     [[nodiscard]] double volatility(double moneyness, double years) const noexcept;
 };
 
-// The ticker of an index below kSampleSymbolsMax: the best-known names first, then made-up ones, all
-// distinct. The same for every seed.
+// The ticker of an index below kSampleSymbolsMax: the best-known names first, then made-up ones,
+// all distinct. The same for every seed.
 [[nodiscard]] std::string sample_symbol(std::size_t index);
 
 // Out-of-range options are clamped to their limits.

@@ -22,11 +22,11 @@ inline constexpr std::uint32_t kSnapshotVersion = 1;
 inline constexpr std::size_t kSnapshotColumnsMax = 64;
 
 // Precondition: the chain is as chain.hpp says and within the limits of chain_builder.hpp, as all
-// that readers make are.
+//               that readers make are.
 [[nodiscard]] std::string encode_snapshot(const Chain& chain);
 
 // Errors: bad_snapshot, unsupported_snapshot (a later version), too_large; the message says which
-// check failed and what to do.
+//         check failed and what to do.
 [[nodiscard]] MarketResult<Chain> decode_snapshot(ByteView bytes);
 
 }  // namespace scanmq::market

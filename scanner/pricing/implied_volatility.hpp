@@ -40,7 +40,7 @@ struct IvResult {
                                           double discount, market::Right right) noexcept;
 
 // Normalised: beta = price / (D sqrt(F K)) of the out-of-the-money option, x = -|ln(F/K)| <= 0.
-// Returns v = sigma sqrt(T); 0 at beta = 0, NaN unless 0 <= beta < exp(x/2).
+//             Returns v = sigma sqrt(T); 0 at beta = 0, NaN unless 0 <= beta < exp(x/2).
 [[nodiscard]] double normalised_implied_volatility(double beta, double x) noexcept;
 
 // Its inverse: the normalised out-of-the-money Black value b(x, v), x <= 0, v >= 0. Error: about

@@ -2,14 +2,13 @@
 // Mills ratio of the normal distribution, and the two combinations of it that make a Black value.
 //
 // Role:     internal to scanner/pricing: the normal distribution, the Black price and its inverse
-// are
-//           all written with it, because it carries no exponential and hence no under- or overflow.
+//           are all written with it, because it carries no exponential and hence no under- or
+//           overflow.
 // Formulas: R(z) = (1 - N(z)) / n(z). With x = -|ln(F/K)|, a = |x|/v, t = v/2, the normalised
-//           out-of-the-money value b and its vega b' = db/dv (Jaeckel 2015) are
-//               b' = exp(-(a^2 + t^2)/2) / sqrt(2 pi),
-//               b  = b' [R(a - t) - R(a + t)]                  for a >= t,
-//               e^(x/2) - b = b' [R(t - a) + R(t + a)]         for t >= a,
-//           which follows from e^(x/2) n(a - t) = e^(-x/2) n(a + t) = b'.
+//           out-of-the-money value b and its vega b' = db/dv (Jaeckel 2015) are b' = exp(-(a^2 +
+//           t^2)/2) / sqrt(2 pi), b  = b' [R(a - t) - R(a + t)]                  for a >= t,
+//           e^(x/2) - b = b' [R(t - a) + R(t + a)]         for t >= a, which follows from e^(x/2)
+//           n(a - t) = e^(-x/2) n(a + t) = b'.
 // Threads:  pure functions.
 
 #include <cmath>

@@ -3,7 +3,8 @@
 //
 // A component that does not apply is NaN and drops out; the remaining weights are renormalised.
 // There is no neutral 50. Speed:    inline, on the path of every candidate. Formulas:
-// docs/SCAN_REQUEST.md#score. Threads:  pure functions.
+// docs/SCAN_REQUEST.md#score.
+// Threads:pure functions.
 
 #include <array>
 #include <cmath>

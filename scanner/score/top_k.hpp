@@ -2,8 +2,7 @@
 // TopK: the k best of a stream, exactly, in O(log k) each and O(k) memory.
 //
 // Better:    a strict total order, better(a, b) when a ranks before b. A total order makes the
-// result
-//            independent of the order of arrival.
+//            result independent of the order of arrival.
 // Threads:   one.
 
 #include <algorithm>

@@ -1,9 +1,10 @@
 #pragma once
 // DocumentWriter: writes a document straight into bytes, as JSON text or msgpack, without a tree in
-// between: results are written once for every job.
+//                 between: results are written once for every job.
 //
 // Use:     map(2); key("a"); count(1); key("b"); list(0); end(); end(); take();
-// Errors:  none; a number that is not finite becomes null, bytes that are no UTF-8 are replaced in JSON.
+// Errors:  none; a number that is not finite becomes null, bytes that are no UTF-8 are replaced in
+//          JSON.
 // Threads: one.
 
 #include <cstdint>

@@ -2,8 +2,7 @@
 // The scan: every candidate of a priced chain, filtered, gated, scored, the best kept exactly.
 //
 // Order:    score, then smaller max loss, symbol, root, expiry, strategy name, strikes: a total
-// order, so
-//           results do not depend on threads, workers or merge order.
+//           order, so results do not depend on threads, workers or merge order.
 // Threads:  scan() is pure but for the cancel flag; run as many as you like at once.
 // Cost:     one pass, no allocation per candidate; the flag is read every run of candidates.
 // See:      docs/SCAN_REQUEST.md

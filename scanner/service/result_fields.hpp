@@ -1,5 +1,6 @@
 #pragma once
-// The fields of a result by the names they have in documents: encoder and decoder read the same tables.
+// The fields of a result by the names they have in documents: encoder and decoder read the same
+// tables.
 
 #include <cstdint>
 

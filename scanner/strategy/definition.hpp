@@ -1,10 +1,9 @@
 #pragma once
 // Strategy: an option spread described as data. Generator, payoff, filters and score read the
-// description, so a new strategy is one table entry in definition.cpp.
+//           description, so a new strategy is one table entry in definition.cpp.
 //
 // Words:    a rank is a place in the strike order: rank 0 is the lowest strike, legs of one rank
-// share
-//           a strike. Ranks rise strictly with the strike.
+//           share a strike. Ranks rise strictly with the strike.
 // Threads:  immutable tables.
 // See:      docs/SCAN_REQUEST.md#strategies
 

@@ -1,10 +1,11 @@
 #pragma once
 // Payoff: profit of a spread at its expiry as a function of the underlying, exactly: linear between
-// strikes. Everything that depends only on it (extremes, breakevens, POP, EV) is here.
+//         strikes. Everything that depends only on it (extremes, breakevens, POP, EV) is here.
 //
 // Units:    prices per share; cost is what was paid (negative: received), fees included.
 // Speed:    on the path of every candidate: no allocation, short loops over at most kMaxRanks
-// strikes. Formulas: docs/SCAN_REQUEST.md#metrics. Threads:  values and pure functions.
+//           strikes. Formulas: docs/SCAN_REQUEST.md#metrics.
+// Threads:  values and pure functions.
 
 #include <array>
 #include <cmath>

@@ -1,8 +1,9 @@
 // core/...: what the broker's state machine costs, without sockets and codec.
 //
-// core/submit_dispatch_done/N    a job's whole cycle in batches of N: SUBMIT, DELIVER, DONE, RESULTS
-// core/submit/N                  filling a queue with a million jobs; bytes of memory a job as a counter
-// core/id_window                 finding and adding an id beside a million remembered ones
+// core/submit_dispatch_done/N    a job's whole cycle in batches of N: SUBMIT, DELIVER, DONE,
+// RESULTS core/submit/N                  filling a queue with a million jobs; bytes of memory a job
+// as a counter core/id_window                 finding and adding an id beside a million remembered
+// ones
 
 #include <benchmark/benchmark.h>
 #include <malloc.h>

@@ -1,6 +1,6 @@
 #pragma once
-// What the readers of market data promise for any bytes: they never crash, a refusal has a message, and
-// every chain they accept has a stored form that reads back to the same bytes.
+// What the readers of market data promise for any bytes: they never crash, a refusal has a message,
+// and every chain they accept has a stored form that reads back to the same bytes.
 
 #include <string>
 

@@ -4,10 +4,9 @@
 // Role:      owned by WorkerCore; plain bookkeeping.
 // Threads:   worker loop only.
 // Invariant: a slot that was freed is handed out again only after recycle(), so that one batch of
-// effects
-//            never names a slot twice for two attempts.
+//            effects never names a slot twice for two attempts.
 // Limits:    holds no more than the credit window lets in, plus what still runs for a session that
-// ended.
+//            ended.
 
 #include <cstdint>
 #include <vector>

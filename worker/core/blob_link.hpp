@@ -1,14 +1,15 @@
 #pragma once
 // BlobLink: gets and puts of large bytes on the blob socket of a worker's session.
 //
-// Role:      a state machine beside WorkerCore; the shell moves its frames and owns the bytes being put.
+// Role:      a state machine beside WorkerCore; the shell moves its frames and owns the bytes being
+//            put.
 // Threads:   worker loop only. No IO, no clock.
-// Gets:      several at once, the rest wait in order; assembled from chunks under the session's credit, and
-//            handed out only when their hash is the id. A get outlives its session: it begins anew in the
-//            next one.
+// Gets:      several at once, the rest wait in order; assembled from chunks under the session's
+//            credit, and handed out only when their hash is the id. A get outlives its session: it
+//            begins anew in the next one.
 // Puts:      one at a time, in order; they end with their session.
-// Limits:    gets_max under way, each of blob_bytes_max at most; a transfer without progress for `patience`
-//            is given up.
+// Limits:    gets_max under way, each of blob_bytes_max at most; a transfer without progress for
+//            `patience` is given up.
 // See:       docs/PROTOCOL.md, section 9
 
 #include <cstdint>

@@ -2,12 +2,10 @@
 // CreditWindow: how much the broker may have sent this worker, on the deliver link of one session.
 //
 // Role:      owned by WorkerCore. Free slots plus what hides the round trip, never more: long scans
-// are
-//            not hoarded, tiny ones keep the pipe full.
+//            are not hoarded, tiny ones keep the pipe full.
 // Threads:   worker loop only.
 // Invariant: what is granted and unanswered never passes the largest window there was in the
-// session;
-//            limit() never falls within a session.
+//            session; limit() never falls within a session.
 // See:       docs/PROTOCOL.md, "Credit"; ARCHITECTURE.md, "Credit"
 
 #include <cstdint>

@@ -2,8 +2,8 @@
 // What goes into the worker's core and what comes out: values only, no IO.
 //
 // Lifetimes: an event's frame and views live until the effects it led to are carried out: outcomes
-// are
-//            not copied, a DONE in Effects::sends borrows the bodies and sentences of the events.
+//            are not copied, a DONE in Effects::sends borrows the bodies and sentences of the
+//            events.
 // See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
 
 #include <cstdint>

@@ -82,7 +82,8 @@ void WorkerCore::send(protocol::Message message, Effects& effects) {
     effects.sends.push_back({header, std::move(message)});
 }
 
-// Leaves while attempts are held: BYE, so that they run elsewhere at once, not when silence is noticed.
+// Leaves while attempts are held: BYE, so that they run elsewhere at once, not when silence is
+// noticed.
 void WorkerCore::abandon(std::string sentence, Effects& effects) {
     if (phase_ == Phase::open) {
         send(protocol::Bye{protocol::ErrorCode::shutting_down, sentence}, effects);

@@ -1,15 +1,15 @@
 #pragma once
 // WorkerCore: a worker's decisions: its session with the broker, its credit, the life of each
-// attempt.
+//             attempt.
 //
 // Role:      the state machine of one worker; the shell (worker/server) feeds and obeys it.
 // Threads:   worker loop only. No IO, no clock, no randomness but the seed.
 // Owns:      which attempts it holds and in what state. Payloads and results stay with the shell.
 // Invariant: each attempt taken is answered once or its session ended; nothing is answered under
-// another
-//            session than the one that delivered it; no thread runs more than one attempt.
+//            another session than the one that delivered it; no thread runs more than one attempt.
 // Limits:    the credit window bounds what it holds; batches are cut at the limits WELCOME
-// announced. See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
+//            announced.
+// See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
 
 #include <cstdint>
 #include <deque>

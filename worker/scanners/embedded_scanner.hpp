@@ -1,8 +1,8 @@
 #pragma once
 // EmbeddedScanner: the options engine in the worker's own process.
 //
-// Payload:   a scan request, JSON or msgpack (docs/SCAN_REQUEST.md). Inputs: the snapshots to scan, one or
-//            more (docs/SNAPSHOT.md); the best of several are merged.
+// Payload:   a scan request, JSON or msgpack (docs/SCAN_REQUEST.md). Inputs: the snapshots to scan,
+//            one or more (docs/SNAPSHOT.md); the best of several are merged.
 // Result:    a scan result in msgpack.
 // Errors:    rejected: the request cannot be read or does not fit the chain, a snapshot is not one.
 //            failed: what may go well elsewhere (out of memory), or a cancelled run.

@@ -1,12 +1,12 @@
 #pragma once
-// Input: one immutable blob that scans read, decoded once and shared by all of them. InputCache: those
-// that were read lately.
+// Input: one immutable blob that scans read, decoded once and shared by all of them. InputCache:
+//        those that were read lately.
 //
-// Threads:   InputCache and Input::fill() belong to the worker's loop. decoded() may be called by any
-//            number of threads, after fill(): one decodes, the others wait for it.
+// Threads:   InputCache and Input::fill() belong to the worker's loop. decoded() may be called by
+//            any number of threads, after fill(): one decodes, the others wait for it.
 // Ownership: shared_ptr, because a scan must keep its inputs however the cache decides meanwhile.
-// Limits:    InputCache drops what was used longest ago when it holds more than bytes_max; what a scan
-//            still holds is dropped from the cache's view, not freed.
+// Limits:    InputCache drops what was used longest ago when it holds more than bytes_max; what a
+//            scan still holds is dropped from the cache's view, not freed.
 
 #include <atomic>
 #include <cstdint>

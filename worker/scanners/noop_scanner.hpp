@@ -1,6 +1,6 @@
 #pragma once
 // NoopScanner: does nothing, for measuring what the system around it costs. The result is the job's
-// payload, or a fixed number of zero bytes.
+//              payload, or a fixed number of zero bytes.
 //
 // Threads: stateless after construction.
 

@@ -4,8 +4,8 @@
 // Role:      one object per worker; embedded engine, no-op, later a remote service.
 // Threads:   run() is called by several threads at once; everything else by the loop.
 // Errors:    values, in Outcome. run() never throws: what a library throws ends in the scanner.
-// Lifetimes: a task's views and inputs live until run() returns. Outcome::body may borrow from the task's
-//            payload, from Outcome::storage or from the scanner.
+// Lifetimes: a task's views and inputs live until run() returns. Outcome::body may borrow from the
+//            task's payload, from Outcome::storage or from the scanner.
 
 #include <atomic>
 #include <memory>

@@ -59,8 +59,8 @@ class BlobTransfers {
     bool carrying_out_ = false;
 };
 
-// The blob endpoint as this worker reaches it: a broker that listens on every address names no host, so
-// the host of the main endpoint is taken.
+// The blob endpoint as this worker reaches it: a broker that listens on every address names no
+// host, so the host of the main endpoint is taken.
 [[nodiscard]] std::string reachable_endpoint(std::string_view main_endpoint,
                                              std::string_view blob_endpoint);
 

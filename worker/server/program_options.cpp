@@ -15,7 +15,8 @@ namespace scanmq::worker {
 
 namespace {
 
-// Unique enough for people to tell workers apart; a name may be shared, the broker goes by instance.
+// Unique enough for people to tell workers apart; a name may be shared, the broker goes by
+// instance.
 std::string default_name() {
     std::array<char, 64> host{};
     if (gethostname(host.data(), host.size() - 1) != 0) return "worker-" + std::to_string(getpid());

@@ -3,8 +3,8 @@
 //
 // Role:      the shell's counterpart of AttemptTable, indexed by the same slots.
 // Threads:   the loop's; a pool thread has the one TaskSlot it runs, from post() to its completion.
-// Lifetimes: a slot begins with views into the frame that delivered it. It must own its bytes before that
-//            frame goes, or before another thread sees it.
+// Lifetimes: a slot begins with views into the frame that delivered it. It must own its bytes
+//            before that frame goes, or before another thread sees it.
 
 #include <memory>
 #include <string>

@@ -3,7 +3,8 @@
 //
 // Threads:  post() from one thread (the loop); the work runs on the pool's.
 // Limits:   queue_max waiting items; the credit window keeps below it.
-// Lifetime: the destructor runs what is queued and joins. What blocks for long must be told to end before.
+// Lifetime: the destructor runs what is queued and joins. What blocks for long must be told to end
+//           before.
 
 #include <condition_variable>
 #include <cstdint>

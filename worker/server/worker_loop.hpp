@@ -2,8 +2,8 @@
 // WorkerServer::Impl: the loop. Receives a batch, feeds the core, carries out what it decided.
 //
 // Role:     private to worker_server.cpp, worker_loop.cpp and worker_inputs.cpp.
-// Order:    one wake-up decodes all frames that wait, hands them to the core at once, runs what may run on
-//           the loop, and sends one DONE; only then are the frames let go.
+// Order:    one wake-up decodes all frames that wait, hands them to the core at once, runs what may
+//           run on the loop, and sends one DONE; only then are the frames let go.
 // Threads:  the loop's, but for run_task() and the completions' mutex.
 
 #include <boost/asio/io_context.hpp>

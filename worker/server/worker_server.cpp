@@ -111,8 +111,8 @@ Drained WorkerServer::Impl::poll_connection() {
     return Drained::empty;
 }
 
-// Re-armed only for an earlier moment: most deadlines move away with every frame, and a timer that fires
-// too early costs less than one that is set a thousand times.
+// Re-armed only for an earlier moment: most deadlines move away with every frame, and a timer that
+// fires too early costs less than one that is set a thousand times.
 void WorkerServer::Impl::arm_timer() {
     if (exit_) return;
     std::optional<Time> due = core_.next_deadline();

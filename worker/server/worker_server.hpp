@@ -1,11 +1,12 @@
 #pragma once
-// WorkerServer: a whole worker: its loop, its sockets, its threads, around a WorkerCore and a Scanner.
+// WorkerServer: a whole worker: its loop, its sockets, its threads, around a WorkerCore and a
+//               Scanner.
 //
 // Use:      construct, run() on a thread of its own; drain() or abort() from anywhere end it.
-// Threads:  run() is the loop. drain() and abort() are safe from any thread, not from signal handlers (the
-//           loop takes SIGINT and SIGTERM itself when Settings::take_signals is set).
-// Stopping: drain() finishes what runs, hands back the rest and says BYE; abort(), a second signal or
-//           drain_timeout leave at once. Scans are told to stop and are waited for.
+// Threads:  run() is the loop. drain() and abort() are safe from any thread, not from signal
+//           handlers (the loop takes SIGINT and SIGTERM itself when Settings::take_signals is set).
+// Stopping: drain() finishes what runs, hands back the rest and says BYE; abort(), a second signal
+//           or drain_timeout leave at once. Scans are told to stop and are waited for.
 // See:      docs/PROTOCOL.md, ARCHITECTURE.md
 
 #include <memory>

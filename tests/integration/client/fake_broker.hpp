@@ -1,6 +1,6 @@
 #pragma once
-// FakeBroker: just enough of a broker, on a thread of its own, to run a client against real sockets: it
-// accepts every job and appends its payload to the queue's stream at once.
+// FakeBroker: just enough of a broker, on a thread of its own, to run a client against real
+//             sockets: it accepts every job and appends its payload to the queue's stream at once.
 //
 // Threads: the broker's state is the thread's; controls are atomics or go through ask().
 

@@ -1,8 +1,8 @@
 #pragma once
 // FakeBroker: the broker's two sockets on free ports, its decisions made by the test, step by step.
 //
-// Threads: the test's; the worker under test runs on its own. Waiting is poll(2) with a deadline, so a frame
-//          that never comes fails the test instead of hanging it.
+// Threads: the test's; the worker under test runs on its own. Waiting is poll(2) with a deadline,
+//          so a frame that never comes fails the test instead of hanging it.
 
 #include <gtest/gtest.h>
 #include <poll.h>

@@ -18,8 +18,8 @@ namespace {
 using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 
-// Runs on the pool's threads. Gives back payload and inputs; a payload "block" waits for open() or its
-// cancellation, "fail" and "reject" end so, "large N" gives N bytes.
+// Runs on the pool's threads. Gives back payload and inputs; a payload "block" waits for open() or
+// its cancellation, "fail" and "reject" end so, "large N" gives N bytes.
 class ScriptedScanner final : public Scanner {
   public:
     struct Gate {

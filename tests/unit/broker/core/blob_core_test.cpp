@@ -32,7 +32,8 @@ ContentId id_of(std::uint8_t n) {
     return id;
 }
 
-// One BlobCore with a window of four chunks; sessions 1 to 3 are open, connections are 10 times as much.
+// One BlobCore with a window of four chunks; sessions 1 to 3 are open, connections are 10 times as
+// much.
 class BlobCoreTest : public testing::Test {
   protected:
     BlobCoreTest() {

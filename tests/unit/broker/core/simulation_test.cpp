@@ -1,5 +1,6 @@
-// BrokerCore under a seeded random life: producers, workers that crash, fail and hold back, subscribers
-// that are slow. In the end every accepted job has exactly one final entry, and nothing is left over.
+// BrokerCore under a seeded random life: producers, workers that crash, fail and hold back,
+// subscribers that are slow. In the end every accepted job has exactly one final entry, and nothing
+// is left over.
 
 #include <algorithm>
 #include <set>

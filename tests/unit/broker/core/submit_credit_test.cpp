@@ -197,8 +197,8 @@ TEST_F(SubmitCreditTest, HugeNumbersDoNotWrap) {
     EXPECT_EQ(serve().at(kA), (Credit{150, 15'000}));
 }
 
-// Whatever producers do, used and granted together stay within the room, no SUBMIT beyond its limit is
-// taken, and in the end everybody who wants something gets it.
+// Whatever producers do, used and granted together stay within the room, no SUBMIT beyond its limit
+// is taken, and in the end everybody who wants something gets it.
 TEST_F(SubmitCreditTest, GrantsNeverPassTheRoomUnderRandomOperations) {
     for (std::uint64_t seed = 1; seed <= 30; ++seed) {
         Rng rng(seed);

@@ -1,5 +1,5 @@
-// A client against a broker that grants little, reclaims, stalls and loses connections: credit is never
-// passed, and every job is answered once. The seed of a failure is printed.
+// A client against a broker that grants little, reclaims, stalls and loses connections: credit is
+// never passed, and every job is answered once. The seed of a failure is printed.
 
 #include <map>
 #include <set>
@@ -11,8 +11,8 @@ namespace {
 
 using protocol::Credit;
 
-// The receiving half of section 7 for one queue, with delays: what is on its way stays in `to_client`
-// until delivered, and is lost with the connection.
+// The receiving half of section 7 for one queue, with delays: what is on its way stays in
+// `to_client` until delivered, and is lost with the connection.
 class StingyBroker {
   public:
     StingyBroker(CoreRig& rig, std::uint64_t seed) : rig_(rig), rng_(seed) {}

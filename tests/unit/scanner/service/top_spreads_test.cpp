@@ -43,8 +43,8 @@ struct Reference {
 
 double plain_normal(double x) { return 0.5 * std::erfc(-x / std::sqrt(2.0)); }
 
-// One vertical by the textbook: closed forms for two strikes, no shared code with the engine but the
-// Greeks of the chain and day_theta.
+// One vertical by the textbook: closed forms for two strikes, no shared code with the engine but
+// the Greeks of the chain and day_theta.
 void reference_vertical(const market::PricedChain& priced, std::size_t e, std::uint32_t low,
                         std::uint32_t high, bool bull, std::vector<Reference>& out) {
     const market::Chain& chain = *priced.chain;
@@ -189,7 +189,8 @@ TEST(TopSpreads, PopFilterKeepsExactlyWhatIsInBounds) {
     EXPECT_EQ(bounded.counts.filters.at(0).removed, all.size() - bounded.spreads.size());
 }
 
-// Two roots, two expiries and four strategies with the same scores: the order is by the tie rule alone.
+// Two roots, two expiries and four strategies with the same scores: the order is by the tie rule
+// alone.
 TEST(TopSpreads, TiesAreInOrderOfContract) {
     testing::PricedChainBuilder builder("TIE");
     for (const auto& [root, date] :
