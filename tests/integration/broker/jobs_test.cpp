@@ -137,7 +137,8 @@ TEST_F(Jobs, SameIdWithOtherContentIsAConflictAndTheSameIsADuplicate) {
     Peer producer(context, broker.endpoint(), kProducer);
     producer.hello();
     want(producer, 10);
-    protocol::Submit one = submit({"payload"});
+    const std::vector<std::string> payloads{"payload"};  // the jobs' views borrow from it
+    protocol::Submit one = submit(payloads);
     producer.send(one);
     ASSERT_NE(producer.expect<protocol::Accepted>(), nullptr);
     producer.send(one);
