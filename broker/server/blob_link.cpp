@@ -17,7 +17,6 @@ constexpr int kFramesPerTurn = 64;
 // About 60 us of hashing: less than what it costs to hand it to another thread and back, twice.
 constexpr std::uint64_t kHashOnLoopMax = 64U << 10;
 constexpr Duration kTickEvery = std::chrono::seconds(1);
-constexpr Duration kRetry = std::chrono::milliseconds(2);
 
 Time now() { return std::chrono::steady_clock::now(); }
 
@@ -175,7 +174,7 @@ std::optional<Time> BlobLink::tick(Time at) {
     }
     if (outbox_.behind()) {
         watcher_.poke();
-        return at + kRetry;
+        return at + outbox_.retry_in();
     }
     return ticked_ + kTickEvery;
 }

@@ -19,7 +19,6 @@ namespace {
 
 // Turns before timers, signals and the blob socket get theirs.
 constexpr int kTurnsMax = 8;
-constexpr Duration kRetry = std::chrono::milliseconds(2);
 constexpr Duration kLinger = std::chrono::milliseconds(500);
 
 Time now() { return std::chrono::steady_clock::now(); }
@@ -213,7 +212,7 @@ void BrokerLoop::arm() {
     const Time at = now();
     if (const auto due = core_->next_deadline()) wait_until(*due);
     if (const auto due = blob_link_->tick(at)) wait_until(*due);
-    if (outbox_.behind()) wait_until(at + kRetry);
+    if (outbox_.behind()) wait_until(at + outbox_.retry_in());
 }
 
 void BrokerLoop::wait_until(Time when) {

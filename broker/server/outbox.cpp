@@ -1,5 +1,6 @@
 #include "broker/server/outbox.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace scanmq::broker {
@@ -25,6 +26,7 @@ void Outbox::send(std::uint32_t to, const protocol::Header& header, ByteView fra
 
 void Outbox::enqueue(std::uint32_t to, const protocol::Header& header, ByteView frame,
                      LogPosition needs) {
+    if (queues_.empty()) retry_in_ = kRetryMin;
     Queue& queue = queues_[to];
     if (queue.muted) return;
     if (queue.bytes + frame.size() > bytes_per_peer_) return overflow(to, header, queue);
@@ -82,6 +84,8 @@ bool Outbox::flush() {
     for (auto it = queues_.begin(); it != queues_.end();) {
         it = drain(it->first, it->second, progress) ? queues_.erase(it) : std::next(it);
     }
+    // No event tells that one peer of a ROUTER can be sent to again.
+    retry_in_ = progress ? kRetryMin : std::min(2 * retry_in_, kRetryMax);
     return progress;
 }
 

@@ -7,6 +7,7 @@
 // Limits:    bytes_per_peer. A peer over it gets a BYE as the only thing left for it, and is muted
 //            until that could be sent; its session is lost.
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -31,6 +32,9 @@ class Outbox {
     bool flush();
     void set_durable(LogPosition position) noexcept { durable_ = position; }
 
+    // When to try again: soon while peers read, ever later while they do not.
+    [[nodiscard]] Duration retry_in() const noexcept { return retry_in_; }
+
     // Some peer is behind.
     [[nodiscard]] bool behind() const noexcept { return !queues_.empty(); }
     [[nodiscard]] bool behind(std::uint32_t peer) const { return queues_.contains(peer); }
@@ -46,6 +50,9 @@ class Outbox {
     [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
 
   private:
+    static constexpr Duration kRetryMin = std::chrono::milliseconds(1);
+    static constexpr Duration kRetryMax = std::chrono::milliseconds(50);
+
     struct Waiting {
         std::string frame;
         LogPosition needs{};
@@ -68,6 +75,7 @@ class Outbox {
     std::unordered_map<std::uint32_t, Queue> queues_;
     std::vector<std::uint32_t> lost_;
     std::uint64_t queued_bytes_ = 0;
+    Duration retry_in_ = kRetryMin;
     Counts counts_;
 };
 

@@ -132,6 +132,17 @@ TEST_F(OutboxTest, PeerOverItsLimitIsLostMutedAndToldWhy) {
     EXPECT_EQ(received(1), "x");
 }
 
+TEST_F(OutboxTest, RetriesSlowDownForAPeerThatDoesNotRead) {
+    outbox.send(peer, header, "held", 1);  // as one that is never read
+    const Duration first = outbox.retry_in();
+    for (int i = 0; i < 20; ++i) outbox.flush();
+    EXPECT_GE(outbox.retry_in(), 10 * first);
+    EXPECT_LE(outbox.retry_in(), std::chrono::milliseconds(50));
+    outbox.set_durable(1);
+    outbox.flush();
+    EXPECT_EQ(outbox.retry_in(), first);
+}
+
 TEST_F(OutboxTest, PeerThatIsGoneIsLost) {
     outbox.send(12345, header, "x");
     EXPECT_THAT(outbox.take_lost(), ElementsAre(12345U));
