@@ -204,7 +204,7 @@ void BlobTransfers::on_chunk(const protocol::BlobChunk& chunk) {
     out_received_.bytes += chunk.bytes.size();
     for (std::size_t i = gets_.size(); i-- > 0;) {
         Get& get = gets_[i];
-        // A chunk of an earlier get of the same blob that was given up may come between: not its turn.
+        // Not its turn: a chunk of an earlier get of the same blob that was given up.
         if (!get.sized || get.id != chunk.id || get.blob.bytes.size() != chunk.offset) continue;
         if (get.size - chunk.offset < chunk.bytes.size()) continue;
         get.blob.bytes.append(chunk.bytes);

@@ -1,14 +1,13 @@
 #pragma once
 // BlobTransfers: puts and gets over the blob socket, across sessions.
 //
-// Role:      owned by ClientCore. Puts go one after another (the protocol allows one at a time),
-//            gets side by side under one credit.
-// Threads:   the core's.
-// Sessions:  a transfer that was cut off begins again, until its deadline; a put that went through
-//            is found to be there.
-// Owns:      the bytes being fetched. Borrows: the bytes being put, until its PutDone (or
-//            forget()).
-// See:       docs/PROTOCOL.md, section 9
+// Role:     owned by ClientCore. Puts go one after another (the protocol allows one at a time),
+//           gets side by side under one credit.
+// Threads:  the core's.
+// Sessions: a transfer that was cut off begins again, until its deadline; a put that went through
+//           is found to be there.
+// Owns:     the bytes being fetched. Borrows: the bytes being put, until its PutDone (or forget()).
+// See:      docs/PROTOCOL.md, section 9
 
 #include <cstdint>
 #include <deque>
@@ -40,8 +39,8 @@ class BlobTransfers {
     void opened(const std::string& endpoint, const protocol::Limits& limits, Duration stalled_after,
                 Now now);
     void lost();
-    // True: what was sent on the old connection may be lost and its credit with it; only a new session
-    // sets both right.
+    // True: what was sent on the old connection may be lost and its credit with it; only a new
+    // session sets both right.
     [[nodiscard]] bool connected(Now now);
     // Begins what can begin, sends chunks while credit and the socket allow.
     void pump(bool writable, Now now);

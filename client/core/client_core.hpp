@@ -1,12 +1,12 @@
 #pragma once
 // ClientCore: what a client does: session, jobs under credit, subscriptions, requests, blobs.
 //
-// Role:      the one state machine of a client; the shell (client/cpp) feeds and obeys it.
-// Threads:   one at a time. No IO, no clock, no randomness but what is passed in.
-// Use:       every call appends to Effects; carry the actions out before the next call (outgoing
-//            messages borrow from here), then hand the notices out.
-// Limits:    CoreOptions and each producer's buffer; nothing else grows while the broker is away.
-// See:       docs/PROTOCOL.md
+// Role:    the one state machine of a client; the shell (client/cpp) feeds and obeys it.
+// Threads: one at a time. No IO, no clock, no randomness but what is passed in.
+// Use:     every call appends to Effects; carry the actions out before the next call (outgoing
+//          messages borrow from here), then hand the notices out.
+// Limits:  CoreOptions and each producer's buffer; nothing else grows while the broker is away.
+// See:     docs/PROTOCOL.md
 
 #include <cstdint>
 #include <map>
@@ -63,7 +63,8 @@ class ClientCore {
     std::uint32_t add_producer(std::string_view queue, const ProducerSettings& settings,
                                const BatchSettings& batches);
     void remove_producer(std::uint32_t producer);
-    // Copies the job. Precondition: content is the payload's id when that is over inline_bytes_max, else null.
+    // Copies the job. Precondition: content is the payload's id when that is over inline_bytes_max,
+    // else null.
     // Errors: buffer_full, invalid.
     [[nodiscard]] Result<Ticket> submit(std::uint32_t producer, const Job& job,
                                         const ContentId* content, Now now, Effects& effects);

@@ -1,11 +1,9 @@
 #pragma once
-// JobArena: holds the bytes of jobs from submit() until their answer, in blocks that are reused
-//           whole.
+// JobArena: holds the bytes of jobs from submit() until their answer, in blocks reused whole.
 //
-// Role:      one per SubmitLink. No allocation per job; a job larger than a block has a block of
-//            its own.
-// Threads:   the core's. Invariant: a block returns to the free list when the last of its jobs is
-//            released.
+// Role:      one per SubmitLink. No allocation per job; a large job has a block of its own.
+// Threads:   the core's.
+// Invariant: a block returns to the free list when the last of its jobs is released.
 // Limits:    the producers' buffer limits; at most kFreeMax blocks are kept for reuse.
 
 #include <cstddef>

@@ -1,12 +1,12 @@
 #pragma once
 // RequestTable: requests under way, by the seq their answer will name.
 //
-// Role:      owned by ClientCore.
-// Threads:   the core's.
-// Sessions:  a request that was not answered when its session ended is sent again in the next one,
-//            until its deadline. One that may have taken effect the first time is then judged by
-//            that: a group that is there already was opened, a queue that is gone was deleted.
-// Limits:    at most `requests_max` requests.
+// Role:     owned by ClientCore.
+// Threads:  the core's.
+// Sessions: a request that was not answered when its session ended is sent again in the next one,
+//           until its deadline. One that may have taken effect the first time is then judged by
+//           that: a group that is there already was opened, a queue that is gone was deleted.
+// Limits:   at most `requests_max` requests.
 
 #include <cstdint>
 #include <vector>
@@ -20,8 +20,8 @@ class RequestTable {
     RequestTable(std::uint32_t requests_max, Outbox& outbox)
         : requests_max_(requests_max), outbox_(outbox) {}
 
-    // Queues the request, sending it at once when a session is open; its RequestDone carries the id. 0: too
-    // many are under way.
+    // Queues the request, sending it at once when a session is open; its RequestDone carries the
+    // id. 0: too many are under way.
     std::uint64_t add(protocol::Message message, Time deadline, bool open);
     void forget(std::uint64_t id);
     void opened();

@@ -1,12 +1,12 @@
 #pragma once
 // SessionState: which broker, which connection, which session; HELLO, heartbeats, silence.
 //
-// Role:      owned by ClientCore. Says by Change when a session began or ended; the rest of the
-//            core acts.
-// Threads:   the core's.
-// Waiting:   ZeroMQ backs off between connection attempts; this class only between HELLOs that were
-//            refused and between brokers of the list.
-// See:       docs/PROTOCOL.md, section 6
+// Role:    owned by ClientCore. Says by Change when a session began or ended; the rest of the core
+//          acts.
+// Threads: the core's.
+// Waiting: ZeroMQ backs off between connection attempts; this class only between HELLOs that were
+//          refused and between brokers of the list.
+// See:     docs/PROTOCOL.md, section 6
 
 #include <cstdint>
 #include <string>

@@ -120,7 +120,7 @@ void StreamReader::refill() {
         !used_up(limit_.bytes, received_.bytes, options_.credit_bytes)) {
         return;
     }
-    // In steps worth a frame, unless nothing is left to hand out and so nothing would bring the next.
+    // In steps worth a frame, unless nothing is left whose handing out would bring the next.
     const bool worth = (next.items - limit_.items) * 8 >= options_.credit_items ||
                        (next.bytes - limit_.bytes) * 8 >= options_.credit_bytes;
     if (!worth && unconsumed_.items > 0) return;

@@ -170,8 +170,8 @@ bool SubmitLink::on_error(const protocol::Error& error) {
     Batch batch = std::move(*found);
     in_flight_.erase(found);
     if (error.code == ErrorCode::over_credit && (credit_proven_ || error.re <= reclaimed_seq_)) {
-        // None was taken, and this side keeps its limits: the queue is another one, made anew under the
-        // same name. Asked from nothing, it takes them. Should that be refused, too, it is told.
+        // None was taken, and this side keeps its limits: the queue is another one, made anew under
+        // the same name. Asked from nothing, it takes them. Refused again, they are told.
         if (error.re > reclaimed_seq_) forget_credit();
         take_back(batch);
         return true;

@@ -44,13 +44,14 @@ class SubmitLink {
               bool force);
     // Asks for credit when there is reason to. True: it holds some for nothing, begin_return().
     [[nodiscard]] bool ask(const protocol::Limits& limits, Now now);
-    // False: the frame was none of this link's. put_again: jobs whose body's blob is gone, unanswered.
+    // False: the frame was none of this link's. put_again: jobs, still unanswered, whose blob is
+    // gone.
     bool on_accepted(const protocol::Accepted& accepted, std::vector<StoredJob>& put_again);
     // False: the frame was none of this link's.
     bool on_error(const protocol::Error& error);
     void on_credit(const protocol::Credit& limit);
-    // Giving credit back takes a round trip: first WANT nothing, so that no grant is on its way when
-    // RECLAIMED names the new limit. True: a ping must follow; tell its number to return_after().
+    // Giving credit back takes a round trip: WANT nothing first, so that no grant is on its way
+    // when RECLAIMED names the new limit. True: a ping must follow; tell its number to return_after().
     bool begin_return(bool asked, Now now);
     void return_after(std::uint64_t ping) noexcept { return_ping_ = ping; }
     void on_pong(std::uint64_t pong);

@@ -8,8 +8,9 @@
 //            poll() and inside the blocking calls, callbacks too: nothing wakes up but ZeroMQ's
 //            socket.
 // Callbacks: may call everything, blocking calls too; other callbacks are then held back until the
-//            first returned. They must not throw, nor destroy the client, or the producer or
-//            subscriber they belong to.
+//            first returned. While one runs nothing else is done: a long one (seconds) costs the
+//            session. They must not throw, nor destroy the client, or the producer or subscriber
+//            they belong to.
 // Sessions:  made, kept alive and made again by itself. Unanswered jobs are submitted again with
 //            the same ids, subscriptions go on where they were, requests are sent again within
 //            their deadline.
@@ -36,8 +37,7 @@ namespace scanmq::client {
 
 struct ClientOptions {
     std::vector<std::string> brokers{"tcp://127.0.0.1:5701"};  // tried in turn until one answers
-    std::string
-        name;  // of this peer, in the broker's lists; empty: "client-" and eight random digits
+    std::string name;  // in the broker's lists; empty: "client-" and eight random digits
     std::string agent = "scanmq-cpp";
     protocol::Roles roles = protocol::kProducer | protocol::kSubscriber | protocol::kOperator;
     bool background_thread = false;

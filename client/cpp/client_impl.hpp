@@ -58,7 +58,7 @@ class Client::Impl {
     void drive(Lock& lock);
 
     enum class Waited : std::uint8_t { done, timed_out, interrupted, closed };
-    // Until done() says so, driving the client when nobody else does. done() is called with the lock held.
+    // Until done() says so, driving the client when nobody else does. done() has the lock.
     Waited wait(Lock& lock, Time deadline, const std::function<bool()>& done);
     [[nodiscard]] Error why(Waited waited, std::string_view what) const;
     [[nodiscard]] Time deadline(Duration timeout) const;

@@ -1,13 +1,13 @@
 #pragma once
 // Producer: submits jobs to one queue, in batches, under the broker's credit.
 //
-// Batches:   a full batch leaves at once, what is left with the next poll() or flush() (or when the
-//            background thread wakes up). While `frames_ahead` SUBMITs are unanswered, only full
-//            ones leave: batches grow because the broker is busy, never by waiting for more.
-// Answers:   each job gets exactly one JobAnswer, unless the client is closed first.
-// Threads:   as the Client's. Producers of one queue share its credit.
-// Owns:      copies of what was submitted, until answered; bounded by the options.
-// See:       docs/PROTOCOL.md, sections 7 and 8
+// Batches: a full batch leaves at once, what is left with the next poll() or flush() (or when the
+//          background thread wakes up). While `frames_ahead` SUBMITs are unanswered, only full ones
+//          leave: batches grow because the broker is busy, never by waiting for more.
+// Answers: each job gets exactly one JobAnswer, unless the client is closed first.
+// Threads: as the Client's. Producers of one queue share its credit.
+// Owns:    copies of what was submitted, until answered; bounded by the options.
+// See:     docs/PROTOCOL.md, sections 7 and 8
 
 #include <chrono>
 #include <cstdint>

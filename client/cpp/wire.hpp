@@ -1,11 +1,11 @@
 #pragma once
 // Wire: the client's two sockets, with encoding and decoding.
 //
-// Role:      owned by Client::Impl; carries out the core's actions, brings its events.
-// Threads:   one at a time: the background thread, or the caller's.
-// Limits:    what cannot be sent is kept in order; the core forms no jobs or chunks meanwhile, so
-//            that is at most a batch, its requests and control frames.
-// See:       docs/PROTOCOL.md, section 1
+// Role:    owned by Client::Impl; carries out the core's actions, brings its events.
+// Threads: one at a time: the background thread, or the caller's.
+// Limits:  what cannot be sent is kept in order; the core forms no jobs or chunks meanwhile, so
+//          that is at most a batch, its requests and control frames.
+// See:     docs/PROTOCOL.md, section 1
 
 #include <cstdint>
 #include <deque>
@@ -52,7 +52,8 @@ class Wire {
 
     // In order. Returns the first endpoint that ZeroMQ could not read, as a sentence.
     std::optional<std::string> perform(std::vector<Action>& actions);
-    // The same, later, by the next perform(): for threads that must not touch the sockets. Encodes at once.
+    // The same, later, by the next perform(): for threads that must not touch the sockets. Encodes
+    // at once.
     void post(std::vector<Action>& actions);
     // Sends what could not be sent before. True: a socket can be written again.
     bool flush();
