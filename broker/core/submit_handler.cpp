@@ -25,6 +25,21 @@ JobVerdict refusal(ErrorCode code, std::string sentence) {
     return {0, Verdict::refused, JobState::unknown, code, std::move(sentence)};
 }
 
+// The first option that is not at its default; nullptr: none.
+const char* unsupported_option(const protocol::JobOptions& options) {
+    if (options.priority != protocol::JobOptions::kDefaultPriority) return "priority";
+    if (options.delay_ms != 0) return "delay_ms";
+    if (options.deadline_ms != 0) return "deadline_ms";
+    if (!options.flow.empty()) return "flow";
+    if (!options.conflate_key.empty()) return "conflate_key";
+    if (!options.headers.empty()) return "headers";
+    if (options.flags != 0) return "flags";
+    if (options.as_of_ns) return "as_of_ns";
+    if (!options.aliases.empty()) return "aliases";
+    if (options.unknown_key) return "an option of a later version";
+    return nullptr;
+}
+
 // The time a UUIDv7 was made, in ms since 1970; nothing for other ids.
 std::optional<WallMillis> time_of(const Id128& id) noexcept {
     if ((id.bytes[6] & 0xf0) != 0x70) return std::nullopt;
@@ -176,7 +191,7 @@ std::optional<JobVerdict> SubmitHandler::check(const Frame& frame, const protoco
                        "the id was made before the id window began; take a new one");
     }
     if (job.options) {
-        if (const char* const option = job.options->first_set()) {
+        if (const char* const option = unsupported_option(*job.options)) {
             return refusal(
                 ErrorCode::unsupported,
                 std::string(option) + ": this broker does not honour it; leave it at its default");

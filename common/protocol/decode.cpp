@@ -26,6 +26,13 @@ Hello hello(Reader& r, Record& in) {
         Record queues{r.items(worker, "queues", 1024, "1024 queues")};
         const std::uint32_t count = queues.left;
         for (std::uint32_t i = 0; i < count && r.ok(); ++i) info.queues.push_back(queue(r, queues));
+        if (worker.left > 0) {
+            info.held =
+                records<WorkerInfo::Held>(r, batch(r, worker, "held"), "held", [&](Record& one) {
+                    const Token held = token(r, one);
+                    return WorkerInfo::Held{held, r.boolean(one, "started")};
+                });
+        }
         r.leave(worker);
         m.worker = std::move(info);
     }
@@ -53,6 +60,7 @@ Welcome welcome(Reader& r, Record& in) {
         Record value = Reader::value();
         m.limits.emplace_back(std::move(key), r.uint(value, "limits"));
     }
+    if (in.left > 0) m.adopted = tokens(r, in, "adopted");
     return m;
 }
 
@@ -60,10 +68,7 @@ Heartbeat heartbeat(Reader& r, Record& in) {
     Heartbeat m;
     m.ping = r.uint(in, "ping");
     m.pong = r.uint(in, "pong");
-    m.running = records<Token>(r, batch(r, in, "running"), "running", [&](Record& one) {
-        const std::uint64_t epoch = r.uint(one, "epoch");
-        return Token{epoch, r.uint(one, "counter")};
-    });
+    m.running = tokens(r, in, "running");
     return m;
 }
 
@@ -89,7 +94,7 @@ Subscribe subscribe(Reader& r, Record& in) {
     m.subscription = r.uint(in, "subscription");
     m.queue = queue(r, in);
     m.pattern = r.text(in, "pattern", r.limits().subject_bytes_max, "subject_bytes_max");
-    m.from = enumeration<StartFrom>(r, in, "from", 0, 2);
+    m.from = enumeration<StartFrom>(r, in, "from", 0, 3);
     m.offset = r.uint(in, "offset");
     m.incarnation = r.fixed<Id128>(in, "incarnation");
     m.durable_name = name(r, in, "durable_name");
@@ -105,6 +110,7 @@ Subscribed subscribed(Reader& r, Record& in) {
     m.first_offset = r.uint(in, "first_offset");
     m.next_offset = r.uint(in, "next_offset");
     m.start_offset = r.uint(in, "start_offset");
+    if (in.left > 0) m.status = enumeration<SubscriptionStatus>(r, in, "status", 0, 2);
     return m;
 }
 
@@ -231,16 +237,36 @@ Message message(Kind kind, Reader& r, Record& in) {
             return submit(r, in);
         case Kind::accepted:
             return accepted(r, in);
+        case Kind::cancel: {
+            std::string q = queue(r, in);
+            return Cancel{std::move(q), ids(r, in, "jobs")};
+        }
+        case Kind::cancelled: {
+            const std::uint64_t re = r.uint(in, "re");
+            return Cancelled{re, elements<JobState>(r, in, "states", [&](Record& list) {
+                                 return enumeration<JobState>(r, list, "state", 0, 3);
+                             })};
+        }
         case Kind::deliver:
             return deliver(r, in);
         case Kind::done:
             return done(r, in);
+        case Kind::revoke:
+            return Revoke{tokens(r, in, "tokens")};
+        case Kind::progress:
+            return progress(r, in);
         case Kind::subscribe:
             return subscribe(r, in);
         case Kind::subscribed:
             return subscribed(r, in);
-        case Kind::unsubscribe:
-            return Unsubscribe{r.uint(in, "subscription")};
+        case Kind::unsubscribe: {
+            const std::uint64_t subscription = r.uint(in, "subscription");
+            return Unsubscribe{subscription, in.left > 0 && r.boolean(in, "forget")};
+        }
+        case Kind::ack: {
+            const std::uint64_t subscription = r.uint(in, "subscription");
+            return Ack{subscription, r.uint(in, "next_offset")};
+        }
         case Kind::results:
             return results(r, in);
         case Kind::group_open:
@@ -258,6 +284,38 @@ Message message(Kind kind, Reader& r, Record& in) {
         case Kind::queue_delete: {
             std::string q = queue(r, in);
             return QueueDelete{std::move(q), r.boolean(in, "force")};
+        }
+        case Kind::queue_control: {
+            std::string q = queue(r, in);
+            return QueueControl{std::move(q), enumeration<QueueAction>(r, in, "action", 1, 4)};
+        }
+        case Kind::dead_letters: {
+            DeadLetters m;
+            m.queue = queue(r, in);
+            m.action = enumeration<DeadAction>(r, in, "action", 1, 2);
+            m.jobs = ids(r, in, "jobs");
+            return m;
+        }
+        case Kind::dead_done: {
+            const std::uint64_t re = r.uint(in, "re");
+            return DeadDone{
+                re, records<DeadDone::One>(r, batch(r, in, "jobs"), "job", [&](Record& one) {
+                    const auto dead = r.fixed<Id128>(one, "dead");
+                    return DeadDone::One{dead, r.fixed<Id128>(one, "retry")};
+                })};
+        }
+        case Kind::alias_set: {
+            std::string alias = name(r, in, "alias");
+            return AliasSet{std::move(alias), r.fixed<ContentId>(in, "hash")};
+        }
+        case Kind::backup:
+            return Backup{name(r, in, "name")};
+        case Kind::backup_done: {
+            BackupDone m;
+            m.re = r.uint(in, "re");
+            m.path = r.text(in, "path", r.limits().sentence_bytes_max, "sentence_bytes_max");
+            m.bytes = r.uint(in, "bytes");
+            return m;
         }
         case Kind::query: {
             std::string topic = name(r, in, "topic");

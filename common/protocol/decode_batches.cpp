@@ -61,6 +61,21 @@ std::unique_ptr<JobOptions> job_options(Reader& r, Record& in) {
     return options;
 }
 
+// Of an attempt's options, as_of_ns: others are a later version's and skipped.
+std::optional<std::int64_t> attempt_options(Reader& r, Record& in) {
+    std::optional<std::int64_t> as_of_ns;
+    const std::uint32_t pairs = r.map(in, "options");
+    for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
+        if (r.key_uint("options") == 8) {
+            Record value = Reader::value();
+            as_of_ns = r.sint(value, "as_of_ns");
+        } else {
+            r.skip_value();
+        }
+    }
+    return as_of_ns;
+}
+
 }  // namespace
 
 Submit submit(Reader& r, Record& in) {
@@ -109,7 +124,21 @@ Deliver deliver(Reader& r, Record& in) {
         a.subject = subject(r, one);
         a.payload = r.body(one, "payload");
         a.inputs = inputs(r, one);
+        if (one.left > 0) a.as_of_ns = attempt_options(r, one);
         return a;
+    });
+    return m;
+}
+
+Progress progress(Reader& r, Record& in) {
+    Progress m;
+    m.reports = records<Progress::Report>(r, batch(r, in, "reports"), "report", [&](Record& one) {
+        Progress::Report report;
+        report.token = token(r, one);
+        report.done = r.uint(one, "done");
+        report.total = r.uint(one, "total");
+        report.note = name(r, one, "note");
+        return report;
     });
     return m;
 }

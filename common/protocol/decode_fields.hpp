@@ -62,10 +62,33 @@ std::vector<T> records(Reader& r, std::uint32_t count, const char* field, One on
     return out;
 }
 
+inline Token token(Reader& r, Record& in) {
+    const std::uint64_t epoch = r.uint(in, "epoch");
+    return {epoch, r.uint(in, "counter")};
+}
+inline std::vector<Token> tokens(Reader& r, Record& in, const char* field) {
+    return records<Token>(r, batch(r, in, field), field,
+                          [&](Record& one) { return token(r, one); });
+}
+// A batch of plain elements; `one` reads the next of them.
+template <class T, class One>
+std::vector<T> elements(Reader& r, Record& in, const char* field, One one) {
+    std::vector<T> out;
+    Record list{batch(r, in, field)};
+    const std::uint32_t count = r.ok() ? list.left : 0;
+    out.reserve(count);
+    for (std::uint32_t i = 0; i < count && r.ok(); ++i) out.push_back(one(list));
+    return out;
+}
+inline std::vector<Id128> ids(Reader& r, Record& in, const char* field) {
+    return elements<Id128>(r, in, field, [&](Record& list) { return r.fixed<Id128>(list, field); });
+}
+
 Submit submit(Reader& r, Record& in);
 Accepted accepted(Reader& r, Record& in);
 Deliver deliver(Reader& r, Record& in);
 Done done(Reader& r, Record& in);
+Progress progress(Reader& r, Record& in);
 Results results(Reader& r, Record& in);
 
 }  // namespace scanmq::protocol::decoding

@@ -105,6 +105,20 @@ void settings(Writer& w, const Settings& settings) {
     }
 }
 
+void tokens(Writer& w, const std::vector<Token>& tokens) {
+    w.array(tokens.size());
+    for (const auto& token : tokens) {
+        w.array(2);
+        w.uint(token.epoch);
+        w.uint(token.counter);
+    }
+}
+
+void ids(Writer& w, const std::vector<Id128>& ids) {
+    w.array(ids.size());
+    for (const auto& id : ids) w.id(id);
+}
+
 // One overload a kind: the number of fields after the envelope, and the fields.
 struct Fields {
     Writer& w;
@@ -116,11 +130,19 @@ struct Fields {
         w.sint(m.clock_ms);
         w.str(m.agent);
         if (!m.worker) return w.nil();
-        w.array(3);
+        w.array(m.worker->held.empty() ? 3 : 4);
         w.uint(m.worker->threads);
         w.str(m.worker->scanner_version);
         w.array(m.worker->queues.size());
         for (const auto& queue : m.worker->queues) w.str(queue);
+        if (m.worker->held.empty()) return;
+        w.array(m.worker->held.size());
+        for (const auto& held : m.worker->held) {
+            w.array(3);
+            w.uint(held.token.epoch);
+            w.uint(held.token.counter);
+            w.boolean(held.started);
+        }
     }
     void operator()(const Welcome& m) const {
         w.uint(m.re);
@@ -132,16 +154,12 @@ struct Fields {
         w.bin(m.resume);
         w.sint(m.clock_ms);
         settings(w, m.limits);
+        tokens(w, m.adopted);
     }
     void operator()(const Heartbeat& m) const {
         w.uint(m.ping);
         w.uint(m.pong);
-        w.array(m.running.size());
-        for (const auto& token : m.running) {
-            w.array(2);
-            w.uint(token.epoch);
-            w.uint(token.counter);
-        }
+        tokens(w, m.running);
     }
     void operator()(const Bye& m) const {
         w.number(m.code);
@@ -198,17 +216,30 @@ struct Fields {
         }
         w.credit(m.limit);
     }
+    void operator()(const Cancel& m) const {
+        w.str(m.queue);
+        ids(w, m.jobs);
+    }
+    void operator()(const Cancelled& m) const {
+        w.uint(m.re);
+        w.array(m.states.size());
+        for (const auto state : m.states) w.number(state);
+    }
     void operator()(const Deliver& m) const {
         w.uint(m.epoch);
         w.str(m.queue);
         w.array(m.attempts.size());
         for (const auto& a : m.attempts) {
-            w.array(5);
+            w.array(a.as_of_ns ? 6 : 5);
             w.uint(a.counter);
             w.id(a.job);
             w.str(a.subject);
             w.body(a.payload);
             w.bin(a.inputs);
+            if (!a.as_of_ns) continue;
+            w.map(1);
+            w.uint(8);
+            w.sint(*a.as_of_ns);
         }
     }
     void operator()(const Done& m) const {
@@ -224,6 +255,18 @@ struct Fields {
             if (plain) continue;
             w.number(o.code);
             w.str(o.sentence);
+        }
+    }
+    void operator()(const Revoke& m) const { tokens(w, m.tokens); }
+    void operator()(const Progress& m) const {
+        w.array(m.reports.size());
+        for (const auto& report : m.reports) {
+            w.array(5);
+            w.uint(report.token.epoch);
+            w.uint(report.token.counter);
+            w.uint(report.done);
+            w.uint(report.total);
+            w.str(report.note);
         }
     }
     void operator()(const Subscribe& m) const {
@@ -243,8 +286,16 @@ struct Fields {
         w.uint(m.first_offset);
         w.uint(m.next_offset);
         w.uint(m.start_offset);
+        w.number(m.status);
     }
-    void operator()(const Unsubscribe& m) const { w.uint(m.subscription); }
+    void operator()(const Unsubscribe& m) const {
+        w.uint(m.subscription);
+        w.boolean(m.forget);
+    }
+    void operator()(const Ack& m) const {
+        w.uint(m.subscription);
+        w.uint(m.next_offset);
+    }
     void operator()(const Results& m) const {
         w.uint(m.subscription);
         w.uint(m.next_offset);
@@ -312,6 +363,34 @@ struct Fields {
         w.str(m.queue);
         w.boolean(m.force);
     }
+    void operator()(const QueueControl& m) const {
+        w.str(m.queue);
+        w.number(m.action);
+    }
+    void operator()(const DeadLetters& m) const {
+        w.str(m.queue);
+        w.number(m.action);
+        ids(w, m.jobs);
+    }
+    void operator()(const DeadDone& m) const {
+        w.uint(m.re);
+        w.array(m.jobs.size());
+        for (const auto& one : m.jobs) {
+            w.array(2);
+            w.id(one.dead);
+            w.id(one.retry);
+        }
+    }
+    void operator()(const AliasSet& m) const {
+        w.str(m.alias);
+        w.id(m.id);
+    }
+    void operator()(const Backup& m) const { w.str(m.name); }
+    void operator()(const BackupDone& m) const {
+        w.uint(m.re);
+        w.str(m.path);
+        w.uint(m.bytes);
+    }
     void operator()(const Query& m) const {
         w.str(m.topic);
         w.str(m.key);
@@ -372,15 +451,24 @@ std::size_t field_count(Kind kind) {
     switch (kind) {
         case Kind::ok:
         case Kind::reclaim:
-        case Kind::unsubscribe:
+        case Kind::revoke:
+        case Kind::progress:
+        case Kind::backup:
             return 1;
         case Kind::bye:
         case Kind::reclaimed:
+        case Kind::cancel:
+        case Kind::cancelled:
+        case Kind::unsubscribe:
+        case Kind::ack:
         case Kind::group_open:
         case Kind::group_query:
         case Kind::queue_create:
         case Kind::queue_alter:
         case Kind::queue_delete:
+        case Kind::queue_control:
+        case Kind::dead_done:
+        case Kind::alias_set:
         case Kind::query:
         case Kind::blob_get:
             return 2;
@@ -389,6 +477,8 @@ std::size_t field_count(Kind kind) {
         case Kind::deliver:
         case Kind::done:
         case Kind::group_seal:
+        case Kind::dead_letters:
+        case Kind::backup_done:
         case Kind::answer:
         case Kind::blob_chunk:
         case Kind::blob_stored:
@@ -404,13 +494,14 @@ std::size_t field_count(Kind kind) {
         case Kind::blob_info:
             return 5;
         case Kind::hello:
-        case Kind::subscribed:
             return 6;
+        case Kind::subscribed:
+            return 7;
         case Kind::subscribe:
         case Kind::group_state:
             return 8;
         case Kind::welcome:
-            return 9;
+            return 10;
     }
     SCANMQ_ASSERT(false);
     return 0;

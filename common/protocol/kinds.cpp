@@ -28,10 +28,18 @@ std::string_view to_string(Kind kind) noexcept {
             return "SUBMIT";
         case Kind::accepted:
             return "ACCEPTED";
+        case Kind::cancel:
+            return "CANCEL";
+        case Kind::cancelled:
+            return "CANCELLED";
         case Kind::deliver:
             return "DELIVER";
         case Kind::done:
             return "DONE";
+        case Kind::revoke:
+            return "REVOKE";
+        case Kind::progress:
+            return "PROGRESS";
         case Kind::subscribe:
             return "SUBSCRIBE";
         case Kind::subscribed:
@@ -40,6 +48,8 @@ std::string_view to_string(Kind kind) noexcept {
             return "UNSUBSCRIBE";
         case Kind::results:
             return "RESULTS";
+        case Kind::ack:
+            return "ACK";
         case Kind::group_open:
             return "GROUP_OPEN";
         case Kind::group_seal:
@@ -54,6 +64,18 @@ std::string_view to_string(Kind kind) noexcept {
             return "QUEUE_ALTER";
         case Kind::queue_delete:
             return "QUEUE_DELETE";
+        case Kind::queue_control:
+            return "QUEUE_CONTROL";
+        case Kind::dead_letters:
+            return "DEAD_LETTERS";
+        case Kind::dead_done:
+            return "DEAD_DONE";
+        case Kind::alias_set:
+            return "ALIAS_SET";
+        case Kind::backup:
+            return "BACKUP";
+        case Kind::backup_done:
+            return "BACKUP_DONE";
         case Kind::query:
             return "QUERY";
         case Kind::answer:
@@ -102,6 +124,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "too_many_sessions";
         case ErrorCode::session_timed_out:
             return "session_timed_out";
+        case ErrorCode::store_full:
+            return "store_full";
         case ErrorCode::unknown_queue:
             return "unknown_queue";
         case ErrorCode::queue_exists:
@@ -114,6 +138,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "bad_setting";
         case ErrorCode::bad_name:
             return "bad_name";
+        case ErrorCode::queue_draining:
+            return "queue_draining";
         case ErrorCode::id_conflict:
             return "id_conflict";
         case ErrorCode::id_too_old:
@@ -124,6 +150,10 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "item_too_large";
         case ErrorCode::bad_subject:
             return "bad_subject";
+        case ErrorCode::bad_option:
+            return "bad_option";
+        case ErrorCode::unknown_alias:
+            return "unknown_alias";
         case ErrorCode::stale_attempt:
             return "stale_attempt";
         case ErrorCode::stream_reset:
@@ -136,6 +166,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "unknown_subscription";
         case ErrorCode::subscription_exists:
             return "subscription_exists";
+        case ErrorCode::subscription_taken:
+            return "subscription_taken";
         case ErrorCode::unknown_group:
             return "unknown_group";
         case ErrorCode::group_exists:
@@ -152,6 +184,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "unknown_blob";
         case ErrorCode::bad_chunk:
             return "bad_chunk";
+        case ErrorCode::backup_failed:
+            return "backup_failed";
         case ErrorCode::unknown_topic:
             return "unknown_topic";
         case ErrorCode::attempts_exhausted:
@@ -162,6 +196,18 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "scan_failed";
         case ErrorCode::bad_payload:
             return "bad_payload";
+        case ErrorCode::max_run_exceeded:
+            return "max_run_exceeded";
+        case ErrorCode::deadline_passed:
+            return "deadline_passed";
+        case ErrorCode::cancelled:
+            return "cancelled";
+        case ErrorCode::superseded:
+            return "superseded";
+        case ErrorCode::purged:
+            return "purged";
+        case ErrorCode::unknown_job:
+            return "unknown_job";
     }
     return "?";
 }

@@ -27,12 +27,17 @@ enum class Kind : std::uint8_t {
     reclaimed = 13,
     submit = 20,
     accepted = 21,
+    cancel = 22,
+    cancelled = 23,
     deliver = 30,
     done = 31,
+    revoke = 32,
+    progress = 33,
     subscribe = 40,
     subscribed = 41,
     unsubscribe = 42,
     results = 43,
+    ack = 44,
     group_open = 50,
     group_seal = 51,
     group_query = 52,
@@ -40,6 +45,12 @@ enum class Kind : std::uint8_t {
     queue_create = 60,
     queue_alter = 61,
     queue_delete = 62,
+    queue_control = 63,
+    dead_letters = 64,
+    dead_done = 65,
+    alias_set = 66,
+    backup = 67,
+    backup_done = 68,
     query = 70,
     answer = 71,
     blob_put = 80,
@@ -99,7 +110,14 @@ enum class JobState : std::uint8_t { unknown = 0, queued = 1, running = 2, finis
 
 enum class EntryKind : std::uint8_t { job = 1, group = 2 };
 
-enum class StartFrom : std::uint8_t { latest = 0, earliest = 1, offset = 2 };
+enum class StartFrom : std::uint8_t { latest = 0, earliest = 1, offset = 2, time = 3 };
+
+// How a durable subscription began.
+enum class SubscriptionStatus : std::uint8_t { created = 0, resumed = 1, lapsed = 2 };
+
+enum class QueueAction : std::uint8_t { pause = 1, resume = 2, drain = 3, purge = 4 };
+
+enum class DeadAction : std::uint8_t { retry = 1, drop = 2 };
 
 enum class GroupPhase : std::uint8_t { open = 1, sealed = 2, complete = 3, incomplete = 4 };
 
@@ -119,23 +137,28 @@ enum class ErrorCode : std::uint16_t {
     shutting_down = 10,
     too_many_sessions = 11,
     session_timed_out = 12,
+    store_full = 13,
     unknown_queue = 20,
     queue_exists = 21,
     queue_full = 22,
     queue_in_use = 23,
     bad_setting = 24,
     bad_name = 25,
+    queue_draining = 26,
     id_conflict = 30,
     id_too_old = 31,
     unknown_snapshot = 32,
     item_too_large = 33,
     bad_subject = 34,
+    bad_option = 35,
+    unknown_alias = 36,
     stale_attempt = 40,
     stream_reset = 50,
     bad_offset = 51,
     bad_pattern = 52,
     unknown_subscription = 53,
     subscription_exists = 54,
+    subscription_taken = 55,
     unknown_group = 60,
     group_exists = 61,
     group_sealed = 62,
@@ -144,11 +167,18 @@ enum class ErrorCode : std::uint16_t {
     blob_mismatch = 71,
     unknown_blob = 72,
     bad_chunk = 73,
+    backup_failed = 74,
     unknown_topic = 80,
     attempts_exhausted = 90,
     worker_lost = 91,
     scan_failed = 92,
     bad_payload = 93,
+    max_run_exceeded = 94,
+    deadline_passed = 95,
+    cancelled = 96,
+    superseded = 97,
+    purged = 98,
+    unknown_job = 99,
 };
 
 // The name of the table in docs/PROTOCOL.md, e.g. "unknown_queue"; "?" for a number outside it.

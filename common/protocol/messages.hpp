@@ -49,6 +49,12 @@ struct WorkerInfo {
     std::uint32_t threads{};
     std::string scanner_version;
     std::vector<std::string> queues;  // empty: every queue
+    // Attempts it still has of a former session of the same process, those of earlier epochs, too.
+    struct Held {
+        Token token;
+        bool started{};
+    };
+    std::vector<Held> held{};
 };
 
 struct Hello {
@@ -70,6 +76,7 @@ struct Welcome {
     std::string resume;
     WallMillis clock_ms{};
     std::vector<std::pair<std::string, std::uint64_t>> limits;
+    std::vector<Token> adopted{};  // of Hello's `held`: those whose lease goes on
 };
 
 struct Heartbeat {
@@ -123,14 +130,15 @@ struct JobOptions {
     std::string flow;
     std::string conflate_key;
     std::vector<std::pair<std::string, std::string>> headers;
-    std::uint32_t flags{};  // 1 pure, 2 sheddable, 4 finish_late
+    std::uint32_t flags{};  // a sum of the bits below
     std::optional<std::int64_t> as_of_ns;
     std::vector<std::string> aliases;
-    // The first option above that is not at its default, by its name in docs/PROTOCOL.md; nullptr:
-    // none.
-    [[nodiscard]] const char* first_set() const noexcept;
 
     static constexpr std::uint32_t kDefaultPriority = 5;
+    static constexpr std::uint32_t kPure = 1;
+    static constexpr std::uint32_t kSheddable = 2;
+    static constexpr std::uint32_t kFinishLate = 4;
+    static constexpr std::uint32_t kNotPure = 8;
     // A key this decoder does not know: answered `unsupported`, never ignored.
     std::optional<std::uint64_t> unknown_key;
 };
@@ -172,12 +180,24 @@ struct Accepted {
     Credit limit;                        // of the (session, queue) link
 };
 
+// Ends jobs wherever they are.
+struct Cancel {
+    std::string queue;
+    std::vector<Id128> jobs;
+};
+
+struct Cancelled {
+    std::uint64_t re{};
+    std::vector<JobState> states;  // what each of Cancel's jobs was, in order
+};
+
 struct Attempt {
     std::uint64_t counter{};
     Id128 job;  // the first job of the execution, for logs
     std::string_view subject;
     Body payload;
     ByteView inputs;
+    std::optional<std::int64_t> as_of_ns{};
 };
 
 struct Deliver {
@@ -200,12 +220,27 @@ struct Done {
     std::vector<Outcome> outcomes;
 };
 
+// Attempts the worker is to stop at the scan's next check.
+struct Revoke {
+    std::vector<Token> tokens;
+};
+
+struct Progress {
+    struct Report {
+        Token token;
+        std::uint64_t done{};
+        std::uint64_t total{};
+        std::string note;
+    };
+    std::vector<Report> reports;
+};
+
 struct Subscribe {
     std::uint64_t subscription{};  // chosen by the subscriber, unique in its session
     std::string queue;
     std::string pattern;
     StartFrom from{};
-    std::uint64_t offset{};  // from offset
+    std::uint64_t offset{};  // from offset; from time: ms since 1970 UTC
     Id128 incarnation;       // from offset: of the stream it belongs to; zero: unchecked
     std::string durable_name;
     Credit limit;
@@ -218,10 +253,18 @@ struct Subscribed {
     std::uint64_t first_offset{};  // oldest kept
     std::uint64_t next_offset{};   // of the next entry appended
     std::uint64_t start_offset{};  // where this subscription starts
+    SubscriptionStatus status{};
 };
 
 struct Unsubscribe {
     std::uint64_t subscription{};
+    bool forget{};  // the durable cursor, too
+};
+
+// Everything before next_offset is done with: moves a durable subscription's cursor.
+struct Ack {
+    std::uint64_t subscription{};
+    std::uint64_t next_offset{};
 };
 
 struct Entry {
@@ -293,6 +336,41 @@ struct QueueDelete {
     bool force{};  // also with jobs in it: they end cancelled
 };
 
+struct QueueControl {
+    std::string queue;
+    QueueAction action{};
+};
+
+struct DeadLetters {
+    std::string queue;
+    DeadAction action{};
+    std::vector<Id128> jobs;  // empty: all
+};
+
+struct DeadDone {
+    struct One {
+        Id128 dead;
+        Id128 retry;  // the new job's; zero: dropped
+    };
+    std::uint64_t re{};
+    std::vector<One> jobs;  // those that were there
+};
+
+struct AliasSet {
+    std::string alias;
+    ContentId id;  // zero: removes it
+};
+
+struct Backup {
+    std::string name;
+};
+
+struct BackupDone {
+    std::uint64_t re{};
+    std::string path;  // on the broker's machine
+    std::uint64_t bytes{};
+};
+
 using Value = std::variant<std::uint64_t, std::string>;
 using Row = std::vector<std::pair<std::string, Value>>;
 
@@ -348,9 +426,11 @@ struct BlobInfo {
 
 using Message =
     std::variant<Hello, Welcome, Heartbeat, Bye, Error, Ok, CreditGrant, Want, Reclaim, Reclaimed,
-                 Submit, Accepted, Deliver, Done, Subscribe, Subscribed, Unsubscribe, Results,
-                 GroupOpen, GroupSeal, GroupQuery, GroupState, QueueCreate, QueueAlter, QueueDelete,
-                 Query, Answer, BlobPut, BlobReady, BlobChunk, BlobStored, BlobGet, BlobInfo>;
+                 Submit, Accepted, Cancel, Cancelled, Deliver, Done, Revoke, Progress, Subscribe,
+                 Subscribed, Unsubscribe, Results, Ack, GroupOpen, GroupSeal, GroupQuery,
+                 GroupState, QueueCreate, QueueAlter, QueueDelete, QueueControl, DeadLetters,
+                 DeadDone, AliasSet, Backup, BackupDone, Query, Answer, BlobPut, BlobReady,
+                 BlobChunk, BlobStored, BlobGet, BlobInfo>;
 
 struct Header {
     Roles roles{};

@@ -27,8 +27,9 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     static const std::string kHash(32, '\5');
     static const std::string kInputs(96, '\6');
     std::vector<Message> out;
-    out.emplace_back(Hello{"producer-1", id(1), "resume", -5, "scanmq/1",
-                           WorkerInfo{4, "engine-1", {"a", "b"}}});
+    out.emplace_back(
+        Hello{"producer-1", id(1), "resume", -5, "scanmq/1",
+              WorkerInfo{4, "engine-1", {"a", "b"}, {{{1, 2}, true}, {{1, 3}, false}}}});
     out.emplace_back(Hello{"producer-1", id(1), "", 1'700'000'000'000, "scanmq/1", std::nullopt});
     out.emplace_back(Welcome{1,
                              SessionId{99},
@@ -38,7 +39,8 @@ inline std::vector<protocol::Message> one_of_each_kind() {
                              "tcp://127.0.0.1:5702",
                              "r",
                              12,
-                             {{"frame_bytes_max", 1U << 20}}});
+                             {{"frame_bytes_max", 1U << 20}},
+                             {{1, 2}}});
     out.emplace_back(Heartbeat{17, 18, {{1, 2}, {1, 3}}});
     out.emplace_back(Bye{ErrorCode::shutting_down, "bye"});
     out.emplace_back(
@@ -80,14 +82,22 @@ inline std::vector<protocol::Message> one_of_each_kind() {
                  4,
                  {{2, Verdict::refused, JobState::unknown, ErrorCode::unsupported, "priority"}},
                  {100, 200}});
-    out.emplace_back(Deliver{3, "q", {{70'000, id(4), "SPY", {"body", 0}, kInputs}}});
+    out.emplace_back(Cancel{"q", {id(4), id(5)}});
+    out.emplace_back(Cancelled{9, {JobState::queued, JobState::unknown}});
+    out.emplace_back(Deliver{3,
+                             "q",
+                             {{70'000, id(4), "SPY", {"body", 0}, kInputs, std::nullopt},
+                              {70'001, id(5), "SPY", {"body", 0}, {}, -7}}});
+    out.emplace_back(Revoke{{{3, 70'000}}});
+    out.emplace_back(protocol::Progress{{{{3, 70'000}, 5, 10, "strikes"}}});
     out.emplace_back(Done{3,
                           {5, 6},
                           {{70'000, AttemptOutcome::done, {"result", 0}, ErrorCode::none, {}},
                            {70'001, AttemptOutcome::failed, {}, ErrorCode::scan_failed, "why"}}});
     out.emplace_back(Subscribe{2, "q", "SPY.>", StartFrom::offset, 77, id(5), "name", {10, 20}});
-    out.emplace_back(Subscribed{3, 2, id(5), 1, 90, 77});
-    out.emplace_back(Unsubscribe{2});
+    out.emplace_back(Subscribed{3, 2, id(5), 1, 90, 77, SubscriptionStatus::resumed});
+    out.emplace_back(Unsubscribe{2, true});
+    out.emplace_back(Ack{2, 80});
     {
         Results m{2, 80, Gap{70, 77}, {}};
         m.entries.push_back({77,
@@ -127,6 +137,12 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(QueueCreate{"q", {{"max_jobs", 5}}});
     out.emplace_back(QueueAlter{"q", {{"max_jobs", 6}}});
     out.emplace_back(QueueDelete{"q", true});
+    out.emplace_back(QueueControl{"q", QueueAction::drain});
+    out.emplace_back(DeadLetters{"q", DeadAction::retry, {id(4)}});
+    out.emplace_back(DeadDone{8, {{id(4), id(5)}}});
+    out.emplace_back(AliasSet{"SPY@latest", content(1)});
+    out.emplace_back(Backup{"monday"});
+    out.emplace_back(BackupDone{8, "/backups/monday", 12'345});
     out.emplace_back(Query{"queues", "q"});
     out.emplace_back(
         Answer{3, "queues", {{{"queue", std::string("q")}, {"waiting", std::uint64_t{4}}}}});

@@ -67,7 +67,6 @@ TEST(Codec, SubmitCarriesItsFields) {
     EXPECT_EQ(out.jobs[0].inputs_count(), 2U);
     ASSERT_TRUE(out.jobs[0].options);
     EXPECT_EQ(out.jobs[0].options->priority, 9U);
-    EXPECT_STREQ(out.jobs[0].options->first_set(), "priority");
 }
 
 TEST(Codec, BodyIsInlineOrABlob) {
