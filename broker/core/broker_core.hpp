@@ -27,6 +27,7 @@ struct BrokerOptions {
     std::string name = "scanmq";
     std::uint64_t epoch{};      // stored before the socket is bound; rises with every start
     std::uint64_t seed{};       // session ids, incarnations
+    bool records = true;        // whether anybody keeps commit records; without, none are made
     std::string blob_endpoint;  // told in WELCOME
     Duration heartbeat = std::chrono::milliseconds(2500);
     Duration dead_after = std::chrono::milliseconds(7500);

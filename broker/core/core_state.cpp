@@ -7,7 +7,7 @@ namespace scanmq::broker {
 
 using protocol::ErrorCode;
 
-Queue::Queue(std::uint16_t n, std::string text, const QueueSettings& values,
+Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
              const BrokerOptions& options, const JobTable& table, const Id128& incarnation)
     : number(n),
       name(std::move(text)),
@@ -17,6 +17,7 @@ Queue::Queue(std::uint16_t n, std::string text, const QueueSettings& values,
       ids({options.id_window_jobs, options.id_window_ttl}, table),
       groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
       stream(incarnation) {
+    journal.partition = partition;
     apply(values);
 }
 
@@ -43,8 +44,8 @@ Queue& CoreState::add_queue(const std::string& name, const QueueSettings& settin
     const auto free = std::find(queues.begin(), queues.end(), nullptr);
     const auto number = static_cast<std::uint16_t>(free - queues.begin());
     if (free == queues.end()) queues.emplace_back();
-    queues[number] =
-        std::make_unique<Queue>(number, name, settings, options, table, random_id(rng));
+    queues[number] = std::make_unique<Queue>(number, ++last_partition_, name, settings, options,
+                                             table, random_id(rng));
     names_.emplace(name, number);
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);
@@ -86,22 +87,50 @@ void CoreState::refuse(ConnectionId connection, std::uint64_t re, protocol::Kind
     out.message = protocol::Error{re, kind, code, std::move(sentence)};
 }
 
-void CoreState::touch(Queue& queue) {
-    touched_.push_back(&queue);
-    queue.changes.reserve(queue.commit_size);
+CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes) {
+    // A change's own fields take a few KiB at most; an execution's jobs are told in slices.
+    constexpr std::size_t kChangeBytesMax = 128U << 10;
+    CommitRecord& record = journal.open;
+    if (!journal.touched) {
+        journal.touched = true;
+        touched_.push_back(&journal);
+        record.bytes.reserve(journal.size);
+    } else if (record.bytes.size() + journal.body_bytes + body_bytes + kChangeBytesMax >
+               kRecordBytesMax) {
+        close_record(journal);
+        record.bytes.reserve(journal.size);
+    }
+    journal.body_bytes += body_bytes;
+    return record;
+}
+
+void CoreState::close_record(Journal& journal) {
+    CommitRecord& record = journal.open;
+    record.partition = journal.partition;
+    record.epoch = options.epoch;
+    record.previous = journal.sequence;
+    record.sequence = ++journal.sequence;
+    // A little more than the last time, so that a batch of steady size never grows its record.
+    journal.size = std::min<std::size_t>(record.bytes.size() + record.bytes.size() / 8, 512U << 10);
+    journal.body_bytes = 0;
+    effects->commits.push_back(std::exchange(record, {}));
 }
 
 void CoreState::commit() {
-    for (Queue* queue : touched_) {
-        CommitRecord& record = effects->commits.emplace_back();
-        record.queue = queue->name;
-        record.epoch = options.epoch;
-        record.previous = queue->commit_sequence;
-        record.sequence = ++queue->commit_sequence;
-        // A little more than the last time, so that a batch of steady size never grows its vector.
-        queue->commit_size =
-            std::min<std::size_t>(queue->changes.size() + queue->changes.size() / 8, 65'536);
-        record.changes = std::exchange(queue->changes, {});
+    for (Queue* queue : touched_queues_) {
+        if (queue->stream.first() != queue->told_first) {
+            queue->told_first = queue->stream.first();
+            change(*queue, change::StreamTrimmed{queue->told_first});
+        }
+        if (queue->ids.begin() != queue->told_ids_begin) {
+            queue->told_ids_begin = queue->ids.begin();
+            change(*queue, change::IdsForgotten{queue->told_ids_begin});
+        }
+    }
+    touched_queues_.clear();
+    for (Journal* journal : touched_) {
+        close_record(*journal);
+        journal->touched = false;
     }
     touched_.clear();
 }
@@ -125,9 +154,11 @@ void CoreState::release_inputs(Slot slot) {
     }
 }
 
-WallMillis CoreState::wall_millis() const noexcept {
+WallMillis CoreState::wall_at(Time at) const noexcept {
     return options.wall_offset_ms +
-           std::chrono::duration_cast<std::chrono::milliseconds>(now.time_since_epoch()).count();
+           std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
 }
+
+WallMillis CoreState::wall_millis() const noexcept { return wall_at(now); }
 
 }  // namespace scanmq::broker

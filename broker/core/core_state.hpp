@@ -29,8 +29,18 @@
 
 namespace scanmq::broker {
 
+// What a partition's batch changed so far, on its way into commit records.
+struct Journal {
+    PartitionId partition = 0;
+    std::uint64_t sequence = 0;  // of the last record
+    CommitRecord open;
+    std::uint64_t body_bytes = 0;  // of the bodies at open.bodies
+    std::size_t size = 0;          // of the last record, to reserve for the next
+    bool touched = false;          // in CoreState's list
+};
+
 struct Queue {
-    Queue(std::uint16_t n, std::string text, const QueueSettings& values,
+    Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
           const BrokerOptions& options, const JobTable& table, const Id128& incarnation);
 
     void apply(const QueueSettings& values);
@@ -56,9 +66,13 @@ struct Queue {
     protocol::SessionId deleted_by_session;
     std::uint64_t delete_request = 0;
 
-    std::uint64_t commit_sequence = 0;
-    std::size_t commit_size = 0;  // of the last one, to reserve for the next
-    std::vector<Change> changes;  // of the call under way
+    std::uint64_t next_execution = 1;
+    Journal journal;
+    // As the journal knows them: what moved is told once a batch.
+    std::uint64_t told_first = 0;
+    std::uint64_t told_ids_begin = 0;
+
+    [[nodiscard]] PartitionId partition() const noexcept { return journal.partition; }
 };
 
 class CoreState {
@@ -82,12 +96,23 @@ class CoreState {
     void refuse(ConnectionId connection, std::uint64_t re, protocol::Kind kind,
                 protocol::ErrorCode code, std::string sentence);
 
-    void change(Queue& queue, const Change& change) {
-        if (queue.changes.empty()) touch(queue);
-        queue.changes.push_back(change);
+    // `body_bytes`: of the bodies that the change names.
+    template <class Change>
+    void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0) {
+        if (!options.records) return;
+        if (!queue.journal.touched) touched_queues_.push_back(&queue);
+        write_change(change, open_record(queue.journal, body_bytes).bytes,
+                     queue.journal.open.bodies);
     }
-    // Moves every queue's changes into one CommitRecord each.
+    // Of what is broker-wide.
+    template <class Change>
+    void change_broker(const Change& change) {
+        if (!options.records) return;
+        write_change(change, open_record(broker_journal_, 0).bytes, broker_journal_.open.bodies);
+    }
+    // Moves every partition's changes into its commit records.
     void commit();
+    [[nodiscard]] WallMillis wall_at(Time at) const noexcept;
     void publish(Queue& queue) noexcept { queue.publish = true; }
 
     void release(BodyHandle body, bool is_blob = false) {
@@ -126,7 +151,9 @@ class CoreState {
     bool unfinished = false;  // a slice of work was cut short: tick() at once
 
   private:
-    void touch(Queue& queue);
+    // The journal's record, with room for a change.
+    CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes);
+    void close_record(Journal& journal);
 
     struct NameHash {
         using is_transparent = void;
@@ -135,7 +162,10 @@ class CoreState {
         }
     };
     std::unordered_map<std::string, std::uint16_t, NameHash, std::equal_to<>> names_;
-    std::vector<Queue*> touched_;
+    Journal broker_journal_;
+    std::vector<Journal*> touched_;
+    std::vector<Queue*> touched_queues_;
+    PartitionId last_partition_ = 0;
 };
 
 }  // namespace scanmq::broker

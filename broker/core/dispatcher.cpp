@@ -26,6 +26,8 @@ void Runner::dispatch() {
             without_luck = given == kTurn ? 0 : without_luck + 1;
         }
     }
+    for (Worker* worker : started_by_) note_started(*worker);
+    started_by_.clear();
 }
 
 std::size_t Runner::dispatch_from(Queue& queue) {
@@ -54,14 +56,14 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot) {
     ++queue.running;
     state_->workers.update(worker);
     state_->counters.add(Counter::attempts_started);
-    state_->change(queue, {ChangeKind::attempt_started, 0, {}, execution.attempt, job.id});
 
     const std::string_view subject = state_->subjects.text(job.subject);
     const std::string_view inputs = state_->inputs.text(execution.inputs);
     const std::size_t encoded =
         protocol::kItemFixedBytesMax + job.bytes + subject.size() + inputs.size();
     protocol::Deliver& message = open_batch(queue, worker, encoded);
-    message.attempts.push_back({execution.attempt, job.id, subject, {}, inputs});
+    message.attempts.push_back({execution.attempt, job.id, subject, {}, inputs, std::nullopt});
+    worker.batch.started.push_back({execution.number, execution.attempt});
     state_->effects->sends[worker.batch.send].bodies.push_back(execution.payload);
 }
 
@@ -75,8 +77,14 @@ protocol::Deliver& Runner::open_batch(Queue& queue, Worker& worker, std::size_t 
         message.epoch = state_->options.epoch;
         message.queue = queue.name;
         Session& session = *state_->sessions.by_slot(worker.session);
-        batch = {pass_, queue.number, state_->effects->sends.size(), protocol::kEnvelopeBytesMax,
-                 0};
+        note_started(worker);
+        batch = {pass_,
+                 queue.number,
+                 state_->effects->sends.size(),
+                 protocol::kEnvelopeBytesMax,
+                 0,
+                 std::move(batch.started)};
+        started_by_.push_back(&worker);
         Send& out = state_->send(session, std::move(message));
         const std::size_t expected = std::min<std::size_t>(queue.waiting.size() + 1, kTurn);
         std::get<protocol::Deliver>(out.message).attempts.reserve(expected);
@@ -85,6 +93,15 @@ protocol::Deliver& Runner::open_batch(Queue& queue, Worker& worker, std::size_t 
     ++batch.attempts;
     batch.encoded_bytes += encoded_bytes;
     return std::get<protocol::Deliver>(state_->effects->sends[batch.send].message);
+}
+
+void Runner::note_started(Worker& worker) {
+    if (worker.batch.started.empty()) return;
+    const Session& session = *state_->sessions.by_slot(worker.session);
+    change::Started started{session.name, session.instance, std::move(worker.batch.started)};
+    state_->change(state_->queue(worker.batch.queue), started);
+    worker.batch.started = std::move(started.attempts);
+    worker.batch.started.clear();
 }
 
 }  // namespace scanmq::broker

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "broker/core/record.hpp"
 #include "common/base/strong_id.hpp"
 #include "common/base/time.hpp"
 #include "common/protocol/codec.hpp"
@@ -20,10 +21,6 @@ namespace scanmq::broker {
 
 // The shell's name for one peer's place on one socket (a ROUTER's routing id). Never reused.
 using ConnectionId = StrongId<struct ConnectionTag>;
-
-// A body held by the shell (bytes, or a blob reference). 0: none. The core counts no bytes of it
-// but the size it was told, and hands the handle back in Effects::releases exactly once.
-using BodyHandle = StrongId<struct BodyTag, std::uint32_t>;
 
 // One body of a SUBMIT's job or a DONE's outcome, stored by the shell before the core sees the
 // frame.
@@ -62,45 +59,6 @@ struct Send {
     // inputs, sentences) is the core's and filled in.
     std::vector<BodyHandle> bodies;
     bool after_commit{};  // only when this batch's commits are durable
-};
-
-enum class ChangeKind : std::uint8_t {
-    queue_created,
-    queue_altered,
-    queue_deleted,
-    job_accepted,
-    attempt_started,
-    attempt_ended,
-    execution_ended,
-    entry_appended,
-    group_opened,
-    group_sealed,
-    group_ended,
-};
-
-// One change of durable state. What number and id name depends on the kind:
-// job_accepted                    id: job; body: payload
-// attempt_started, attempt_ended  id: the execution's first job; number: attempt counter; outcome:
-// attempt's
-// (an attempt that ends its execution has no attempt_ended of its own)
-// execution_ended                 id: its first job; outcome: final
-// entry_appended                  id: job or group; number: offset; outcome: final; body: result
-// group_*                         id: group; number: count; outcome: phase
-struct Change {
-    ChangeKind kind{};
-    std::uint8_t outcome{};
-    BodyHandle body;
-    std::uint64_t number{};
-    Id128 id;
-};
-
-// Everything one batch changed in one queue.
-struct CommitRecord {
-    std::string queue;
-    std::uint64_t epoch{};
-    std::uint64_t previous{};
-    std::uint64_t sequence{};
-    std::vector<Change> changes;
 };
 
 struct Effects {

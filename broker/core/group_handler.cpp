@@ -24,7 +24,7 @@ void GroupHandler::open(Session& session, const protocol::Header& header,
                               "a group needs an id: 16 bytes, a UUIDv7");
     }
     const auto opened = queue->groups.open(message.group, state_->now, forgotten_);
-    release_texts(forgotten_);
+    forget(*queue);
     if (!opened) {
         return state_->refuse(session, header.seq, Kind::group_open, opened.error(),
                               opened.error() == ErrorCode::group_exists
@@ -36,9 +36,7 @@ void GroupHandler::open(Session& session, const protocol::Header& header,
     Group& group = queue->groups[*opened];
     group.text = state_->texts.intern(message.group.view());
     state_->counters.add(Counter::groups_opened);
-    state_->change(
-        *queue,
-        {ChangeKind::group_opened, static_cast<std::uint8_t>(group.phase), {}, 0, group.id});
+    state_->change(*queue, change::GroupOpened{group.id, state_->wall_millis(), 0});
     state_->schedule(queue->groups.next_expiry());
     answer(session, header, *queue, group);
 }
@@ -65,11 +63,7 @@ void GroupHandler::seal(Session& session, const protocol::Header& header,
         return state_->refuse(session, header.seq, Kind::group_seal, sealed.error(),
                               std::move(sentence));
     }
-    state_->change(*queue, {ChangeKind::group_sealed,
-                            static_cast<std::uint8_t>(protocol::GroupPhase::sealed),
-                            {},
-                            message.count,
-                            message.group});
+    state_->change(*queue, change::GroupSealed{message.group, message.count});
     if (*sealed) writer_->append_completion(*queue, slot);
     state_->schedule(queue->groups.next_expiry());
     answer(session, header, *queue, queue->groups[slot]);
@@ -99,12 +93,15 @@ void GroupHandler::expire(Queue& queue, std::size_t budget) {
     std::vector<Slot> incomplete;
     queue.groups.expire(state_->now, budget, incomplete, forgotten_);
     for (const Slot slot : incomplete) writer_->append_completion(queue, slot);
-    release_texts(forgotten_);
+    forget(queue);
 }
 
-void GroupHandler::release_texts(std::vector<Slot>& texts) {
-    for (const Slot text : texts) state_->texts.release(text);
-    texts.clear();
+void GroupHandler::forget(Queue& queue) {
+    for (const Slot text : forgotten_) {
+        state_->change(queue, change::GroupForgotten{*Id128::from_bytes(state_->texts.text(text))});
+        state_->texts.release(text);
+    }
+    forgotten_.clear();
 }
 
 }  // namespace scanmq::broker

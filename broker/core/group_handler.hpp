@@ -25,7 +25,8 @@ class GroupHandler {
                               const std::string& name);
     void answer(Session& session, const protocol::Header& header, const Queue& queue,
                 const Group& group);
-    void release_texts(std::vector<Slot>& texts);
+    // The groups of forgotten_, which are gone from the table.
+    void forget(Queue& queue);
 
     CoreState* state_;
     StreamWriter* writer_;

@@ -43,6 +43,9 @@ class IdWindow {
     [[nodiscard]] Time next_expiry() const noexcept {
         return finished_.front().ended + options_.ttl;
     }
+    // Positions of the finished ids that are kept.
+    [[nodiscard]] std::uint64_t begin() const noexcept { return finished_.begin(); }
+    [[nodiscard]] std::uint64_t end() const noexcept { return finished_.end(); }
     [[nodiscard]] std::uint64_t finished() const noexcept { return finished_.size(); }
     [[nodiscard]] std::size_t live() const noexcept {
         return index_.size() - static_cast<std::size_t>(finished_.size());

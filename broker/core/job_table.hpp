@@ -6,7 +6,7 @@
 // Threads:   broker loop only.
 // Invariant: an execution is in exactly one list: its queue's waiting one, or its worker's running
 //            one.
-// Memory:    48 bytes a job, 40 an execution.
+// Memory:    48 bytes a job and 48 an execution.
 
 #include <cstdint>
 
@@ -28,6 +28,7 @@ struct JobRecord {
 static_assert(sizeof(JobRecord) <= 48);
 
 struct ExecutionRecord {
+    std::uint64_t number = 0;   // in its queue, rising; names it in the store
     std::uint64_t attempt = 0;  // the live attempt's counter; 0: waiting
     Slot next = kNoSlot;
     Slot previous = kNoSlot;  // running list only
@@ -39,7 +40,7 @@ struct ExecutionRecord {
     std::uint8_t attempts = 0;  // charged so far, the live one included
     bool payload_is_blob = false;
 };
-static_assert(sizeof(ExecutionRecord) <= 40);
+static_assert(sizeof(ExecutionRecord) <= 48);
 
 struct JobTable {
     Slab<JobRecord> jobs;

@@ -26,6 +26,8 @@ Result<std::uint64_t, Refusal> start_offset(const protocol::Subscribe& message,
             return stream.next();
         case StartFrom::earliest:
             return stream.first();
+        case StartFrom::time:
+            return fail(Refusal{ErrorCode::unsupported, "from time"});
         case StartFrom::offset:
             break;
     }

@@ -10,6 +10,18 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 using protocol::Kind;
 
+namespace {
+
+std::vector<SettingRow> rows(const QueueSettings& settings) {
+    std::vector<SettingRow> out;
+    for (const QueueSetting& setting : kQueueSettings) {
+        out.push_back({setting.name, settings.*(setting.value)});
+    }
+    return out;
+}
+
+}  // namespace
+
 Queue* QueueHandler::find(Session& session, const protocol::Header& header, Kind kind,
                           const std::string& name) {
     Queue* const queue = state_->find_queue(name);
@@ -34,7 +46,8 @@ std::size_t QueueHandler::count() const {
 void QueueHandler::add(const std::string& name, const QueueSettings& settings) {
     Queue& queue = state_->add_queue(name, settings);
     state_->counters.add(Counter::queues_created);
-    state_->change(queue, {ChangeKind::queue_created, 0, {}, 0, queue.stream.incarnation()});
+    state_->change_broker(change::QueueCreated{queue.partition(), queue.name,
+                                               queue.stream.incarnation(), rows(settings)});
 }
 
 void QueueHandler::create(Session& session, const protocol::Header& header,
@@ -87,7 +100,7 @@ void QueueHandler::alter(Session& session, const protocol::Header& header,
     }
     queue->apply(*settings);
     state_->counters.add(Counter::queues_altered);
-    state_->change(*queue, {ChangeKind::queue_altered, 0, {}, 0, queue->stream.incarnation()});
+    state_->change_broker(change::QueueAltered{queue->partition(), rows(*settings)});
     state_->send(session, protocol::Ok{header.seq}, true);
 }
 
@@ -132,7 +145,7 @@ void QueueHandler::step() {
         queue->groups.clear(texts);
         for (const Slot text : texts) state_->texts.release(text);
         state_->counters.add(Counter::queues_deleted);
-        state_->change(*queue, {ChangeKind::queue_deleted, 0, {}, 0, queue->stream.incarnation()});
+        state_->change_broker(change::QueueDeleted{queue->partition()});
         if (Session* const session = state_->sessions.by_id(queue->deleted_by_session)) {
             state_->send(*session, protocol::Ok{queue->delete_request}, true);
         }

@@ -134,11 +134,11 @@ void Runner::again_or_dead(Slot slot, AttemptOutcome outcome, ErrorCode dead_cod
 
 void Runner::put_back(Slot slot, AttemptOutcome outcome) {
     ExecutionRecord& execution = state_->table.executions[slot];
-    state_->change(state_->queue(execution.queue), {ChangeKind::attempt_ended,
-                                                    static_cast<std::uint8_t>(outcome),
-                                                    {},
-                                                    execution.attempt,
-                                                    state_->table.jobs[execution.first_job].id});
+    change::Released released;
+    released.execution = execution.number;
+    released.failures = execution.attempts;
+    released.attempt.outcome = outcome;
+    state_->change(state_->queue(execution.queue), released);
     put_back_.push_back(slot);
 }
 
@@ -160,20 +160,29 @@ void Runner::requeue() {
 void Runner::end(Slot slot, const End& how) {
     ExecutionRecord& execution = state_->table.executions[slot];
     Queue& queue = state_->queue(execution.queue);
-    const Slot first = execution.first_job;
-    state_->change(queue, {ChangeKind::execution_ended,
-                           static_cast<std::uint8_t>(how.outcome),
-                           {},
-                           execution.attempt,
-                           state_->table.jobs[first].id});
-    for (Slot next = first; next != kNoSlot;) {
+    change::Ended ended;
+    ended.execution = execution.number;
+    ended.over = true;
+    ended.outcome = how.outcome;
+    ended.code = how.code;
+    ended.at = state_->wall_millis();
+    ended.first_offset = queue.stream.next();
+    ended.first_id_position = queue.ids.end();
+    ended.sentence = state_->texts.text(how.text);
+    ended.body = {how.body, {BodyKey::Kind::result, queue.partition(), queue.stream.next()}, {}};
+    groups_left_.clear();
+    for (Slot next = execution.first_job; next != kNoSlot;) {
         const Slot job_slot = next;
         const JobRecord& job = state_->table.jobs[job_slot];
         next = job.next;
-        if (job_slot != first) {
+        if (job_slot != execution.first_job) {
             state_->texts.retain(how.text);
             state_->bodies.share(how.body);
         }
+        change::Ended::Job& note = ended.jobs.emplace_back();
+        note.id = job.id;
+        note.digest = job.digest;
+        note.subject = state_->subjects.text(job.subject);
         StreamEntry entry;
         entry.id = job.id;
         entry.subject = job.subject;  // the reference moves from the job to its entry
@@ -185,24 +194,30 @@ void Runner::end(Slot slot, const End& how) {
         entry.kind = protocol::EntryKind::job;
         entry.outcome = how.outcome;
         if (job.group != kNoSlot) {
+            note.group = queue.groups[job.group].id;
             entry.group = queue.groups[job.group].text;
             state_->texts.retain(entry.group);
+            groups_left_.push_back(job.group);
         }
-        const Slot group = job.group;
         queue.credit.vacate(job.bytes);
         queue.ids.finish(job_slot, state_->now);
         state_->table.jobs.free(job_slot);
         count(queue, how.outcome);
         writer_->append(queue, entry);
-        if (group != kNoSlot && queue.groups.finished(group, how.outcome, state_->now)) {
-            writer_->append_completion(queue, group);
-            state_->schedule(queue.groups.next_expiry());
-        }
     }
+    state_->change(queue, ended, how.inline_bytes);
+    // After its last entry: the entries of one execution have offsets in a row.
+    for (const Slot group : groups_left_) leave_group(queue, group, how.outcome);
     state_->schedule(state_->now + state_->options.id_window_ttl);
     state_->release(execution.payload, execution.payload_is_blob);
     state_->release_inputs(execution.inputs);
     state_->table.executions.free(slot);
+}
+
+void Runner::leave_group(Queue& queue, Slot group, FinalOutcome outcome) {
+    if (!queue.groups.finished(group, outcome, state_->now)) return;
+    writer_->append_completion(queue, group);
+    state_->schedule(queue.groups.next_expiry());
 }
 
 void Runner::count(Queue& queue, FinalOutcome outcome) {

@@ -58,6 +58,7 @@ class Runner {
     void requeue();
     void end(Slot execution, const End& how);
     void count(Queue& queue, protocol::FinalOutcome outcome);
+    void leave_group(Queue& queue, Slot group, protocol::FinalOutcome outcome);
     // dispatcher.cpp
     std::size_t dispatch_from(Queue& queue);
     void deliver(Queue& queue, Worker& worker, Slot execution);
@@ -65,7 +66,11 @@ class Runner {
 
     CoreState* state_;
     StreamWriter* writer_;
+    void note_started(Worker& worker);
+
     std::vector<Slot> put_back_;
+    std::vector<Slot> groups_left_;    // by the jobs of the execution being ended
+    std::vector<Worker*> started_by_;  // in the dispatch under way
     std::uint64_t pass_ = 0;
 };
 

@@ -3,10 +3,8 @@
 namespace scanmq::broker {
 
 void StreamWriter::append(Queue& queue, const StreamEntry& entry) {
-    const std::uint64_t offset = queue.stream.append(entry, state_->texts.text(entry.text).size());
+    queue.stream.append(entry, state_->texts.text(entry.text).size());
     state_->counters.add(Counter::entries_appended);
-    state_->change(queue, {ChangeKind::entry_appended, static_cast<std::uint8_t>(entry.outcome),
-                           entry.body, offset, entry.id});
     state_->publish(queue);
     while (queue.stream.bytes() > queue.settings.stream_max_bytes && queue.stream.size() > 1) {
         drop_oldest(queue);
@@ -17,16 +15,13 @@ void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
     const Group& group = queue.groups[group_slot];
     const bool complete = group.phase == protocol::GroupPhase::complete;
     state_->counters.add(complete ? Counter::groups_completed : Counter::groups_incomplete);
-    state_->change(queue, {ChangeKind::group_ended,
-                           static_cast<std::uint8_t>(group.phase),
-                           {},
-                           group.count,
-                           group.id});
     StreamEntry entry;
     entry.id = group.id;
     entry.kind = protocol::EntryKind::group;
     entry.outcome = complete ? protocol::FinalOutcome::done : protocol::FinalOutcome::expired;
     const std::string body = completion_body(group);
+    state_->change(queue, change::GroupEnded{group.id, group.phase, state_->wall_millis(),
+                                             queue.stream.next(), body});
     entry.text = state_->texts.intern(body);
     entry.group = group.text;
     state_->texts.retain(group.text);

@@ -277,6 +277,7 @@ void SubmitHandler::accept(Frame& frame, const protocol::Job& job, const BodyIn&
 
     ExecutionRecord& execution = table.executions[execution_slot];
     execution = ExecutionRecord{};
+    execution.number = queue.next_execution++;
     execution.first_job = job_slot;
     execution.inputs = frame.inputs_slot;
     execution.payload = body.handle;
@@ -291,7 +292,24 @@ void SubmitHandler::accept(Frame& frame, const protocol::Job& job, const BodyIn&
     queue.waiting.push_back(table, execution_slot);
     ++queue.submitted;
     state_->counters.add(Counter::jobs_accepted);
-    state_->change(queue, {ChangeKind::job_accepted, 0, body.handle, 0, job.id});
+    note_accepted(queue, execution, record, job);
+}
+
+void SubmitHandler::note_accepted(Queue& queue, const ExecutionRecord& execution,
+                                  const JobRecord& record, const protocol::Job& job) {
+    change::Accepted accepted;
+    accepted.execution = execution.number;
+    accepted.job.id = record.id;
+    accepted.job.digest = record.digest;
+    accepted.job.subject = job.subject;
+    if (record.group != kNoSlot) accepted.job.group = queue.groups[record.group].id;
+    accepted.job.bytes = record.bytes;
+    accepted.job.priority = protocol::JobOptions::kDefaultPriority;
+    accepted.job.accepted = state_->wall_millis();
+    accepted.inputs = job.inputs;
+    accepted.payload = {
+        execution.payload, {BodyKey::Kind::payload, queue.partition(), execution.number}, {}};
+    state_->change(queue, accepted, record.bytes);
 }
 
 }  // namespace scanmq::broker

@@ -51,6 +51,8 @@ class SubmitHandler {
     [[nodiscard]] bool too_old(const Session& session, const Id128& id) const;
     [[nodiscard]] std::optional<std::string> missing_blob(const protocol::Job& job) const;
     void accept(Frame& frame, const protocol::Job& job, const BodyIn& body);
+    void note_accepted(Queue& queue, const ExecutionRecord& execution, const JobRecord& record,
+                       const protocol::Job& job);
     // Grants; a CREDIT to each session but `quiet`, which hears of it otherwise.
     void grant(Queue& queue, Slot quiet);
 

@@ -40,6 +40,7 @@ struct Worker {
         std::size_t send = 0;
         std::uint64_t encoded_bytes = 0;
         std::uint32_t attempts = 0;
+        std::vector<change::Started::One> started;  // not yet in the journal
     } batch;
 
   private:

@@ -5,14 +5,9 @@ namespace scanmq::broker {
 Result<LogPosition, LogError> MemoryLog::append(std::span<const CommitRecord> records,
                                                 const BodyStore& /*bodies*/) {
     for (const CommitRecord& record : records) {
-        std::uint64_t& last = last_[record.queue];
-        // A queue of the same name as one that was deleted starts a chain of its own.
-        if (record.previous == 0 && !record.changes.empty() &&
-            record.changes.front().kind == ChangeKind::queue_created) {
-            last = 0;
-        }
+        std::uint64_t& last = last_[record.partition];
         if (record.previous != last || record.sequence <= last) {
-            return fail(LogError{"queue \"" + record.queue + "\": record " +
+            return fail(LogError{"partition " + std::to_string(record.partition) + ": record " +
                                  std::to_string(record.sequence) + " follows " +
                                  std::to_string(record.previous) + ", the log ends at " +
                                  std::to_string(last) + "; this is a defect of the broker"});

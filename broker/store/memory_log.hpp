@@ -3,11 +3,10 @@
 //            for as long as the process lives; it keeps none of them, as there is nothing to
 //            recover into.
 //
-// Checks:  each queue's records chain (epoch, previous, sequence): a gap would make a log that
+// Checks:  each partition's records chain (epoch, previous, sequence): a gap would make a log that
 //          cannot be replayed.
 // Threads: broker loop only.
 
-#include <string>
 #include <unordered_map>
 
 #include "broker/store/commit_log.hpp"
@@ -22,7 +21,7 @@ class MemoryLog final : public CommitLog {
     void set_wake(std::function<void()>) override {}
 
   private:
-    std::unordered_map<std::string, std::uint64_t> last_;  // by queue: sequence of its last record
+    std::unordered_map<PartitionId, std::uint64_t> last_;  // sequence of its last record
     LogPosition position_ = 0;
 };
 

@@ -189,13 +189,16 @@ void Harness::collect() {
             {sent.header, std::move(sent.message), std::move(sent.bodies), sent.after_commit});
     }
     for (CommitRecord& record : effects.commits) {
-        EXPECT_EQ(record.previous, committed_[record.queue]);
+        EXPECT_EQ(record.previous, committed_[record.partition]);
         EXPECT_EQ(record.sequence, record.previous + 1);
-        EXPECT_FALSE(record.changes.empty());
-        committed_[record.queue] = record.sequence;
-        for (const Change& change : record.changes) {
-            changes.push_back(change);
-            if (change.kind == ChangeKind::queue_deleted) committed_.erase(record.queue);
+        EXPECT_FALSE(record.bytes.empty());
+        committed_[record.partition] = record.sequence;
+        std::string& bytes = records_.emplace_back();
+        assemble(
+            record, [](BodyHandle) { return protocol::Body{}; }, bytes);
+        ArchiveReader reader(bytes);
+        while (!reader.at_end()) {
+            ASSERT_TRUE(read_change(reader, changes.emplace_back()));
         }
     }
     for (const BodyHandle body : effects.releases) {

@@ -111,8 +111,8 @@ class Harness {
     BrokerCore core;
     Effects effects;
     Time now{std::chrono::hours(1)};
-    std::set<std::uint32_t> handles;  // given to the core, not yet released
-    std::vector<Change> changes;      // of every commit
+    std::set<std::uint32_t> handles;   // given to the core, not yet released
+    std::vector<change::Any> changes;  // of every commit
 
   private:
     struct Posted {
@@ -128,7 +128,8 @@ class Harness {
     std::deque<Peer> peers_;
     std::vector<Posted> posted_;
     std::deque<std::string> arena_;
-    std::map<std::string, std::uint64_t> committed_;
+    std::map<PartitionId, std::uint64_t> committed_;
+    std::deque<std::string> records_;
     std::uint64_t connections_ = 0;
     std::uint32_t handles_given_ = 0;
     std::uint64_t blobs_put_ = 0;

@@ -38,13 +38,11 @@ TEST(BlobStoreDeathTest, WritingPastTheEndIsOurMistake) {
     EXPECT_DEATH(store.write(id, 3, "ab"), "assertion failed");
 }
 
-CommitRecord record(const std::string& queue, std::uint64_t previous, std::uint64_t sequence,
-                    ChangeKind kind = ChangeKind::job_accepted) {
+CommitRecord record(PartitionId partition, std::uint64_t previous, std::uint64_t sequence) {
     CommitRecord out;
-    out.queue = queue;
+    out.partition = partition;
     out.previous = previous;
     out.sequence = sequence;
-    out.changes.push_back({kind, 0, {}, 0, {}});
     return out;
 }
 
@@ -52,8 +50,7 @@ TEST(MemoryLog, IsDurableAtOnce) {
     MemoryLog log;
     const BodyStore bodies;
     EXPECT_EQ(log.durable(), 0U);
-    const std::vector<CommitRecord> batch = {record("a", 0, 1), record("b", 0, 1),
-                                             record("a", 1, 2)};
+    const std::vector<CommitRecord> batch = {record(1, 0, 1), record(2, 0, 1), record(1, 1, 2)};
     const auto position = log.append(batch, bodies);
     ASSERT_TRUE(position.ok());
     EXPECT_EQ(*position, 3U);
@@ -63,18 +60,10 @@ TEST(MemoryLog, IsDurableAtOnce) {
 TEST(MemoryLog, RefusesARecordThatDoesNotFollow) {
     MemoryLog log;
     const BodyStore bodies;
-    ASSERT_TRUE(log.append(std::vector{record("a", 0, 1)}, bodies).ok());
-    const auto gap = log.append(std::vector{record("a", 2, 3)}, bodies);
+    ASSERT_TRUE(log.append(std::vector{record(1, 0, 1)}, bodies).ok());
+    const auto gap = log.append(std::vector{record(1, 2, 3)}, bodies);
     ASSERT_FALSE(gap.ok());
     EXPECT_THAT(gap.error().sentence, testing::HasSubstr("the log ends at 1"));
-}
-
-TEST(MemoryLog, ARecreatedQueueStartsItsOwnChain) {
-    MemoryLog log;
-    const BodyStore bodies;
-    ASSERT_TRUE(log.append(std::vector{record("a", 0, 1, ChangeKind::queue_created)}, bodies).ok());
-    ASSERT_TRUE(log.append(std::vector{record("a", 1, 2, ChangeKind::queue_deleted)}, bodies).ok());
-    EXPECT_TRUE(log.append(std::vector{record("a", 0, 1, ChangeKind::queue_created)}, bodies).ok());
 }
 
 }  // namespace
