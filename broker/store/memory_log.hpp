@@ -19,6 +19,8 @@ class MemoryLog final : public CommitLog {
                                                        const BodyStore& bodies) override;
     [[nodiscard]] LogPosition durable() const override { return position_; }
     void set_wake(std::function<void()>) override {}
+    [[nodiscard]] Result<void, LogError> read(LogPosition, const Visit&) override { return {}; }
+    [[nodiscard]] Result<void, LogError> release(LogPosition) override { return {}; }
 
   private:
     std::unordered_map<PartitionId, std::uint64_t> last_;  // sequence of its last record
