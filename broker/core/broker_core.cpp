@@ -12,6 +12,7 @@
 #include "broker/core/publisher.hpp"
 #include "broker/core/query_handler.hpp"
 #include "broker/core/queue_handler.hpp"
+#include "broker/core/restorer.hpp"
 #include "broker/core/runner.hpp"
 #include "broker/core/session_handler.hpp"
 #include "broker/core/stream_writer.hpp"
@@ -86,6 +87,7 @@ class BrokerCore::Impl {
     QueueHandler queues{state, {leases, ending, control, publisher, writer}};
     SessionHandler sessions{state, leases, runner, publisher};
     QueryHandler queries{state};
+    Restorer restorer{state, leases, writer};
     bool stopping = false;
     Time expected = Time::max();  // when the next call was due at the latest
 
@@ -331,6 +333,16 @@ std::optional<Time> BrokerCore::Impl::next_deadline() const {
 std::optional<Time> BrokerCore::next_deadline() const { return impl_->next_deadline(); }
 
 void BrokerCore::set_store_full(bool full) { impl_->state.store_full = full; }
+
+Restorer& BrokerCore::restore(Time now) {
+    impl_->state.now = now;
+    return impl_->restorer;
+}
+
+void BrokerCore::restored(std::uint64_t broker_sequence) {
+    impl_->state.restore_sequence(broker_sequence);
+    impl_->restorer.finish();
+}
 
 void BrokerCore::ensure_queue(const std::string& queue, const protocol::Settings& settings,
                               Time now, Effects& effects) {

@@ -52,6 +52,8 @@ struct BrokerOptions {
                            // when a HELLO told no clock
 };
 
+class Restorer;
+
 class BrokerCore {
   public:
     BrokerCore(const BrokerOptions& options, BlobTable& blobs);
@@ -65,6 +67,11 @@ class BrokerCore {
     void tick(Time now, Effects& effects);
     // When tick() has something to do; nullopt: nothing is scheduled.
     [[nodiscard]] std::optional<Time> next_deadline() const;
+
+    // After a restart, before anything else: takes the rows of the store back. `now` is that of the
+    // first event or before. Only until restored(). See restorer.hpp.
+    [[nodiscard]] Restorer& restore(Time now);
+    void restored(std::uint64_t broker_sequence);
 
     // Creates a queue with default settings unless it exists: the shell's configured queues.
     void ensure_queue(const std::string& queue, const protocol::Settings& settings, Time now,
