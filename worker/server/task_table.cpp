@@ -17,6 +17,8 @@ void shrink(std::string& text) {
 void TaskSlot::own() {
     if (!borrowed) return;
     borrowed = false;
+    const bool echoed = !outcome.body.empty() && outcome.body.data() == task.payload.data();
+    const std::size_t echoed_bytes = outcome.body.size();
     // The views may be into `owned` itself.
     std::string copy;
     copy.reserve(task.queue.size() + task.subject.size() + task.payload.size());
@@ -28,6 +30,7 @@ void TaskSlot::own() {
     task.queue = all.substr(0, queue);
     task.subject = all.substr(queue, subject);
     task.payload = all.substr(queue + subject);
+    if (echoed) outcome.body = task.payload.substr(0, echoed_bytes);
 }
 
 void TaskSlot::set_payload(ByteView bytes) {
@@ -47,6 +50,7 @@ void TaskTable::take(const Taken& taken) {
     slot.task.payload =
         taken.attempt->payload.is_blob() ? ByteView() : taken.attempt->payload.bytes;
     slot.task.inputs = {};
+    slot.task.as_of_ns = taken.attempt->as_of_ns;
     slot.payload_id = {};
     if (taken.attempt->payload.is_blob()) {
         slot.payload_id = ContentId::from_bytes(taken.attempt->payload.bytes).value_or(ContentId{});
@@ -57,6 +61,8 @@ void TaskTable::take(const Taken& taken) {
         slot.input_ids.push_back(*ContentId::from_bytes(ids.substr(0, ContentId::kSize)));
     }
     slot.task.cancel = &slot.cancel;
+    slot.task.progress = &slot.progress;
+    slot.progress.reset();
     slot.missing = 0;
     slot.body_hashed = false;
     slot.cancel.store(false, std::memory_order_relaxed);
