@@ -1,5 +1,7 @@
 #include "worker/server/task_table.hpp"
 
+#include <functional>
+
 namespace scanmq::worker {
 
 namespace {
@@ -17,8 +19,13 @@ void shrink(std::string& text) {
 void TaskSlot::own() {
     if (!borrowed) return;
     borrowed = false;
-    const bool echoed = !outcome.body.empty() && outcome.body.data() == task.payload.data();
-    const std::size_t echoed_bytes = outcome.body.size();
+    const ByteView body = outcome.body;
+    const std::less_equal<> before;  // of pointers that may have nothing to do with each other
+    const bool echoed =
+        !body.empty() && before(task.payload.data(), body.data()) &&
+        before(body.data() + body.size(), task.payload.data() + task.payload.size());
+    const std::size_t echoed_at =
+        echoed ? static_cast<std::size_t>(body.data() - task.payload.data()) : 0;
     // The views may be into `owned` itself.
     std::string copy;
     copy.reserve(task.queue.size() + task.subject.size() + task.payload.size());
@@ -30,7 +37,7 @@ void TaskSlot::own() {
     task.queue = all.substr(0, queue);
     task.subject = all.substr(queue, subject);
     task.payload = all.substr(queue + subject);
-    if (echoed) outcome.body = task.payload.substr(0, echoed_bytes);
+    if (echoed) outcome.body = task.payload.substr(echoed_at, body.size());
 }
 
 void TaskSlot::set_payload(ByteView bytes) {

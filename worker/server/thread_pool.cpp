@@ -35,7 +35,7 @@ void ThreadPool::post(std::function<void()> work) {
     wake_.notify_one();
 }
 
-bool ThreadPool::finish(std::chrono::milliseconds patience) {
+bool ThreadPool::finish(Duration patience) {
     std::unique_lock lock(mutex_);
     stopping_ = true;
     wake_.notify_all();

@@ -6,7 +6,6 @@
 // Lifetime: the destructor runs what is queued and joins. What blocks for long must be told to end
 //           before.
 
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -14,6 +13,8 @@
 #include <mutex>
 #include <thread>
 #include <vector>
+
+#include "common/base/time.hpp"
 
 namespace scanmq::worker {
 
@@ -29,7 +30,7 @@ class ThreadPool {
 
     // Takes no more work and waits until what was posted has run, but not longer than `patience`. False
     // when it has not: the destructor then waits for it, however long that takes.
-    [[nodiscard]] bool finish(std::chrono::milliseconds patience);
+    [[nodiscard]] bool finish(Duration patience);
 
   private:
     void run();

@@ -14,9 +14,6 @@ namespace {
 
 using transport::Drained;
 
-// For scans that were told to stop; also what the last frames have to leave in.
-constexpr std::chrono::milliseconds kScansPatience{1000};
-
 Settings complete(Settings settings, const Scanner& scanner) {
     Rng rng(Rng::random_seed());
     settings.core.instance = random_id(rng);
@@ -66,7 +63,7 @@ Exit WorkerServer::Impl::run() {
     monitor_.start();
     arm_timer();
     loop_.run();
-    exit_->scans_left = !pool_.finish(kScansPatience);
+    exit_->scans_left = !pool_.finish(settings_.scans_patience);
     if (exit_->code == kExitNoBroker) {
         exit_->sentence += " (";
         for (const std::string& broker : settings_.brokers) {
