@@ -98,7 +98,9 @@ void WorkerCore::on_finished(const FinishedEvent& event, Effects& effects) {
         attempts_.stop_running(event.attempt, AttemptState::finished);
     }
     if (phase_ != Phase::open) return;  // told again when it is adopted
-    if (attempt->revoked && event.outcome == AttemptOutcome::failed) {
+    // Revoked: stopped, or not worth a blob any more.
+    const bool large = event.body.size() > limits_.inline_bytes_max;
+    if (attempt->revoked && (event.outcome == AttemptOutcome::failed || large)) {
         return hand_back(event.attempt, effects);
     }
     protocol::Outcome outcome{
@@ -108,7 +110,7 @@ void WorkerCore::on_finished(const FinishedEvent& event, Effects& effects) {
             outcome.outcome = AttemptOutcome::rejected;
             outcome.code = ErrorCode::item_too_large;
             outcome.sentence = "the result is larger than blob_bytes_max: ask for fewer rows";
-        } else if (event.body.size() > limits_.inline_bytes_max) {
+        } else if (large) {
             attempt->state = AttemptState::storing;
             effects.puts.push_back(event.attempt);
             return;
@@ -220,11 +222,7 @@ void WorkerCore::return_surplus(Time now, Effects& effects) {
 // One DONE for all that ended in this batch, or as many as the limits make of it.
 void WorkerCore::flush(Time now, Effects& effects) {
     if (phase_ != Phase::open) return;
-    if (!reports_.empty()) {
-        counters_.progress_reports += reports_.size();
-        send(protocol::Progress{std::move(reports_)}, effects);
-        reports_.clear();
-    }
+    send_reports(effects);
     if (outcomes_.empty() && !credit_due_) return;
     credit_due_ = false;
     if (!draining_) credit_.grow(orphans_, running_for(now), adopted_);

@@ -70,7 +70,7 @@ std::vector<protocol::WorkerInfo::Held> WorkerCore::held_attempts() {
             const bool waits =
                 attempt.state == AttemptState::ready || attempt.state == AttemptState::fetching;
             if (attempt.orphan || waits == started) return;
-            if (held.size() < protocol::kLimits.items_per_frame_max) {
+            if (held.size() < limits_.items_per_frame_max) {
                 held.push_back({attempt.token, started});
             }
         });
@@ -208,6 +208,22 @@ void WorkerCore::on_progress(const ProgressEvent& event) {
     attempt->reported = true;
     reports_.push_back({attempt->token, event.done, event.total,
                         std::string(event.note.substr(0, kNoteBytesMax))});
+}
+
+void WorkerCore::send_reports(Effects& effects) {
+    const std::size_t room =
+        limits_.frame_bytes_max / (protocol::kItemFixedBytesMax + kNoteBytesMax);
+    const std::size_t most =
+        std::clamp<std::size_t>(room, 2, limits_.items_per_frame_max + std::size_t{1}) - 1;
+    for (std::size_t begin = 0; begin < reports_.size(); begin += most) {
+        const std::size_t end = std::min(reports_.size(), begin + most);
+        protocol::Progress progress;
+        progress.reports.assign(reports_.begin() + static_cast<std::ptrdiff_t>(begin),
+                                reports_.begin() + static_cast<std::ptrdiff_t>(end));
+        send(std::move(progress), effects);
+    }
+    counters_.progress_reports += reports_.size();
+    reports_.clear();
 }
 
 Time WorkerCore::running_deadline() const {

@@ -150,6 +150,7 @@ class WorkerCore {
     void adopt(std::vector<protocol::Token> adopted, Effects& effects);
     void on_revoke(const protocol::Revoke& revoke, Effects& effects);
     void on_progress(const ProgressEvent& event);
+    void send_reports(Effects& effects);
     void orphan(AttemptId id, HeldAttempt& attempt, Effects& effects);
     void release(AttemptId id, Effects& effects);
     void tick_running(Time now, Effects& effects);

@@ -367,6 +367,17 @@ TEST(WorkerRevoke, ScanThatFinishedFirstIsAnsweredWithWhatItHas) {
     EXPECT_EQ(h.outcomes().at(0).body.bytes, "result");
 }
 
+TEST(WorkerRevoke, LargeResultIsNotPutForNobody) {
+    WorkerHarness h;
+    h.open();
+    h.deliver(1);
+    h.frame(protocol::Revoke{{{kEpoch, 1}}});
+    const std::string large(protocol::kLimits.inline_bytes_max + 1, 'x');
+    h.finish(1, seconds(1), large);
+    EXPECT_TRUE(h.effects.puts.empty());
+    EXPECT_EQ(h.outcomes().at(0).outcome, AttemptOutcome::returned);
+}
+
 TEST(WorkerRevoke, WhatHasNotStartedIsHandedBackAtOnce) {
     WorkerHarness h(WorkerHarness::with_threads(2));
     h.open();
@@ -607,6 +618,22 @@ TEST(WorkerProgress, OneFrameForAllThatChanged) {
     h.events({ProgressEvent{polls[0], 1, 2, ""}, ProgressEvent{polls[1], 2, 3, ""}});
     ASSERT_EQ(h.sent<protocol::Progress>().size(), 1U);
     EXPECT_EQ(h.sent<protocol::Progress>()[0].reports.size(), 2U);
+}
+
+TEST(WorkerProgress, FramesKeepTheBrokersLimits) {
+    WorkerHarness h(WorkerHarness::with_threads(8));
+    h.event(ConnectedEvent{});
+    auto welcome = WorkerHarness::welcome();
+    welcome.limits = {{"items_per_frame_max", 3}};
+    h.frame(std::move(welcome), 0);
+    h.deliver(8);
+    std::vector<Event> batch;
+    for (const AttemptId id : h.started) batch.push_back(ProgressEvent{id, 1, 2, ""});
+    h.events(batch);
+    const auto sent = h.sent<protocol::Progress>();
+    ASSERT_EQ(sent.size(), 3U);
+    EXPECT_EQ(sent[0].reports.size(), 3U);
+    EXPECT_EQ(sent[2].reports.size(), 2U);
 }
 
 TEST(WorkerProgress, AdoptedScanIsReportedAnew) {
