@@ -50,8 +50,8 @@ class CreditWindow {
     // running: no scan under way is shorter than that, whatever the average says.
     [[nodiscard]] std::uint32_t items(std::uint32_t busy, Duration running_for) const noexcept;
 
-    // Raises the limit to what the window allows now, less `kept`: attempts of former sessions, which
-    // take up the window's places but were never counted in this session.
+    // Raises the limit to what the window allows now, less `kept`: attempts of former sessions,
+    // which take up the window's places but were never counted in this session.
     void grow(std::uint32_t busy, Duration running_for, protocol::Credit kept = {}) noexcept;
     // True when the limit rose by a quarter of the window or more since it was last announced.
     [[nodiscard]] bool worth_announcing() const noexcept;

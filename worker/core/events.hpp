@@ -106,8 +106,8 @@ struct Note {
 struct Exit {
     int code{};
     std::string sentence;
-    bool scans_left =
-        false;  // the shell's: threads are still in scans that did not end when told to
+    // The shell's: threads are still in scans that did not end when told to.
+    bool scans_left = false;
 };
 
 // Carried out in this order. Members but the two last are lists the shell clears with clear().

@@ -233,10 +233,19 @@ void WorkerCore::drain(Time now, Effects& effects) {
     return_unstarted(effects);
 }
 
-// What is kept for a session to come is waited for, too: it may be adopted, and leaving would make
-// it a crash.
-void WorkerCore::leave_when_drained(Effects& effects) {
-    if (attempts_.held() > orphans_) return;
+// What is kept for a session to come is waited for, too, but not for long: a broker that is just
+// starting again adopts it, where leaving would count as a crash; one that was stopped does not.
+void WorkerCore::leave_when_drained(Time now, Effects& effects) {
+    if (phase_ == Phase::open) drained_until_.reset();
+    if (attempts_.held() > orphans_) {
+        if (phase_ == Phase::open) return;
+        if (!drained_until_) drained_until_ = now + options_.hello_timeout;
+        if (now < *drained_until_) return;
+        effects.notes.push_back(
+            {NoteLevel::warning, "no broker came back for " +
+                                     std::to_string(attempts_.held() - orphans_) +
+                                     " attempts: they will run again"});
+    }
     if (phase_ == Phase::open) send(protocol::Bye{ErrorCode::none, drained_.sentence}, effects);
     stop(drained_.code, drained_.sentence, effects);
 }

@@ -54,7 +54,7 @@ void WorkerCore::settle(Time now, Effects& effects) {
     if (phase_ == Phase::stopped) return;
     start_ready(now, effects);
     flush(now, effects);
-    if (draining_) leave_when_drained(effects);
+    if (draining_) leave_when_drained(now, effects);
 }
 
 void WorkerCore::tick(Time now, Effects& effects) {
@@ -76,6 +76,7 @@ std::optional<Time> WorkerCore::next_deadline() const {
     Time due = session_deadline();
     if (phase_ == Phase::open) due = std::min(due, running_deadline());
     if (draining_) due = std::min(due, drain_deadline_);
+    if (drained_until_) due = std::min(due, *drained_until_);
     return due;
 }
 

@@ -134,7 +134,7 @@ class WorkerCore {
     void reconnect(Time now, Effects& effects);
     void back_off(Time now);
     void drain(Time now, Effects& effects);
-    void leave_when_drained(Effects& effects);
+    void leave_when_drained(Time now, Effects& effects);
     void tick_session(Time now, Effects& effects);
     [[nodiscard]] Time session_deadline() const;
     void send_heartbeat(std::uint64_t ping, std::uint64_t pong, Effects& effects);
@@ -203,7 +203,8 @@ class WorkerCore {
 
     bool draining_ = false;
     Time drain_deadline_{};
-    Exit drained_{0, "drained"};  // how it leaves then
+    std::optional<Time> drained_until_;  // without a session: how long one is waited for
+    Exit drained_{0, "drained"};         // how it leaves then
 
     CreditWindow credit_;
     AttemptTable attempts_;

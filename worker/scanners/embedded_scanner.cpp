@@ -96,6 +96,7 @@ void scan_all(const Task& task, Outcome& out) {
         result->snapshot = task.inputs[i]->id().hex();
         results.push_back(std::move(result).value());
     }
+    if (task.cancelled()) return out.failed("the scan was cancelled");
     const service::ScanResult merged =
         results.size() == 1 ? std::move(results.front())
                             : service::merge_results(std::move(results), request->limit);

@@ -5,8 +5,8 @@
 //
 // Threads:  its only state is a count of runs. With a service time it runs on the worker's threads,
 //           which sleep meanwhile; without one on the loop.
-// Errors:   failed: as often as fail_rate says, or cancelled while it slept. A payload that holds the
-//           poison ends the process (std::abort), after the service time.
+// Errors:   failed: as often as fail_rate says, or cancelled while it slept. A payload that holds
+//           the poison ends the process (std::abort), after the service time.
 // Progress: in milliseconds of the service time.
 
 #include <atomic>

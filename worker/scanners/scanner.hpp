@@ -83,8 +83,8 @@ class Scanner {
     // True: every run takes microseconds at most. It is then made on the worker's loop: handing it to a
     // thread and back would cost more than it does.
     [[nodiscard]] virtual bool on_loop() const = 0;
-    // Fills in `out`, which is as new. Ends within milliseconds, failed, once the task is cancelled: a
-    // scan that does not keeps its thread, and at last its worker, from working.
+    // Fills in `out`, which is as new. Ends within milliseconds, failed, once the task is
+    // cancelled: a scan that does not keeps its thread, and at last its worker, from working.
     virtual void run(const Task& task, Outcome& out) const noexcept = 0;
 };
 

@@ -28,8 +28,8 @@ class ThreadPool {
     // Precondition: fewer than queue_max items wait, and there is a thread. Work must not throw.
     void post(std::function<void()> work);
 
-    // Takes no more work and waits until what was posted has run, but not longer than `patience`. False
-    // when it has not: the destructor then waits for it, however long that takes.
+    // Takes no more work and waits until what was posted has run, but not longer than `patience`.
+    // False when it has not: the destructor then waits for it, however long that takes.
     [[nodiscard]] bool finish(Duration patience);
 
   private:

@@ -7,8 +7,8 @@
 //           handlers (the loop takes SIGINT and SIGTERM itself when Settings::take_signals is set).
 // Stopping: drain() finishes what runs, hands back the rest and says BYE; abort(), a second signal
 //           or drain_timeout leave at once. Scans are told to stop; run() gives them
-//           scans_patience. When some do not, Exit::scans_left is set, and the destructor would wait for them: a
-//           process that does not want to leaves by std::_Exit.
+//           scans_patience. When some do not, Exit::scans_left is set, and the destructor would
+//           wait for them: a process that does not want to leaves by std::_Exit.
 // See:      docs/PROTOCOL.md, ARCHITECTURE.md
 
 #include <memory>
@@ -36,8 +36,8 @@ class WorkerServer {
     WorkerServer(const WorkerServer&) = delete;
     WorkerServer& operator=(const WorkerServer&) = delete;
 
-    // Runs until drained, aborted, refused or wedged; call once. Exit::code is for the process: 0, or one
-    // of the kExit... codes with a sentence.
+    // Runs until drained, aborted, refused or wedged; call once. Exit::code is for the process: 0,
+    // or one of the kExit... codes with a sentence.
     [[nodiscard]] Exit run();
     void drain();
     void abort();

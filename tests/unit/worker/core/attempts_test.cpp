@@ -301,9 +301,9 @@ TEST(WorkerAttempts, ReleasedSlotIsNotReusedInTheSameBatch) {
     EXPECT_NE(h.effects.releases[0].slot, h.effects.taken[0].id.slot);
 }
 
-// A broker that uses every credit, random service times, reconnects after which some of what is held
-// is adopted: each attempt is answered once, by the worker or by not being adopted, and what is
-// outstanding never passes the cap.
+// A broker that uses every credit, random service times, reconnects after which some of what is
+// held is adopted: each attempt is answered once, by the worker or by not being adopted, and what
+// is outstanding never passes the cap.
 TEST(WorkerAttempts, EveryAttemptIsAnsweredOnce) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         Rng rng(seed);

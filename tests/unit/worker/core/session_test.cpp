@@ -388,18 +388,37 @@ TEST(WorkerDrain, WaitsForTheSessionThatAdoptsWhatRan) {
     EXPECT_EQ(h.effects.exit->code, 0);
 }
 
-TEST(WorkerDrain, TimeoutEndsTheWaitForASession) {
-    WorkerOptions options;
-    options.drain_timeout = seconds(4);
-    WorkerHarness h(options);
+// An operator stops the broker, then the workers: that is no failure, and must not take half a
+// minute.
+TEST(WorkerDrain, DoesNotWaitLongForABrokerThatIsGone) {
+    WorkerHarness h;
     h.open();
     h.deliver(1);
     h.event(DisconnectedEvent{});
     h.event(DrainEvent{});
+    h.advance(milliseconds(4'999));
     EXPECT_FALSE(h.effects.exit.has_value());
-    h.advance(seconds(4));
+    h.advance(milliseconds(1));
     ASSERT_TRUE(h.effects.exit.has_value());
-    EXPECT_EQ(h.effects.exit->code, kExitAborted);
+    EXPECT_EQ(h.effects.exit->code, 0);
+    EXPECT_EQ(h.effects.cancels.size(), 1U);
+}
+
+TEST(WorkerDrain, BrokerLostWhileDrainingIsWaitedForAnew) {
+    WorkerHarness h;
+    h.open();
+    h.deliver(1);
+    h.event(DrainEvent{});
+    h.frame(protocol::Ok{1});
+    h.advance(seconds(7));
+    EXPECT_FALSE(h.effects.exit.has_value());
+    h.lose_and_greet({{WorkerHarness::kEpoch, 1}});
+    h.advance(seconds(7));
+    EXPECT_FALSE(h.effects.exit.has_value()) << "there is a session, and a scan that runs";
+    h.finish(1, seconds(14));
+    EXPECT_EQ(h.outcomes().size(), 1U);
+    ASSERT_TRUE(h.effects.exit.has_value());
+    EXPECT_EQ(h.effects.exit->code, 0);
 }
 
 }  // namespace
