@@ -84,9 +84,15 @@ class BrokerCore {
 
     // Which open session a main-socket connection has, and back: for the blob socket's core.
     [[nodiscard]] bool session_open(protocol::SessionId session) const;
-    // Adds rows the shell knows to the broker's and counters' answers (rss_bytes, dropped frames ...).
+    // What the shell knows for the answers to queries.
     using Gauge = std::pair<std::string, std::uint64_t>;
-    void set_gauges(std::vector<Gauge> broker_rows, std::vector<Gauge> counter_rows);
+    struct Gauges {
+        std::vector<Gauge> broker;    // rss_bytes ...
+        std::vector<Gauge> counters;  // dropped frames ...
+        std::string durability;       // topic store
+        std::vector<Gauge> store;
+    };
+    void set_gauges(Gauges gauges);
 
     // For tests and metrics: a counter by name, 0 when it never moved.
     [[nodiscard]] std::uint64_t counter(std::string_view name) const;
