@@ -240,12 +240,12 @@ Result<std::uint64_t> ClientCore::subscribe(const StreamOptions& options, Effect
     return last_subscription_;
 }
 
-void ClientCore::unsubscribe(std::uint64_t subscription, Effects& effects) {
+void ClientCore::unsubscribe(std::uint64_t subscription, Effects& effects, bool known) {
     outbox_.bind(effects);
     const auto found = std::find_if(readers_.begin(), readers_.end(),
                                     [&](const auto& r) { return r->id() == subscription; });
     if (found == readers_.end()) return;
-    if (!closed_) (*found)->stop();
+    if (!closed_ && !known) (*found)->stop();
     readers_.erase(found);
 }
 

@@ -89,7 +89,8 @@ class ClientCore {
     // Errors: over_limit (subscriptions_max), bad_name, subscription_exists (the durable name is in
     // use here).
     [[nodiscard]] Result<std::uint64_t> subscribe(const StreamOptions& options, Effects& effects);
-    void unsubscribe(std::uint64_t subscription, Effects& effects);
+    // `known`: the broker unsubscribed it already.
+    void unsubscribe(std::uint64_t subscription, Effects& effects, bool known = false);
     // The same, and the broker forgets its cursor: ends with a RequestDone of that number.
     std::uint64_t forget(std::uint64_t subscription, Time deadline, Effects& effects);
     // EntriesArrived was handed out: its credit may be granted again.
