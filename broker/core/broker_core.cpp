@@ -52,6 +52,7 @@ class BrokerCore::Impl {
         submits.serve();
         runner.dispatch();
         publisher.publish();
+        writer.trim();
         state.commit();
         queues.sweep();
         state.effects = nullptr;
@@ -104,6 +105,9 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::Unsubscribe& m) {
         publisher.unsubscribe(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::Ack& m) {
+        publisher.ack(s, e.frame->header, m);
+    }
     void on(Session& s, const FrameEvent& e, const protocol::GroupOpen& m) {
         groups.open(s, e.frame->header, m);
     }
@@ -143,7 +147,8 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
         return kProducer;
     } else if constexpr (std::is_same_v<M, Done>) {
         return kWorker;
-    } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe>) {
+    } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe> ||
+                         std::is_same_v<M, Ack>) {
         return kSubscriber;
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete>) {
@@ -247,6 +252,8 @@ void BrokerCore::Impl::expire() {
         state.counters.add(Counter::ids_forgotten, forgotten);
         if (forgotten == kExpireSlice) state.unfinished = true;
         groups.expire(*queue, kExpireSlice);
+        next = std::min(next, publisher.expire(*queue));
+        next = std::min(next, writer.expire(*queue));
         if (queue->ids.finished() > 0) next = std::min(next, queue->ids.next_expiry());
         next = std::min(next, queue->groups.next_expiry());
     }

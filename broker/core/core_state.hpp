@@ -17,6 +17,7 @@
 #include "broker/core/bodies.hpp"
 #include "broker/core/broker_core.hpp"
 #include "broker/core/counters.hpp"
+#include "broker/core/cursor_table.hpp"
 #include "broker/core/group_table.hpp"
 #include "broker/core/id_window.hpp"
 #include "broker/core/intern_table.hpp"
@@ -54,6 +55,7 @@ struct Queue {
     GroupTable groups;
     Stream stream;
     std::vector<Subscription*> subscriptions;
+    CursorTable cursors;
     std::uint64_t running = 0;
     std::uint64_t submitted = 0;
     std::uint64_t done = 0;
@@ -62,6 +64,8 @@ struct Queue {
 
     bool active = false;    // in CoreState::active
     bool publish = false;   // entries or credit came since the last publication
+    bool trim = false;      // entries or a lower limit came since the stream was last trimmed
+    bool touched = false;   // in CoreState's list: commit() looks for what moved
     bool deleting = false;  // no name any more; its jobs are being ended
     protocol::SessionId deleted_by_session;
     std::uint64_t delete_request = 0;
@@ -100,7 +104,7 @@ class CoreState {
     template <class Change>
     void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0) {
         if (!options.records) return;
-        if (!queue.journal.touched) touched_queues_.push_back(&queue);
+        touch(queue);
         write_change(change, open_record(queue.journal, body_bytes).bytes,
                      queue.journal.open.bodies);
     }
@@ -110,9 +114,17 @@ class CoreState {
         if (!options.records) return;
         write_change(change, open_record(broker_journal_, 0).bytes, broker_journal_.open.bodies);
     }
+    // commit() is to tell what moved in it: the stream's begin, forgotten ids, cursors.
+    void touch(Queue& queue) {
+        if (queue.touched) return;
+        queue.touched = true;
+        touched_queues_.push_back(&queue);
+    }
     // Moves every partition's changes into its commit records.
     void commit();
     [[nodiscard]] WallMillis wall_at(Time at) const noexcept;
+    // The other way; what lies beyond the clock's range is moved to its end.
+    [[nodiscard]] Time time_at(WallMillis wall) const noexcept;
     void publish(Queue& queue) noexcept { queue.publish = true; }
 
     void release(BodyHandle body, bool is_blob = false) {
@@ -154,6 +166,7 @@ class CoreState {
     // The journal's record, with room for a change.
     CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes);
     void close_record(Journal& journal);
+    void note_moves(Queue& queue);
 
     struct NameHash {
         using is_transparent = void;

@@ -54,6 +54,14 @@ enum class Counter : std::uint8_t {
     queues_deleted,
     subscriptions_opened,
     subscriptions_ended,
+    entries_aged,  // of those dropped: by age
+    restored_without_blob,
+    subscriptions_resumed,
+    subscriptions_taken,
+    subscriptions_lapsed,
+    cursors_forgotten,  // by UNSUBSCRIBE, after they lapsed, or to make room
+    acks,
+    acks_ignored,
     count_,
 };
 

@@ -99,6 +99,7 @@ void QueueHandler::alter(Session& session, const protocol::Header& header,
                               std::move(settings).error());
     }
     queue->apply(*settings);
+    state_->schedule(state_->now);  // ages and times to live may have fallen
     state_->counters.add(Counter::queues_altered);
     state_->change_broker(change::QueueAltered{queue->partition(), rows(*settings)});
     state_->send(session, protocol::Ok{header.seq}, true);
