@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "broker/core/alias_handler.hpp"
 #include "broker/core/core_state.hpp"
 #include "broker/core/group_handler.hpp"
 #include "broker/core/publisher.hpp"
@@ -28,6 +29,8 @@ constexpr Duration kExpireEvery = std::chrono::milliseconds(250);
 BrokerOptions checked(BrokerOptions options) {
     // A queue's number has 16 bits.
     options.queues_max = std::min<std::uint32_t>(options.queues_max, 65'535);
+    // An alias's history is told as one change.
+    options.alias_history_max = std::min<std::uint32_t>(options.alias_history_max, 1'024);
     return options;
 }
 
@@ -53,6 +56,7 @@ class BrokerCore::Impl {
         runner.dispatch();
         publisher.publish();
         writer.trim();
+        aliases.tell_gone();
         state.commit();
         queues.sweep();
         state.effects = nullptr;
@@ -71,6 +75,7 @@ class BrokerCore::Impl {
     GroupHandler groups{state, writer};
     QueueHandler queues{state, runner, publisher, writer};
     SessionHandler sessions{state, runner, publisher};
+    AliasHandler aliases{state};
     QueryHandler queries{state};
     bool stopping = false;
 
@@ -107,6 +112,9 @@ class BrokerCore::Impl {
     }
     void on(Session& s, const FrameEvent& e, const protocol::Ack& m) {
         publisher.ack(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::AliasSet& m) {
+        aliases.set(s, e.frame->header, m);
     }
     void on(Session& s, const FrameEvent& e, const protocol::GroupOpen& m) {
         groups.open(s, e.frame->header, m);
@@ -150,6 +158,8 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
     } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe> ||
                          std::is_same_v<M, Ack>) {
         return kSubscriber;
+    } else if constexpr (std::is_same_v<M, AliasSet>) {
+        return kProducer | kOperator;
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete>) {
         return kOperator;

@@ -33,6 +33,7 @@ CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
       blobs(blob_table),
       rng(broker_options.seed),
       sessions(broker_options.seed ^ 0x5e5510115ULL),
+      aliases({broker_options.aliases_max, broker_options.alias_history_max}, blob_table),
       bodies(blob_table) {}
 
 Queue* CoreState::find_queue(std::string_view name) const {

@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/core/alias_table.hpp"
 #include "broker/core/bodies.hpp"
 #include "broker/core/broker_core.hpp"
 #include "broker/core/counters.hpp"
@@ -150,6 +151,7 @@ class CoreState {
     InternTable subjects;
     InternTable inputs;
     InternTable texts;
+    AliasTable aliases;
     Bodies bodies;
     SlotIndex attempts;  // live attempts' counters to executions
     std::uint64_t attempt_counter = 0;

@@ -49,6 +49,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "cursors_forgotten",
     "acks",
     "acks_ignored",
+    "aliases_moved",
+    "alias_versions_dropped",
 };
 static_assert(!kNames.back().empty());
 

@@ -62,6 +62,8 @@ enum class Counter : std::uint8_t {
     cursors_forgotten,  // by UNSUBSCRIBE, after they lapsed, or to make room
     acks,
     acks_ignored,
+    aliases_moved,
+    alias_versions_dropped,  // over alias_history_max: groups may miss them
     count_,
 };
 

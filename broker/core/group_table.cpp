@@ -131,6 +131,14 @@ void GroupTable::sort_restored() {
     for (const Slot slot : open) link_open(slot);
 }
 
+std::vector<std::uint64_t> GroupTable::open_generations() const {
+    std::vector<std::uint64_t> out;
+    for (Slot slot = open_first_; slot != kNoSlot; slot = groups_[slot].next) {
+        out.push_back(groups_[slot].generation);
+    }
+    return out;
+}
+
 Slot GroupTable::find(const Id128& id) const {
     const auto it = ids_.find(id);
     return it == ids_.end() ? kNoSlot : it->second;

@@ -31,7 +31,7 @@ struct Group {
     std::uint64_t finished = 0;
     std::array<std::uint64_t, 8> outcomes{};  // finished, by final outcome
     Slot text = kNoSlot;                      // its id in CoreState::texts
-    std::uint64_t generation = 0;             // of the aliases its jobs see
+    std::uint64_t generation = 0;             // of the aliases its jobs see; held while it is open
     Time opened;
     Slot next = kNoSlot;  // in the list of open groups, in order of opening; or the slab's
     Slot previous = kNoSlot;
@@ -73,6 +73,8 @@ class GroupTable {
     // Takes a row back; the times are the row's, on this clock. Its text is for the caller to set.
     // Precondition: not there.
     Slot restore(const Id128& id, const GroupRow& row, Time opened, Time ended);
+    // Of the open groups, in no order.
+    [[nodiscard]] std::vector<std::uint64_t> open_generations() const;
     // Every group's text, for the end of the queue.
     void clear(std::vector<Slot>& forgotten);
     [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }

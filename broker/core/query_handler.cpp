@@ -73,11 +73,13 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         rows = snapshots();
     } else if (message.topic == "subscriptions") {
         rows = subscriptions(message.key, left_out);
+    } else if (message.topic == "aliases") {
+        rows = aliases(left_out);
     } else {
         return state.refuse(session, header.seq, Kind::query, ErrorCode::unknown_topic,
                             "no topic '" + message.topic +
                                 "'; there are broker, counters, queues, workers, sessions, "
-                                "snapshots, subscriptions");
+                                "snapshots, subscriptions, aliases");
     }
     cut_rows(rows, left_out);
     state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);

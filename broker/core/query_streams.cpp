@@ -1,4 +1,4 @@
-// QueryHandler: topic subscriptions.
+// QueryHandler: topics subscriptions and aliases.
 
 #include <algorithm>
 
@@ -80,6 +80,19 @@ QueryHandler::Rows QueryHandler::subscriptions(const std::string& key,
                 return Standing{{}, session_of(*one), one->pattern(), one->told(), one->told(), 0};
             });
         }
+    }
+    return rows;
+}
+
+QueryHandler::Rows QueryHandler::aliases(std::uint64_t& left_out) const {
+    Rows rows;
+    for (const auto& [name, alias] : state_->aliases.all()) {
+        if (alias.id.is_zero()) continue;
+        if (rows.size() >= kRowsMax) {
+            left_out = state_->aliases.size() - rows.size();
+            break;
+        }
+        rows.push_back({{"alias", name}, {"id", alias.id.hex()}, {"generation", alias.generation}});
     }
     return rows;
 }

@@ -143,6 +143,9 @@ void QueueHandler::step() {
             continue;
         }
         std::vector<Slot> texts;
+        for (const std::uint64_t generation : queue->groups.open_generations()) {
+            state_->aliases.release(generation, state_->now);
+        }
         queue->groups.clear(texts);
         for (const Slot text : texts) state_->texts.release(text);
         state_->counters.add(Counter::queues_deleted);

@@ -1,5 +1,6 @@
-// What the core's tables take back after a restart, each by itself: streams, cursors, groups.
+// What the core's tables take back after a restart, each by itself: streams, cursors, groups, aliases.
 
+#include "broker/core/alias_handler.hpp"
 #include "broker/core/group_handler.hpp"
 #include "broker/core/publisher.hpp"
 #include "broker/core/stream_writer.hpp"
@@ -200,6 +201,40 @@ TEST_F(RestoreTest, GroupsComeBackInWhicheverOrder) {
     EXPECT_FALSE(table.finished(slot, FinalOutcome::done, state.now));
     EXPECT_TRUE(table.finished(slot, FinalOutcome::done, state.now));
     EXPECT_EQ(completion_body(table[slot]), std::string("\x93\x03\x03\x91\x92\x01\x03"));
+}
+
+TEST_F(RestoreTest, AnOpenGroupSeesTheAliasesItSaw) {
+    const ContentId before = put_blob("before");
+    const ContentId after = put_blob("after");
+    EXPECT_EQ(state.aliases.restore("SPY@latest", {after, 5, {{before, 2, 5}}}, state.now), 0U);
+    GroupRow open;
+    open.phase = GroupPhase::open;
+    open.generation = 4;
+    open.opened = kWall;
+    groups.restore(*queue, job_id(1), open);
+    state.aliases.settle(state.now);
+    const Group& group = queue->groups[queue->groups.find(job_id(1))];
+    ASSERT_NE(state.aliases.resolve("SPY@latest", group.generation), nullptr);
+    EXPECT_EQ(*state.aliases.resolve("SPY@latest", group.generation), before);
+    EXPECT_EQ(*state.aliases.resolve("SPY@latest", state.aliases.generation()), after);
+    state.now += 24h;
+    groups.expire(*queue, 100);
+    EXPECT_EQ(blobs.find(before)->pins, 0U);
+    EXPECT_EQ(blobs.find(after)->pins, 1U);
+}
+
+TEST_F(RestoreTest, AnAliasWithoutItsBlobIsGoneFromTheStoreToo) {
+    EXPECT_EQ(state.aliases.restore("lost", {content_id("lost"), 5, {}}, state.now), 1U);
+    state.aliases.settle(state.now);
+    EXPECT_EQ(state.aliases.resolve("lost", 5), nullptr);
+    AliasHandler(state).tell_gone();
+    state.commit();
+    ASSERT_EQ(effects.commits.size(), 1U);
+    ArchiveReader reader(effects.commits[0].bytes);
+    change::Any any;
+    ASSERT_TRUE(read_change(reader, any));
+    EXPECT_EQ(std::get<change::AliasMoved>(any).alias, "lost");
+    EXPECT_TRUE(std::get<change::AliasMoved>(any).id.is_zero());
 }
 
 }  // namespace
