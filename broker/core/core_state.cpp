@@ -16,7 +16,8 @@ Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const Que
               protocol::kLimits.item_overhead_bytes}),
       ids({options.id_window_jobs, options.id_window_ttl}, table),
       groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
-      stream(incarnation) {
+      stream(incarnation),
+      cursors(options.cursors_per_queue_max) {
     journal.partition = partition;
     apply(values);
 }
@@ -24,6 +25,7 @@ Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const Que
 void Queue::apply(const QueueSettings& values) {
     settings = values;
     credit.set_room({values.max_jobs, values.max_bytes});
+    trim = true;
 }
 
 CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
@@ -31,6 +33,7 @@ CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
       blobs(blob_table),
       rng(broker_options.seed),
       sessions(broker_options.seed ^ 0x5e5510115ULL),
+      aliases({broker_options.aliases_max, broker_options.alias_history_max}, blob_table),
       bodies(blob_table) {}
 
 Queue* CoreState::find_queue(std::string_view name) const {
@@ -140,16 +143,32 @@ void CoreState::close_record(Journal& journal) {
     effects->commits.push_back(std::exchange(record, {}));
 }
 
+void CoreState::note_moves(Queue& queue) {
+    if (queue.stream.first() != queue.told_first) {
+        queue.told_first = queue.stream.first();
+        change(queue, change::StreamTrimmed{queue.told_first});
+    }
+    if (queue.ids.begin() != queue.told_ids_begin) {
+        queue.told_ids_begin = queue.ids.begin();
+        change(queue, change::IdsForgotten{queue.told_ids_begin});
+    }
+    for (const std::string& name : queue.cursors.forgotten()) {
+        change(queue, change::CursorForgotten{name});
+    }
+    for (const Cursor* const cursor : queue.cursors.changed()) {
+        const WallMillis used = cursor->holder != nullptr ? 0 : wall_at(cursor->since);
+        change(queue,
+               change::CursorSet{cursor->name,
+                                 {cursor->next_offset, cursor->pattern, used, cursor->lapsed}});
+    }
+    queue.cursors.clear_changes();
+}
+
 void CoreState::commit() {
     for (Queue* queue : touched_queues_) {
-        if (queue->stream.first() != queue->told_first) {
-            queue->told_first = queue->stream.first();
-            change(*queue, change::StreamTrimmed{queue->told_first});
-        }
-        if (queue->ids.begin() != queue->told_ids_begin) {
-            queue->told_ids_begin = queue->ids.begin();
-            change(*queue, change::IdsForgotten{queue->told_ids_begin});
-        }
+        // Of a queue that goes, QueueDeleted says it all, and has to be the last word.
+        if (!queue->deleting) note_moves(*queue);
+        queue->touched = false;
     }
     touched_queues_.clear();
     for (Journal* journal : touched_) {
@@ -181,6 +200,13 @@ void CoreState::release_inputs(Slot slot) {
 WallMillis CoreState::wall_at(Time at) const noexcept {
     return options.wall_offset_ms +
            std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+}
+
+Time CoreState::time_at(WallMillis wall) const noexcept {
+    constexpr WallMillis kMost =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count() / 2;
+    return Time(
+        std::chrono::milliseconds(std::clamp(wall - options.wall_offset_ms, -kMost, kMost)));
 }
 
 WallMillis CoreState::wall_millis() const noexcept { return wall_at(now); }

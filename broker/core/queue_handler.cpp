@@ -99,6 +99,7 @@ void QueueHandler::alter(Session& session, const protocol::Header& header,
                               std::move(settings).error());
     }
     queue->apply(*settings);
+    state_->schedule(state_->now);  // ages and times to live may have fallen
     state_->counters.add(Counter::queues_altered);
     state_->change_broker(change::QueueAltered{queue->partition(), rows(*settings)});
     state_->send(session, protocol::Ok{header.seq}, true);
@@ -156,6 +157,9 @@ void QueueHandler::step() {
             ending_->drop_dead(*queue, queue->dead.all().begin()->first);
         }
         std::vector<Slot> texts;
+        for (const std::uint64_t generation : queue->groups.open_generations()) {
+            state_->aliases.release(generation, state_->now);
+        }
         queue->groups.clear(texts);
         for (const Slot text : texts) state_->texts.release(text);
         state_->counters.add(Counter::queues_deleted);
