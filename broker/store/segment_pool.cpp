@@ -40,7 +40,6 @@ SegmentPool::SegmentPool(FileSystem& files, SegmentPoolOptions options)
 FileResult<void> SegmentPool::find_spares() {
     auto names = files_.list(options_.folder);
     if (!names) return fail(std::move(names).error());
-    bool removed = false;
     for (const std::string& name : *names) {
         const bool spare = name.starts_with(kSpare);
         if (!spare && !name.starts_with(kMaking)) continue;
@@ -55,7 +54,6 @@ FileResult<void> SegmentPool::find_spares() {
             }
         }
         if (auto gone = files_.remove(path(name)); !gone) return gone;
-        removed = true;
     }
     {
         const std::lock_guard lock(mutex_);
@@ -68,7 +66,9 @@ FileResult<void> SegmentPool::find_spares() {
             next_spare_ = std::max(next_spare_, n + 1);
         }
     }
-    return removed ? files_.sync_directory(options_.folder) : FileResult<void>();
+    // A process that ended may have renamed a segment without syncing that: before the spare gets
+    // another number, its old name must be gone for good.
+    return files_.sync_directory(options_.folder);
 }
 
 FileResult<LogSegment> SegmentPool::take() {

@@ -21,8 +21,8 @@ void live(LogHarness& harness, Rng& rng, int steps) {
     }
 }
 
-// The script, the machine halting after so many changes of the disk, and a second life that is cut
-// off, too. In what the first life had changed the disk when it ended.
+// The script, the machine halting after so many changes of the disk, and more lives that are
+// cut off, too. How often the first one changed the disk.
 std::uint64_t run(std::uint64_t script, std::uint64_t halt, std::uint64_t crash) {
     LogHarness harness;
     Rng story(script);
@@ -35,18 +35,23 @@ std::uint64_t run(std::uint64_t script, std::uint64_t halt, std::uint64_t crash)
     if (halt == 0) return changes;
     EXPECT_TRUE(opened || harness.files.halted()) << opened.message();
 
-    for (int life = 0; life < 3; ++life) {
+    for (int life = 0; life < 5; ++life) {
         if (fate.below(4) == 0) {
             harness.log.reset();
             harness.files.end_process();  // what was written stays, for the time being
         } else {
             harness.crash(fate);
         }
+        // Opening may be cut short, too, but for the last one.
+        if (life < 4) {
+            const std::uint64_t left = fate.below(fate.below(3) == 0 ? 12 : 70);
+            harness.files.faults.halt_after = harness.files.counters().changes + left;
+        }
         const auto again = harness.open();
+        if (!again && harness.files.halted()) continue;
         EXPECT_TRUE(again) << "script " << script << " halt " << halt << " crash " << crash
                            << " life " << life << ": " << again.message();
         if (!again) break;
-        harness.files.faults.halt_after = harness.files.counters().changes + fate.below(60);
         live(harness, fate, 12);
     }
     return changes;

@@ -122,7 +122,8 @@ class LogHarness {
     }
     [[nodiscard]] std::vector<std::string> segments() {
         std::vector<std::string> out;
-        for (const std::string& name : *files.list("log")) {
+        const auto names = files.list("log");
+        for (const std::string& name : *names) {
             if (segment_number(name)) out.push_back("log/" + name);
         }
         return out;
