@@ -43,13 +43,13 @@ Credit SubmitLink::ahead(Now now) const noexcept {
 
 bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
     overhead_ = limits.item_overhead_bytes;
+    if (now.time >= hold_until_) hold_until_ = {};
     if (returning_) return false;
     const Credit available = minus(limit_, sent_);
     if (waiting_.empty() && now.time - last_job_ >= kIdle) {
         return in_flight_.empty() && (available.items > 0 || available.bytes > 0);
     }
     if (now.time < hold_until_) return false;
-    hold_until_ = {};
     const Credit more = ahead(now);
     const Credit target{waiting_.size() + more.items, waiting_cost_ + more.bytes};
     const bool moved = sent_ != want_sent_;
