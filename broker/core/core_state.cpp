@@ -62,6 +62,26 @@ void CoreState::mark_current(const Queue& queue) {
     }
 }
 
+void CoreState::follow_version(Queue& queue) {
+    const std::string* version = nullptr;
+    for (const Session* session : sessions.list()) {
+        if (!session->worker || !session->worker->serves(queue.number)) continue;
+        const std::string& one = session->worker->info.scanner_version;
+        if (version != nullptr && *version != one) return;
+        version = &one;
+    }
+    if (version == nullptr || *version == queue.scanner_version) return;
+    queue.scanner_version = *version;
+    mark_current(queue);
+    note_marks(queue);
+}
+
+void CoreState::follow_versions() {
+    for (const auto& queue : queues) {
+        if (queue && !queue->deleting) follow_version(*queue);
+    }
+}
+
 void CoreState::note_marks(Queue& queue) {
     change(queue, change::QueueMarked{queue.paused, queue.draining, queue.scanner_version});
 }
@@ -100,15 +120,14 @@ void CoreState::refuse(ConnectionId connection, std::uint64_t re, protocol::Kind
     out.message = protocol::Error{re, kind, code, std::move(sentence)};
 }
 
-CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes) {
-    // A change's own fields take a few KiB at most; an execution's jobs are told in slices.
-    constexpr std::size_t kChangeBytesMax = 128U << 10;
+CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes,
+                                     std::uint64_t own_bytes) {
     CommitRecord& record = journal.open;
     if (!journal.touched) {
         journal.touched = true;
         touched_.push_back(&journal);
         record.bytes.reserve(journal.size);
-    } else if (record.bytes.size() + journal.body_bytes + body_bytes + kChangeBytesMax >
+    } else if (record.bytes.size() + journal.body_bytes + body_bytes + own_bytes >
                kRecordBytesMax) {
         close_record(journal);
         record.bytes.reserve(journal.size);
@@ -119,6 +138,7 @@ CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes)
 
 void CoreState::close_record(Journal& journal) {
     CommitRecord& record = journal.open;
+    if (record.bytes.empty()) return;
     record.partition = journal.partition;
     record.epoch = options.epoch;
     record.previous = journal.sequence;
@@ -127,6 +147,18 @@ void CoreState::close_record(Journal& journal) {
     journal.size = std::min<std::size_t>(record.bytes.size() + record.bytes.size() / 8, 512U << 10);
     journal.body_bytes = 0;
     effects->commits.push_back(std::exchange(record, {}));
+}
+
+void CoreState::change_deleted(Queue& queue) {
+    if (!options.records) return;
+    if (broker_journal_.touched) close_record(broker_journal_);
+    if (queue.journal.touched) {
+        close_record(queue.journal);
+        queue.journal.touched = false;
+        std::erase(touched_, &queue.journal);
+        std::erase(touched_queues_, &queue);
+    }
+    change_broker(change::QueueDeleted{queue.partition()});
 }
 
 void CoreState::commit() {

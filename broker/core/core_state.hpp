@@ -117,27 +117,35 @@ class CoreState {
     void refuse(ConnectionId connection, std::uint64_t re, protocol::Kind kind,
                 protocol::ErrorCode code, std::string sentence);
 
-    // `body_bytes`: of the bodies that the change names.
+    // A change's own fields take so many bytes at most, unless its writer says otherwise. What is
+    // left of it is room for changes that have to be in the same record: those say kFollows.
+    static constexpr std::uint64_t kChangeBytesMax = 128U << 10;
+    static constexpr std::uint64_t kFollows = 0;
+    // `body_bytes`: of the bodies that the change names; `own_bytes`: all else, at most.
     template <class Change>
-    void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0) {
+    void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0,
+                std::uint64_t own_bytes = kChangeBytesMax) {
         if (!options.records) return;
         if (!queue.journal.touched) touched_queues_.push_back(&queue);
-        write_change(change, open_record(queue.journal, body_bytes).bytes,
+        write_change(change, open_record(queue.journal, body_bytes, own_bytes).bytes,
                      queue.journal.open.bodies);
     }
     // Of what is broker-wide.
     template <class Change>
     void change_broker(const Change& change) {
         if (!options.records) return;
-        write_change(change, open_record(broker_journal_, 0).bytes, broker_journal_.open.bodies);
+        write_change(change, open_record(broker_journal_, 0, kChangeBytesMax).bytes,
+                     broker_journal_.open.bodies);
     }
     // Its stream or ids were trimmed: to be told in this batch's record.
     void note_trimmed(Queue& queue) {
         if (options.records && !queue.journal.touched) {
             touched_queues_.push_back(&queue);
-            open_record(queue.journal, 0);
+            open_record(queue.journal, 0, kChangeBytesMax);
         }
     }
+    // The queue is gone: what it did so far stands in the records before that.
+    void change_deleted(Queue& queue);
     // Moves every partition's changes into its commit records.
     void commit();
     [[nodiscard]] WallMillis wall_at(Time at) const noexcept;
@@ -169,6 +177,9 @@ class CoreState {
     [[nodiscard]] std::uint64_t group_generation(const Queue&, Slot) const { return 0; }
     // Sets which workers are of the queue's scanner version.
     void mark_current(const Queue& queue);
+    // A queue takes the scanner version on which all workers that serve it agree.
+    void follow_version(Queue& queue);
+    void follow_versions();
     void note_marks(Queue& queue);  // journals paused, draining, scanner_version
 
     const BrokerOptions options;
@@ -194,7 +205,7 @@ class CoreState {
 
   private:
     // The journal's record, with room for a change.
-    CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes);
+    CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes, std::uint64_t own_bytes);
     void close_record(Journal& journal);
 
     struct NameHash {

@@ -64,7 +64,7 @@ void GroupHandler::seal(Session& session, const protocol::Header& header,
                               std::move(sentence));
     }
     state_->change(*queue, change::GroupSealed{message.group, message.count});
-    if (*sealed) writer_->append_completion(*queue, slot);
+    if (*sealed) writer_->append_completion(*queue, slot, CoreState::kFollows);
     state_->schedule(queue->groups.next_expiry());
     answer(session, header, *queue, queue->groups[slot]);
 }

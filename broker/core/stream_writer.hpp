@@ -15,7 +15,8 @@ class StreamWriter {
     // entries until the stream keeps no more than stream_max_bytes, but never the newest one.
     void append(Queue& queue, const StreamEntry& entry);
     // The completion entry of a group that just ended.
-    void append_completion(Queue& queue, Slot group);
+    void append_completion(Queue& queue, Slot group,
+                           std::uint64_t own_bytes = CoreState::kChangeBytesMax);
     // Drops the oldest `count` entries, for the end of the queue.
     void drop(Queue& queue, std::uint64_t count);
 
