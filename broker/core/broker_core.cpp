@@ -68,6 +68,7 @@ class BrokerCore::Impl {
         queues.sweep();
         state.schedule(std::min(leases.next_overdue(), leases.next_abandoned()));
         state.effects = nullptr;
+        called = state.now;
         expected = next_deadline().value_or(Time::max());
     }
 
@@ -96,6 +97,7 @@ class BrokerCore::Impl {
     QueryHandler queries{state};
     Restorer restorer{state, {leases, writer, groups, publisher}};
     bool stopping = false;
+    Time called{};                // the last call
     Time expected = Time::max();  // when the next call was due at the latest
 
   private:
@@ -310,7 +312,8 @@ void BrokerCore::Impl::apply(const BadFrameEvent& event) {
 
 void BrokerCore::Impl::stand_still() {
     if (expected == Time::max() || state.now - expected < state.options.heartbeat) return;
-    const Duration gap = state.now - expected;
+    // It may have begun right after the last call: from there on nothing was heard.
+    const Duration gap = state.now - called;
     state.sessions.extend(gap);
     leases.extend(gap);
     state.counters.add(Counter::suspensions);

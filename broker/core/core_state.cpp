@@ -76,6 +76,26 @@ void CoreState::mark_current(const Queue& queue) {
     }
 }
 
+void CoreState::follow_version(Queue& queue) {
+    const std::string* version = nullptr;
+    for (const Session* session : sessions.list()) {
+        if (!session->worker || !session->worker->serves(queue.number)) continue;
+        const std::string& one = session->worker->info.scanner_version;
+        if (version != nullptr && *version != one) return;
+        version = &one;
+    }
+    if (version == nullptr || *version == queue.scanner_version) return;
+    queue.scanner_version = *version;
+    mark_current(queue);
+    note_marks(queue);
+}
+
+void CoreState::follow_versions() {
+    for (const auto& queue : queues) {
+        if (queue && !queue->deleting) follow_version(*queue);
+    }
+}
+
 void CoreState::note_marks(Queue& queue) {
     change(queue, change::QueueMarked{queue.paused, queue.draining, queue.scanner_version});
 }
@@ -114,15 +134,14 @@ void CoreState::refuse(ConnectionId connection, std::uint64_t re, protocol::Kind
     out.message = protocol::Error{re, kind, code, std::move(sentence)};
 }
 
-CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes) {
-    // A change's own fields take a few KiB at most; an execution's jobs are told in slices.
-    constexpr std::size_t kChangeBytesMax = 128U << 10;
+CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes,
+                                     std::uint64_t own_bytes) {
     CommitRecord& record = journal.open;
     if (!journal.touched) {
         journal.touched = true;
         touched_.push_back(&journal);
         record.bytes.reserve(journal.size);
-    } else if (record.bytes.size() + journal.body_bytes + body_bytes + kChangeBytesMax >
+    } else if (record.bytes.size() + journal.body_bytes + body_bytes + own_bytes >
                kRecordBytesMax) {
         close_record(journal);
         record.bytes.reserve(journal.size);
@@ -133,6 +152,7 @@ CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes)
 
 void CoreState::close_record(Journal& journal) {
     CommitRecord& record = journal.open;
+    if (record.bytes.empty()) return;
     record.partition = journal.partition;
     record.epoch = options.epoch;
     record.previous = journal.sequence;
@@ -162,6 +182,21 @@ void CoreState::note_moves(Queue& queue) {
                                  {cursor->next_offset, cursor->pattern, used, cursor->lapsed}});
     }
     queue.cursors.clear_changes();
+}
+
+void CoreState::change_deleted(Queue& queue) {
+    if (!options.records) return;
+    if (broker_journal_.touched) close_record(broker_journal_);
+    if (queue.journal.touched) {
+        close_record(queue.journal);
+        queue.journal.touched = false;
+        std::erase(touched_, &queue.journal);
+    }
+    if (queue.touched) {
+        queue.touched = false;
+        std::erase(touched_queues_, &queue);
+    }
+    change_broker(change::QueueDeleted{queue.partition()});
 }
 
 void CoreState::commit() {

@@ -125,19 +125,25 @@ class CoreState {
     void refuse(ConnectionId connection, std::uint64_t re, protocol::Kind kind,
                 protocol::ErrorCode code, std::string sentence);
 
-    // `body_bytes`: of the bodies that the change names.
+    // A change's own fields take so many bytes at most, unless its writer says otherwise. What is
+    // left of it is room for changes that have to be in the same record: those say kFollows.
+    static constexpr std::uint64_t kChangeBytesMax = 128U << 10;
+    static constexpr std::uint64_t kFollows = 0;
+    // `body_bytes`: of the bodies that the change names; `own_bytes`: all else, at most.
     template <class Change>
-    void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0) {
+    void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0,
+                std::uint64_t own_bytes = kChangeBytesMax) {
         if (!options.records) return;
         touch(queue);
-        write_change(change, open_record(queue.journal, body_bytes).bytes,
+        write_change(change, open_record(queue.journal, body_bytes, own_bytes).bytes,
                      queue.journal.open.bodies);
     }
     // Of what is broker-wide.
     template <class Change>
     void change_broker(const Change& change) {
         if (!options.records) return;
-        write_change(change, open_record(broker_journal_, 0).bytes, broker_journal_.open.bodies);
+        write_change(change, open_record(broker_journal_, 0, kChangeBytesMax).bytes,
+                     broker_journal_.open.bodies);
     }
     // Of the broker-wide partition: the sequence of its last record, after a restart.
     void restore_sequence(std::uint64_t sequence) { broker_journal_.sequence = sequence; }
@@ -147,6 +153,8 @@ class CoreState {
         queue.touched = true;
         touched_queues_.push_back(&queue);
     }
+    // The queue is gone: what it did so far stands in the records before that.
+    void change_deleted(Queue& queue);
     // Moves every partition's changes into its commit records.
     void commit();
     [[nodiscard]] WallMillis wall_at(Time at) const noexcept;
@@ -174,6 +182,9 @@ class CoreState {
     }
     // Sets which workers are of the queue's scanner version.
     void mark_current(const Queue& queue);
+    // A queue takes the scanner version on which all workers that serve it agree.
+    void follow_version(Queue& queue);
+    void follow_versions();
     void note_marks(Queue& queue);  // journals paused, draining, scanner_version
 
     const BrokerOptions options;
@@ -202,7 +213,7 @@ class CoreState {
     Queue& place_queue(PartitionId partition, const std::string& name,
                        const QueueSettings& settings, const Id128& incarnation);
     // The journal's record, with room for a change.
-    CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes);
+    CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes, std::uint64_t own_bytes);
     void close_record(Journal& journal);
     void note_moves(Queue& queue);
 

@@ -69,7 +69,7 @@ void GroupHandler::seal(Session& session, const protocol::Header& header,
     }
     state_->aliases.release(queue->groups[slot].generation, state_->now);
     state_->change(*queue, change::GroupSealed{message.group, message.count});
-    if (*sealed) writer_->append_completion(*queue, slot);
+    if (*sealed) writer_->append_completion(*queue, slot, CoreState::kFollows);
     state_->schedule(queue->groups.next_expiry());
     answer(session, header, *queue, queue->groups[slot]);
 }

@@ -48,6 +48,7 @@ void QueueHandler::add(const std::string& name, const QueueSettings& settings) {
     state_->counters.add(Counter::queues_created);
     state_->change_broker(change::QueueCreated{queue.partition(), queue.name,
                                                queue.stream.incarnation(), rows(settings)});
+    state_->follow_version(queue);
 }
 
 void QueueHandler::create(Session& session, const protocol::Header& header,
@@ -163,7 +164,7 @@ void QueueHandler::step() {
         queue->groups.clear(texts);
         for (const Slot text : texts) state_->texts.release(text);
         state_->counters.add(Counter::queues_deleted);
-        state_->change_broker(change::QueueDeleted{queue->partition()});
+        state_->change_deleted(*queue);
         if (Session* const session = state_->sessions.by_id(queue->deleted_by_session)) {
             state_->send(*session, protocol::Ok{queue->delete_request}, true);
         }

@@ -14,7 +14,7 @@ void StreamWriter::append(Queue& queue, const StreamEntry& entry) {
     queue.trim = true;
 }
 
-void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
+void StreamWriter::append_completion(Queue& queue, Slot group_slot, std::uint64_t own_bytes) {
     const Group& group = queue.groups[group_slot];
     const bool complete = group.phase == protocol::GroupPhase::complete;
     state_->counters.add(complete ? Counter::groups_completed : Counter::groups_incomplete);
@@ -23,8 +23,10 @@ void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
     entry.kind = protocol::EntryKind::group;
     entry.outcome = complete ? protocol::FinalOutcome::done : protocol::FinalOutcome::expired;
     const std::string body = completion_body(group);
-    state_->change(queue, change::GroupEnded{group.id, group.phase, state_->wall_millis(),
-                                             queue.stream.next(), body});
+    state_->change(
+        queue,
+        change::GroupEnded{group.id, group.phase, state_->wall_millis(), queue.stream.next(), body},
+        0, own_bytes);
     entry.text = state_->texts.intern(body);
     entry.group = group.text;
     state_->texts.retain(group.text);

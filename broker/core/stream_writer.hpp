@@ -20,7 +20,8 @@ class StreamWriter {
     // Appends; the entry's references (subject, text, group, body) pass to the stream.
     void append(Queue& queue, const StreamEntry& entry);
     // The completion entry of a group that just ended.
-    void append_completion(Queue& queue, Slot group);
+    void append_completion(Queue& queue, Slot group,
+                           std::uint64_t own_bytes = CoreState::kChangeBytesMax);
     // Drops the oldest entries of every stream that has too many bytes, but never the newest entry.
     // After publication: who has credit was sent them.
     void trim();

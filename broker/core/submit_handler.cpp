@@ -207,6 +207,10 @@ std::optional<JobVerdict> SubmitHandler::check_options(const protocol::Job& job)
     if ((options.flags & JobOptions::kPure) != 0 && (options.flags & JobOptions::kNotPure) != 0) {
         return refusal(ErrorCode::bad_option, "flags: a job is pure or not, not both");
     }
+    if (options.priority >= WaitingRoom::kLevels) {
+        return refusal(ErrorCode::bad_option,
+                       "priority is " + std::to_string(options.priority) + "; it is 0 to 9");
+    }
     const auto most = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(state_->options.delay_max).count());
     if (options.delay_ms > most || options.deadline_ms > most) {
