@@ -386,8 +386,8 @@ Restorer& BrokerCore::restore(Time now) {
     return impl_->restorer;
 }
 
-void BrokerCore::restored(std::uint64_t broker_sequence) {
-    impl_->state.restore_sequence(broker_sequence);
+void BrokerCore::restored(std::uint64_t sequence, PartitionId last_partition) {
+    impl_->state.restore_broker(sequence, last_partition);
     impl_->restorer.finish();
 }
 
