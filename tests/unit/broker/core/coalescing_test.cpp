@@ -221,45 +221,49 @@ TEST_F(CoalescingTest, AnExecutionHasAtMost1024Jobs) {
     EXPECT_EQ(offered(job(3'000)), JobState::unknown);
 }
 
-TEST_F(CoalescingTest, TheEndOf1024JobsWithEverythingLargeKeepsTheRecordLimit) {
-    // 1,024 jobs with long subjects, each the last of a group of its own, and a large result; behind
-    // so much that the record is nearly full. The harness checks each record's size.
-    const std::string large(200'000, 'x');
+TEST_F(CoalescingTest, TheEndOf1024JobsKeepsTheRecordLimitAndIsInOneRecordWithItsGroups) {
+    // Long subjects, each job the last of a group of its own, behind so much that the record is
+    // nearly full. The harness checks each record's size.
     Peer& w = worker();
     const std::string subject(128, 's');
-    for (std::uint64_t n = 1; n <= 1'024; ++n) {
-        producer->post(protocol::GroupOpen{"q", job_id(10'000 + n)});
-        producer->post(submit("q", jobs(job(n, subject)), job_id(10'000 + n)));
-        producer->post(protocol::GroupSeal{"q", job_id(10'000 + n), 1});
-    }
-    h.flush();
-    EXPECT_EQ(given(w), Numbers{1});
+    const std::string large(230'000, 'x');
     const std::string result(262'144, 'r');
-    for (std::uint64_t before = 0; before < 6; ++before) {
-        // Whatever the batch had before it.
-        const std::uint64_t first = 5'000 + before * 10;
-        for (std::uint64_t i = 0; i < before; ++i) {
-            producer->post(submit("q", jobs(job(first + i, "S", large))));
+    std::uint64_t n = 0;
+    for (const std::size_t fill :
+         {0U, 180'000U, 200'000U, 215'000U, 220'000U, 225'000U, 229'000U}) {
+        for (const std::size_t result_bytes : {0U, 262'144U}) {
+            SCOPED_TRACE(std::to_string(fill) + " and " + std::to_string(result_bytes));
+            const std::string payload = "scan " + std::to_string(n);
+            for (int i = 0; i < 1'024; ++i) {
+                const Id128 group = job_id(1'000'000 + ++n);
+                producer->post(protocol::GroupOpen{"q", group});
+                producer->post(submit("q", jobs(job(n, subject, payload)), group));
+                producer->post(protocol::GroupSeal{"q", group, 1});
+            }
+            h.flush();
+            ASSERT_EQ(given(w).size(), 1U);
+            h.records.clear();
+            forget_changes();
+            for (std::size_t i = 0; i < 4 && fill > 0; ++i) {
+                ++n;
+                producer->post(submit("q", jobs(job(n, "S", ByteView(large).substr(i, fill)))));
+            }
+            w.post(
+                done(counters, AttemptOutcome::done, {}, ByteView(result).substr(0, result_bytes)));
+            h.flush();
+            given(w);
+            answer(w, counters, AttemptOutcome::done);
+            ASSERT_GE(changed<change::Ended>().size(), 1U);
+            EXPECT_EQ(changed<change::Ended>()[0].jobs.size(), 1'024U);
+            EXPECT_EQ(changed<change::GroupEnded>().size(), 1'024U);
+            std::size_t at = 0;
+            while (!std::holds_alternative<change::Ended>(h.changes[at])) ++at;
+            for (const std::size_t record : h.records) {
+                EXPECT_TRUE(record <= at || record > at + 1'024) << "a record begins among them";
+            }
+            producer->inbox.clear();
+            producer->send(protocol::Want{"q", {}, {16'000, 16U << 20}});
         }
-        h.flush();
-        given(w);
-        cancel({first});
-    }
-    h.records.clear();
-    forget_changes();
-    for (std::uint64_t i = 0; i < 4; ++i)
-        producer->post(submit("q", jobs(job(9'000 + i, "S", large))));
-    w.post(done({1}, AttemptOutcome::done, {}, result));
-    h.flush();
-    const auto ended = changed<change::Ended>();
-    ASSERT_EQ(ended.size(), 1U);
-    EXPECT_EQ(ended[0].jobs.size(), 1'024U);
-    EXPECT_EQ(changed<change::GroupEnded>().size(), 1'024U);
-    // The groups complete in the record of their last job.
-    std::size_t at = 0;
-    while (!std::holds_alternative<change::Ended>(h.changes[at])) ++at;
-    for (const std::size_t record : h.records) {
-        EXPECT_TRUE(record <= at || record > at + 1'024) << "a record begins among them";
     }
 }
 
