@@ -49,7 +49,8 @@ class BrokerCore::Impl {
         state.now = now;
         state.effects = &effects;
         stand_still();
-        state.unfinished = false;
+        // What was cut short goes on now, whatever made this call.
+        if (std::exchange(state.unfinished, false)) state.schedule(now);
         state.subjects.collect();
         state.inputs.collect();
         state.texts.collect();
