@@ -5,7 +5,10 @@
 #include <utility>
 
 #include "broker/core/core_state.hpp"
+#include "broker/core/ending.hpp"
 #include "broker/core/group_handler.hpp"
+#include "broker/core/job_control.hpp"
+#include "broker/core/leases.hpp"
 #include "broker/core/publisher.hpp"
 #include "broker/core/query_handler.hpp"
 #include "broker/core/queue_handler.hpp"
@@ -41,6 +44,7 @@ class BrokerCore::Impl {
         if (state.started == Time{}) state.started = now;
         state.now = now;
         state.effects = &effects;
+        stand_still();
         state.unfinished = false;
         state.subjects.collect();
         state.inputs.collect();
@@ -48,30 +52,42 @@ class BrokerCore::Impl {
     }
     // What every call ends with: work that events made possible, then the commits.
     void finish() {
+        if (state.due <= state.now) due();
         queues.step();
         submits.serve();
         runner.dispatch();
+        leases.tell_revoked();
         publisher.publish();
         state.commit();
         queues.sweep();
+        state.schedule(std::min(leases.next_overdue(), leases.next_abandoned()));
         state.effects = nullptr;
+        expected = next_deadline().value_or(Time::max());
     }
 
     void apply(const FrameEvent& event);
     void apply(const BadFrameEvent& event);
     void apply(const DisconnectEvent& event) { sessions.disconnected(event.from); }
-    void expire();
+    // The broker's own loop did not run although something was due: nobody is blamed for that time.
+    void stand_still();
+    // What the clock brings, but for judging who is silent.
+    void due();
+    [[nodiscard]] std::optional<Time> next_deadline() const;
 
     CoreState state;
     StreamWriter writer{state};
-    Runner runner{state, writer};
+    Leases leases{state};
+    Ending ending{state, writer, leases};
+    Runner runner{state, leases, ending};
     Publisher publisher{state};
-    SubmitHandler submits{state};
+    SubmitHandler submits{state, ending};
+    JobControl control{state, ending, submits};
     GroupHandler groups{state, writer};
-    QueueHandler queues{state, runner, publisher, writer};
-    SessionHandler sessions{state, runner, publisher};
+    QueueHandler queues{state, {leases, ending, control, publisher, writer}};
+    SessionHandler sessions{state, leases, runner, publisher};
     QueryHandler queries{state};
     bool stopping = false;
+    Time expected = Time::max();  // when the next call was due at the latest
 
   private:
     void refuse(const FrameEvent& event, Session* session, ErrorCode code, std::string sentence);
@@ -97,6 +113,16 @@ class BrokerCore::Impl {
     }
     void on(Session& s, const FrameEvent& e, const protocol::Done& m) {
         runner.done(s, e.frame->header, m, e.bodies);
+    }
+    void on(Session& s, const FrameEvent&, const protocol::Progress& m) { runner.progress(s, m); }
+    void on(Session& s, const FrameEvent& e, const protocol::Cancel& m) {
+        control.cancel(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::QueueControl& m) {
+        control.control(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::DeadLetters& m) {
+        control.dead_letters(s, e.frame->header, m);
     }
     void on(Session& s, const FrameEvent& e, const protocol::Subscribe& m) {
         publisher.subscribe(s, e.frame->header, m);
@@ -141,12 +167,15 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
                          std::is_same_v<M, Submit> || std::is_same_v<M, GroupOpen> ||
                          std::is_same_v<M, GroupSeal>) {
         return kProducer;
-    } else if constexpr (std::is_same_v<M, Done>) {
+    } else if constexpr (std::is_same_v<M, Cancel>) {
+        return kProducer | kOperator;
+    } else if constexpr (std::is_same_v<M, Done> || std::is_same_v<M, Progress>) {
         return kWorker;
     } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe>) {
         return kSubscriber;
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
-                         std::is_same_v<M, QueueDelete>) {
+                         std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
+                         std::is_same_v<M, DeadLetters>) {
         return kOperator;
     } else {
         return 0;
@@ -236,26 +265,32 @@ void BrokerCore::Impl::apply(const BadFrameEvent& event) {
     }
 }
 
-void BrokerCore::Impl::expire() {
-    sessions.close_silent();
-    if (state.due > state.now) return;
+void BrokerCore::Impl::stand_still() {
+    if (expected == Time::max() || state.now - expected < state.options.heartbeat) return;
+    const Duration gap = state.now - expected;
+    state.sessions.extend(gap);
+    leases.extend(gap);
+    state.counters.add(Counter::suspensions);
+    expected = Time::max();
+}
+
+void BrokerCore::Impl::due() {
     state.due = Time::max();
-    Time next = Time::max();
+    control.step();
+    if (runner.expire(kExpireSlice)) state.unfinished = true;
+    Time lazy = Time::max();
     for (const auto& queue : state.queues) {
         if (!queue || queue->deleting) continue;
         const std::size_t forgotten = queue->ids.expire(state.now, kExpireSlice);
         state.counters.add(Counter::ids_forgotten, forgotten);
+        if (forgotten > 0) state.note_trimmed(*queue);
         if (forgotten == kExpireSlice) state.unfinished = true;
         groups.expire(*queue, kExpireSlice);
-        if (queue->ids.finished() > 0) next = std::min(next, queue->ids.next_expiry());
-        next = std::min(next, queue->groups.next_expiry());
+        if (queue->ids.finished() > 0) lazy = std::min(lazy, queue->ids.next_expiry());
+        lazy = std::min(lazy, queue->groups.next_expiry());
     }
-    if (state.unfinished) {
-        next = state.now;
-    } else if (next != Time::max()) {
-        next = std::max(next, state.now + kExpireEvery);
-    }
-    state.schedule(next);
+    if (lazy != Time::max()) state.schedule(std::max(lazy, state.now + kExpireEvery));
+    state.schedule(control.next_due());
 }
 
 BrokerCore::BrokerCore(const BrokerOptions& options, BlobTable& blobs)
@@ -278,13 +313,12 @@ void BrokerCore::handle(std::span<const Event> events, Time now, Effects& effect
 void BrokerCore::tick(Time now, Effects& effects) {
     if (impl_->stopping) return;
     impl_->begin(now, effects);
-    impl_->expire();
+    impl_->sessions.close_silent();
     impl_->finish();
 }
 
-std::optional<Time> BrokerCore::next_deadline() const {
-    const CoreState& state = impl_->state;
-    if (impl_->stopping) return std::nullopt;
+std::optional<Time> BrokerCore::Impl::next_deadline() const {
+    if (stopping) return std::nullopt;
     if (state.unfinished) return state.now;
     Time next = state.due;
     if (const Session* const silent = state.sessions.longest_silent()) {
@@ -293,6 +327,10 @@ std::optional<Time> BrokerCore::next_deadline() const {
     if (next == Time::max()) return std::nullopt;
     return next;
 }
+
+std::optional<Time> BrokerCore::next_deadline() const { return impl_->next_deadline(); }
+
+void BrokerCore::set_store_full(bool full) { impl_->state.store_full = full; }
 
 void BrokerCore::ensure_queue(const std::string& queue, const protocol::Settings& settings,
                               Time now, Effects& effects) {

@@ -40,7 +40,10 @@ struct BrokerOptions {
     std::uint64_t submit_window_bytes = 16U << 20;
     std::uint64_t id_window_jobs = 1'000'000;  // finished ids remembered, at most
     Duration id_window_ttl = std::chrono::minutes(10);
-    std::uint32_t batch_bytes = 256U << 10;  // target size of an outgoing batch
+    Duration max_run = std::chrono::minutes(15);       // of one attempt
+    Duration adopt_window = std::chrono::seconds(10);  // for workers to come back after a restart
+    Duration delay_max = std::chrono::hours(24 * 30);  // of a job's delay and deadline
+    std::uint32_t batch_bytes = 256U << 10;            // target size of an outgoing batch
     Duration reclaim_idle =
         std::chrono::milliseconds(100);  // unused credit is asked back after that
     std::string version = "0.1.0";       // told in the broker's row
@@ -68,6 +71,9 @@ class BrokerCore {
                       Effects& effects);
     // Says BYE shutting_down to every session; no event is handled afterwards.
     void shut_down(Time now, Effects& effects);
+
+    // The store has no room for more jobs, or has it again: no grants, WANT is answered store_full.
+    void set_store_full(bool full);
 
     // Which open session a main-socket connection has, and back: for the blob socket's core.
     [[nodiscard]] bool session_open(protocol::SessionId session) const;

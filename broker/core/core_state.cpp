@@ -50,7 +50,20 @@ Queue& CoreState::add_queue(const std::string& name, const QueueSettings& settin
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);
     }
+    mark_current(*queues[number]);
     return *queues[number];
+}
+
+void CoreState::mark_current(const Queue& queue) {
+    for (Session* session : sessions.list()) {
+        if (!session->worker) continue;
+        session->worker->set_current(
+            queue.number, session->worker->info.scanner_version == queue.scanner_version);
+    }
+}
+
+void CoreState::note_marks(Queue& queue) {
+    change(queue, change::QueueMarked{queue.paused, queue.draining, queue.scanner_version});
 }
 
 void CoreState::remove_queue(Queue& queue) {
@@ -59,7 +72,7 @@ void CoreState::remove_queue(Queue& queue) {
 }
 
 void CoreState::activate(Queue& queue) {
-    if (queue.active || queue.deleting) return;
+    if (queue.active || queue.deleting || queue.paused) return;
     queue.active = true;
     active.push_back(&queue);
 }

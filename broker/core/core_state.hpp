@@ -7,6 +7,7 @@
 // Threads:   broker loop only.
 // Lifetimes: `effects` is set for the length of one call.
 
+#include <array>
 #include <deque>
 #include <memory>
 #include <string>
@@ -17,6 +18,8 @@
 #include "broker/core/bodies.hpp"
 #include "broker/core/broker_core.hpp"
 #include "broker/core/counters.hpp"
+#include "broker/core/dead_table.hpp"
+#include "broker/core/fingerprint_index.hpp"
 #include "broker/core/group_table.hpp"
 #include "broker/core/id_window.hpp"
 #include "broker/core/intern_table.hpp"
@@ -25,6 +28,7 @@
 #include "broker/core/session_table.hpp"
 #include "broker/core/stream.hpp"
 #include "broker/core/submit_credit.hpp"
+#include "broker/core/waiting_room.hpp"
 #include "common/protocol/limits.hpp"
 
 namespace scanmq::broker {
@@ -49,16 +53,33 @@ struct Queue {
     std::string name;
     QueueSettings settings;
     SubmitCredit credit;
-    WaitingList waiting;
+    WaitingRoom room;
     IdWindow ids;
     GroupTable groups;
     Stream stream;
     std::vector<Subscription*> subscriptions;
+    DueHeap deadlines;                         // of jobs
+    FingerprintIndex fingerprints;             // of executions that may be shared
+    std::unordered_map<Slot, Slot> conflated;  // key, in CoreState::texts, to the job that waits
+    DeadTable dead;
     std::uint64_t running = 0;
     std::uint64_t submitted = 0;
-    std::uint64_t done = 0;
-    std::uint64_t rejected = 0;
-    std::uint64_t dead = 0;
+    std::uint64_t coalesced = 0;
+    std::array<std::uint64_t, 8> ended{};  // jobs, by final outcome
+
+    bool paused = false;
+    bool draining = false;
+    std::string scanner_version;     // of its pure results
+    std::uint64_t purge_before = 0;  // executions with a lower number are being ended
+
+    [[nodiscard]] std::uint64_t ended_as(protocol::FinalOutcome outcome) const noexcept {
+        return ended[static_cast<std::size_t>(outcome)];
+    }
+    // The job is no longer the one that a newer job of its conflate key replaces.
+    void forget_conflated(Slot key, Slot job) {
+        const auto found = conflated.find(key);
+        if (found != conflated.end() && found->second == job) conflated.erase(found);
+    }
 
     bool active = false;    // in CoreState::active
     bool publish = false;   // entries or credit came since the last publication
@@ -110,6 +131,13 @@ class CoreState {
         if (!options.records) return;
         write_change(change, open_record(broker_journal_, 0).bytes, broker_journal_.open.bodies);
     }
+    // Its stream or ids were trimmed: to be told in this batch's record.
+    void note_trimmed(Queue& queue) {
+        if (options.records && !queue.journal.touched) {
+            touched_queues_.push_back(&queue);
+            open_record(queue.journal, 0);
+        }
+    }
     // Moves every partition's changes into its commit records.
     void commit();
     [[nodiscard]] WallMillis wall_at(Time at) const noexcept;
@@ -127,6 +155,21 @@ class CoreState {
         if (at < due) due = at;
     }
     [[nodiscard]] WallMillis wall_millis() const noexcept;
+    // Whether only workers of the queue's scanner version may run it.
+    [[nodiscard]] bool versioned(const Queue& queue, Slot execution) const {
+        if (queue.scanner_version.empty()) return false;
+        const ExecutionExtra* const extra = table.find_extra(execution);
+        return extra != nullptr && !extra->fingerprint.is_zero();
+    }
+    // Stand-ins until aliases are there.
+    [[nodiscard]] std::optional<ContentId> resolve_alias(const std::string&, std::uint64_t) const {
+        return std::nullopt;
+    }
+    [[nodiscard]] std::uint64_t alias_generation() const { return 0; }
+    [[nodiscard]] std::uint64_t group_generation(const Queue&, Slot) const { return 0; }
+    // Sets which workers are of the queue's scanner version.
+    void mark_current(const Queue& queue);
+    void note_marks(Queue& queue);  // journals paused, draining, scanner_version
 
     const BrokerOptions options;
     BlobTable& blobs;
@@ -139,8 +182,6 @@ class CoreState {
     InternTable inputs;
     InternTable texts;
     Bodies bodies;
-    SlotIndex attempts;  // live attempts' counters to executions
-    std::uint64_t attempt_counter = 0;
     std::vector<std::unique_ptr<Queue>> queues;  // by number; null: free
     std::deque<Queue*> active;
 
@@ -148,6 +189,7 @@ class CoreState {
     Time started;
     Effects* effects = nullptr;
     Time due = Time::max();
+    bool store_full = false;  // no more jobs: the shell said so
     bool unfinished = false;  // a slice of work was cut short: tick() at once
 
   private:

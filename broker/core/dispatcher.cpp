@@ -1,6 +1,7 @@
 // Runner's way from the queue to the workers: whose turn it is, and batches of attempts.
 
-#include "broker/core/attempt_hash.hpp"
+#include <algorithm>
+
 #include "broker/core/runner.hpp"
 
 namespace scanmq::broker {
@@ -14,11 +15,12 @@ constexpr std::size_t kTurn = 256;
 void Runner::dispatch() {
     ++pass_;
     std::size_t without_luck = 0;
-    while (without_luck < state_->active.size() && !state_->workers.empty()) {
+    while (without_luck < state_->active.size() && state_->workers.any()) {
         Queue& queue = *state_->active.front();
         state_->active.pop_front();
+        if (queue.room.alone() > 0) dispatch_alone(queue);
         const std::size_t given = dispatch_from(queue);
-        if (queue.waiting.empty()) {
+        if (queue.paused || queue.room.waiting() == 0) {
             queue.active = false;
         } else {
             state_->active.push_back(&queue);
@@ -26,45 +28,110 @@ void Runner::dispatch() {
             without_luck = given == kTurn ? 0 : without_luck + 1;
         }
     }
+    free_reserved();
     for (Worker* worker : started_by_) note_started(*worker);
     started_by_.clear();
 }
 
 std::size_t Runner::dispatch_from(Queue& queue) {
     std::size_t given = 0;
-    for (; given < kTurn && !queue.waiting.empty(); ++given) {
-        const ExecutionRecord& execution = state_->table.executions[queue.waiting.front()];
+    if (queue.paused) return given;
+    const std::uint64_t low_share = queue.settings.low_share;
+    for (; given < kTurn; ++given) {
+        const Slot slot = queue.room.next(low_share);
+        if (slot == kNoSlot) break;
+        const ExecutionRecord& execution = state_->table.executions[slot];
         Worker* const worker =
-            state_->workers.pick(queue.number, state_->table.jobs[execution.first_job].bytes);
+            state_->workers.pick(queue.number, state_->table.jobs[execution.first_job].bytes,
+                                 state_->versioned(queue, slot));
         if (worker == nullptr) break;
-        deliver(queue, *worker, queue.waiting.pop_front(state_->table));
+        queue.room.delivered(low_share);
+        queue.room.remove(state_->table, slot);
+        deliver(queue, *worker, slot, false);
     }
     return given;
 }
 
-void Runner::deliver(Queue& queue, Worker& worker, Slot slot) {
+// One worker at a time is kept free of other work until it has nothing left: then it gets what runs
+// alone. Its other work is delayed by no more than what it had.
+void Runner::dispatch_alone(Queue& queue) {
+    if (queue.paused) return;
+    const Slot slot = queue.room.next_alone();
+    const bool versioned = state_->versioned(queue, slot);
+    Worker* worker = state_->workers.reserved();
+    if (worker == nullptr) worker = reserve(queue, versioned);
+    if (worker == nullptr) return;
+    const std::uint64_t bytes = state_->table.jobs[state_->table.executions[slot].first_job].bytes;
+    if (!worker->takes(queue.number, versioned) || !worker->running.empty() ||
+        worker->credit_items() == 0 || worker->credit_bytes() < bytes) {
+        return;
+    }
+    state_->workers.release_reserved();
+    queue.room.remove(state_->table, slot);
+    deliver(queue, *worker, slot, true);
+}
+
+// When nothing that could run alone there waits any more.
+void Runner::free_reserved() {
+    const Worker* const worker = state_->workers.reserved();
+    if (worker == nullptr) return;
+    for (const auto& queue : state_->queues) {
+        if (!queue || queue->paused || queue->deleting || queue->room.alone() == 0) continue;
+        if (worker->takes(queue->number, state_->versioned(*queue, queue->room.next_alone()))) {
+            return;
+        }
+    }
+    state_->workers.release_reserved();
+}
+
+Worker* Runner::reserve(Queue& queue, bool versioned) {
+    Worker* best = nullptr;
+    for (Session* session : state_->sessions.list()) {
+        Worker* const worker = session->worker.get();
+        if (worker == nullptr || worker->exclusive || worker->detached ||
+            !worker->takes(queue.number, versioned) || worker->limit.items == 0) {
+            continue;
+        }
+        if (best == nullptr || worker->running.size() < best->running.size()) best = worker;
+    }
+    if (best != nullptr) state_->workers.reserve(*best);
+    return best;
+}
+
+void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
     ExecutionRecord& execution = state_->table.executions[slot];
     const JobRecord& job = state_->table.jobs[execution.first_job];
-    execution.attempt = ++state_->attempt_counter;
-    execution.holder = worker.session;
-    ++execution.attempts;
-    state_->attempts.insert(attempt_hash(execution.attempt), slot);
-    worker.running.push_back(state_->table, slot);
+    if (execution.conflated) forget_conflated(queue, slot);
+    const Slot run = leases_->start(worker, slot, alone);
+    const std::uint64_t counter = state_->table.runs[run].counter;
     ++worker.sent.items;
     worker.sent.bytes += job.bytes;
     ++worker.delivered;
-    ++queue.running;
     state_->workers.update(worker);
     state_->counters.add(Counter::attempts_started);
 
     const std::string_view subject = state_->subjects.text(job.subject);
     const std::string_view inputs = state_->inputs.text(execution.inputs);
+    const ExecutionExtra* const extra = state_->table.find_extra(slot);
     const std::size_t encoded =
         protocol::kItemFixedBytesMax + job.bytes + subject.size() + inputs.size();
     protocol::Deliver& message = open_batch(queue, worker, encoded);
-    message.attempts.push_back({execution.attempt, job.id, subject, {}, inputs, std::nullopt});
-    worker.batch.started.push_back({execution.number, execution.attempt});
+    message.attempts.push_back(
+        {counter, job.id, subject, {}, inputs, extra == nullptr ? std::nullopt : extra->as_of_ns});
+    worker.batch.started.push_back({execution.number, counter});
     state_->effects->sends[worker.batch.send].bodies.push_back(execution.payload);
+}
+
+// Once delivered, a newer job of the same key no longer takes its place.
+void Runner::forget_conflated(Queue& queue, Slot slot) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    execution.conflated = false;
+    for (Slot job = execution.first_job; job != kNoSlot; job = state_->table.jobs[job].next) {
+        const JobExtra* const extra = state_->table.find_job_extra(job);
+        if (extra != nullptr && extra->conflate != kNoSlot) {
+            queue.forget_conflated(extra->conflate, job);
+        }
+    }
 }
 
 protocol::Deliver& Runner::open_batch(Queue& queue, Worker& worker, std::size_t encoded_bytes) {
@@ -86,7 +153,7 @@ protocol::Deliver& Runner::open_batch(Queue& queue, Worker& worker, std::size_t 
                  std::move(batch.started)};
         started_by_.push_back(&worker);
         Send& out = state_->send(session, std::move(message));
-        const std::size_t expected = std::min<std::size_t>(queue.waiting.size() + 1, kTurn);
+        const std::size_t expected = std::min<std::size_t>(queue.room.waiting() + 1, kTurn);
         std::get<protocol::Deliver>(out.message).attempts.reserve(expected);
         out.bodies.reserve(expected);
     }

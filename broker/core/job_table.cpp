@@ -2,59 +2,48 @@
 
 namespace scanmq::broker {
 
-void WaitingList::push_back(JobTable& table, Slot execution) {
-    table.executions[execution].next = kNoSlot;
-    if (tail_ == kNoSlot) {
-        head_ = execution;
-    } else {
-        table.executions[tail_].next = execution;
+ExecutionExtra& JobTable::extra_of(Slot execution) {
+    Slot& extra = executions[execution].extra;
+    if (extra == kNoSlot) {
+        extra = execution_extras.allocate();
+        execution_extras[extra] = ExecutionExtra{};
     }
+    return execution_extras[extra];
+}
+
+void WaitingList::push_back(JobTable& table, Slot execution) {
+    ExecutionRecord& record = table.executions[execution];
+    record.next = kNoSlot;
+    record.previous = tail_;
+    (tail_ == kNoSlot ? head_ : table.executions[tail_].next) = execution;
     tail_ = execution;
     ++size_;
 }
 
 void WaitingList::push_front(JobTable& table, Slot execution) {
-    table.executions[execution].next = head_;
-    head_ = execution;
-    if (tail_ == kNoSlot) tail_ = execution;
-    ++size_;
-}
-
-Slot WaitingList::pop_front(JobTable& table) {
-    SCANMQ_ASSERT(!empty());
-    const Slot slot = head_;
-    head_ = table.executions[slot].next;
-    if (head_ == kNoSlot) tail_ = kNoSlot;
-    --size_;
-    return slot;
-}
-
-void RunningList::push_back(JobTable& table, Slot execution) {
     ExecutionRecord& record = table.executions[execution];
-    record.next = kNoSlot;
-    record.previous = tail_;
-    if (tail_ == kNoSlot) {
-        head_ = execution;
-    } else {
-        table.executions[tail_].next = execution;
-    }
-    tail_ = execution;
+    record.previous = kNoSlot;
+    record.next = head_;
+    (head_ == kNoSlot ? tail_ : table.executions[head_].previous) = execution;
+    head_ = execution;
     ++size_;
 }
 
-void RunningList::erase(JobTable& table, Slot execution) {
+void WaitingList::insert_before(JobTable& table, Slot execution, Slot other) {
+    const Slot previous = table.executions[other].previous;
+    if (previous == kNoSlot) return push_front(table, execution);
+    table.executions[execution].previous = previous;
+    table.executions[execution].next = other;
+    table.executions[previous].next = execution;
+    table.executions[other].previous = execution;
+    ++size_;
+}
+
+void WaitingList::erase(JobTable& table, Slot execution) {
     const ExecutionRecord& record = table.executions[execution];
     SCANMQ_ASSERT(size_ > 0);
-    if (record.previous == kNoSlot) {
-        head_ = record.next;
-    } else {
-        table.executions[record.previous].next = record.next;
-    }
-    if (record.next == kNoSlot) {
-        tail_ = record.previous;
-    } else {
-        table.executions[record.next].previous = record.previous;
-    }
+    (record.previous == kNoSlot ? head_ : table.executions[record.previous].next) = record.next;
+    (record.next == kNoSlot ? tail_ : table.executions[record.next].previous) = record.previous;
     --size_;
 }
 

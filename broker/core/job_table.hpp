@@ -1,14 +1,16 @@
 #pragma once
-// JobTable: the records of live jobs and of their executions, and the lists they hang in.
+// JobTable: the records of live jobs, of their executions and of the attempts that run.
 //
-// Role:      one per broker; a queue's waiting executions and a worker's running ones are lists
-//            through it.
+// Role:      one per broker. What few jobs need (options, fingerprints, histories) is in records of
+//            its own, so that a plain job costs little.
 // Threads:   broker loop only.
-// Invariant: an execution is in exactly one list: its queue's waiting one, or its worker's running
-//            one.
+// Invariant: a live execution is in exactly one place: a list or the heap of its queue's
+//            WaitingRoom, or a RunRecord.
 // Memory:    48 bytes a job and 48 an execution.
 
 #include <cstdint>
+#include <optional>
+#include <vector>
 
 #include "broker/core/events.hpp"
 #include "broker/core/slab.hpp"
@@ -20,40 +22,119 @@ struct JobRecord {
     Id128 id;
     std::uint64_t digest = 0;
     Slot execution = kNoSlot;
-    Slot next = kNoSlot;      // next job of the same execution
-    Slot subject = kNoSlot;   // in CoreState::subjects
-    Slot group = kNoSlot;     // in the queue's groups
-    std::uint32_t bytes = 0;  // what it costs in credit
+    Slot next = kNoSlot;           // next job of the same execution
+    Slot subject = kNoSlot;        // in CoreState::subjects
+    Slot group = kNoSlot;          // in the queue's groups
+    std::uint32_t bytes : 24 = 0;  // what it costs in credit
+    std::uint32_t priority : 8 = 0;
+    Slot extra = kNoSlot;  // JobExtra, when an option is not at its default
 };
 static_assert(sizeof(JobRecord) <= 48);
 
+struct JobExtra {
+    Slot next = kNoSlot;               // of the slab
+    Slot conflate = kNoSlot;           // in CoreState::texts
+    std::uint32_t deadline_place = 0;  // in its queue's DueHeap
+    std::uint32_t flags = 0;           // JobOptions::flags
+    Time due{};                        // not before; Time{}: at once
+    Time deadline{};                   // Time{}: none
+    Id128 retry_of;
+};
+
+enum class ExecutionState : std::uint8_t { waiting, alone, delayed, running };
+
 struct ExecutionRecord {
-    std::uint64_t number = 0;   // in its queue, rising; names it in the store
-    std::uint64_t attempt = 0;  // the live attempt's counter; 0: waiting
-    Slot next = kNoSlot;
-    Slot previous = kNoSlot;  // running list only
+    std::uint64_t number = 0;  // in its queue, rising; names it in the store
+    Slot next = kNoSlot;       // in its waiting list
+    Slot previous = kNoSlot;
     Slot first_job = kNoSlot;
     Slot inputs = kNoSlot;  // in CoreState::inputs
     BodyHandle payload;
-    Slot holder = kNoSlot;  // session slot of the live attempt
+    Slot run = kNoSlot;    // while it runs
+    Slot extra = kNoSlot;  // ExecutionExtra
     std::uint16_t queue = 0;
-    std::uint8_t attempts = 0;  // charged so far, the live one included
-    bool payload_is_blob = false;
+    std::uint8_t failures = 0;  // charged to max_attempts
+    std::uint8_t crashes = 0;   // charged to max_crashes
+    ExecutionState state{};
+    std::uint8_t priority : 4 = 0;  // the highest of its jobs'
+    bool payload_is_blob : 1 = false;
+    bool suspect : 1 = false;    // its last attempt was lost and may have been what crashed
+    bool conflated : 1 = false;  // a job of it is in its queue's table of conflate keys
 };
 static_assert(sizeof(ExecutionRecord) <= 48);
 
-struct JobTable {
-    Slab<JobRecord> jobs;
-    Slab<ExecutionRecord> executions;
+// What became of an attempt, for a dead letter's history.
+struct AttemptNote {
+    protocol::AttemptOutcome outcome{};
+    protocol::ErrorCode code{};
+    bool charged_crash = false;
+    WallMillis ended{};
+    Slot worker = kNoSlot;    // in CoreState::texts
+    Slot sentence = kNoSlot;  // in CoreState::texts
 };
 
-// First in, first out, through ExecutionRecord::next.
+struct ExecutionExtra {
+    Slot next = kNoSlot;          // of the slab
+    std::uint32_t due_place = 0;  // in its queue's DueHeap
+    std::uint32_t jobs = 1;
+    Time due{};             // while delayed
+    ContentId fingerprint;  // zero: not shared
+    std::optional<std::int64_t> as_of_ns;
+    std::vector<AttemptNote> history;  // the newest RunRow::kHistoryMax
+    std::uint64_t progress_done = 0;
+    std::uint64_t progress_total = 0;
+    std::string progress_note;
+};
+
+// One live attempt.
+struct RunRecord {
+    Slot next = kNoSlot;  // in its holder's list, in order of delivery
+    Slot previous = kNoSlot;
+    Slot next_by_age = kNoSlot;
+    Slot previous_by_age = kNoSlot;
+    Slot execution = kNoSlot;
+    Slot holder = kNoSlot;  // session slot; none: its worker has not come back yet
+    std::uint64_t epoch = 0;
+    std::uint64_t counter = 0;
+    Time delivered{};
+    bool started = false;  // a heartbeat listed it
+    bool alone = false;
+};
+
+struct JobTable {
+    Slab<JobRecord> jobs;
+    Slab<JobExtra, 8> job_extras;
+    Slab<ExecutionRecord> executions;
+    Slab<ExecutionExtra, 8> execution_extras;
+    Slab<RunRecord, 8> runs;
+
+    // The execution's extra record, made when there is none.
+    ExecutionExtra& extra_of(Slot execution);
+    [[nodiscard]] const ExecutionExtra* find_extra(Slot execution) const {
+        const Slot extra = executions[execution].extra;
+        return extra == kNoSlot ? nullptr : &execution_extras[extra];
+    }
+    [[nodiscard]] const JobExtra* find_job_extra(Slot job) const {
+        const Slot extra = jobs[job].extra;
+        return extra == kNoSlot ? nullptr : &job_extras[extra];
+    }
+};
+
+// Tells the jobs in a DueHeap of deadlines their places.
+[[nodiscard]] inline auto deadline_placer(JobTable& table) {
+    return [&table](Slot job, std::uint32_t place) {
+        table.job_extras[table.jobs[job].extra].deadline_place = place;
+    };
+}
+
+// First in, first out, through ExecutionRecord::next and previous.
 class WaitingList {
   public:
     void push_back(JobTable& table, Slot execution);
     void push_front(JobTable& table, Slot execution);
-    // Precondition: !empty().
-    Slot pop_front(JobTable& table);
+    // Precondition: `other` is in the list.
+    void insert_before(JobTable& table, Slot execution, Slot other);
+    void erase(JobTable& table, Slot execution);
     [[nodiscard]] Slot front() const noexcept { return head_; }
     [[nodiscard]] bool empty() const noexcept { return head_ == kNoSlot; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
@@ -64,11 +145,25 @@ class WaitingList {
     std::uint64_t size_ = 0;
 };
 
-// In order of delivery, through next and previous.
-class RunningList {
+// Attempts in order of delivery: a worker's (RunRecord::next), or all of them (next_by_age).
+template <Slot RunRecord::*Next, Slot RunRecord::*Previous>
+class RunList {
   public:
-    void push_back(JobTable& table, Slot execution);
-    void erase(JobTable& table, Slot execution);
+    void push_back(JobTable& table, Slot run) {
+        table.runs[run].*Next = kNoSlot;
+        table.runs[run].*Previous = tail_;
+        (tail_ == kNoSlot ? head_ : table.runs[tail_].*Next) = run;
+        tail_ = run;
+        ++size_;
+    }
+    void erase(JobTable& table, Slot run) {
+        const RunRecord& record = table.runs[run];
+        SCANMQ_ASSERT(size_ > 0);
+        (record.*Previous == kNoSlot ? head_ : table.runs[record.*Previous].*Next) = record.*Next;
+        (record.*Next == kNoSlot ? tail_ : table.runs[record.*Next].*Previous) = record.*Previous;
+        --size_;
+    }
+    [[nodiscard]] Slot front() const noexcept { return head_; }
     [[nodiscard]] Slot back() const noexcept { return tail_; }
     [[nodiscard]] bool empty() const noexcept { return head_ == kNoSlot; }
     [[nodiscard]] std::uint32_t size() const noexcept { return size_; }
@@ -78,5 +173,7 @@ class RunningList {
     Slot tail_ = kNoSlot;
     std::uint32_t size_ = 0;
 };
+using RunningList = RunList<&RunRecord::next, &RunRecord::previous>;
+using AgeList = RunList<&RunRecord::next_by_age, &RunRecord::previous_by_age>;
 
 }  // namespace scanmq::broker

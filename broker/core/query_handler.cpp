@@ -6,6 +6,7 @@
 namespace scanmq::broker {
 
 using protocol::ErrorCode;
+using protocol::FinalOutcome;
 using protocol::Kind;
 using protocol::Row;
 
@@ -52,6 +53,9 @@ void cut_rows(std::vector<Row>& rows) {
 
 void QueryHandler::answer(CoreState& state, Session& session, const protocol::Header& header,
                           const protocol::Query& message) const {
+    const auto refuse = [&](ErrorCode code, std::string sentence) {
+        state.refuse(session, header.seq, Kind::query, code, std::move(sentence));
+    };
     Rows rows;
     if (message.topic == "broker") {
         rows = broker();
@@ -59,8 +63,7 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         rows = counters();
     } else if (message.topic == "queues") {
         if (!message.key.empty() && state_->find_queue(message.key) == nullptr) {
-            return state.refuse(session, header.seq, Kind::query, ErrorCode::unknown_queue,
-                                "no queue '" + message.key + "'");
+            return refuse(ErrorCode::unknown_queue, "no queue '" + message.key + "'");
         }
         rows = queues(message.key);
     } else if (message.topic == "workers") {
@@ -69,11 +72,15 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         rows = sessions();
     } else if (message.topic == "snapshots") {
         rows = snapshots();
+    } else if (JobQuery::knows(message.topic)) {
+        auto found = jobs_.rows(message.topic, message.key);
+        if (!found) return refuse(found.error().code, found.error().sentence);
+        rows = std::move(found).value();
     } else {
-        return state.refuse(
-            session, header.seq, Kind::query, ErrorCode::unknown_topic,
-            "no topic '" + message.topic +
-                "'; there are broker, counters, queues, workers, sessions, snapshots");
+        return refuse(ErrorCode::unknown_topic,
+                      "no topic '" + message.topic +
+                          "'; there are broker, counters, queues, workers, sessions, snapshots, "
+                          "job, explain, dead, dead_letter");
     }
     cut_rows(rows);
     state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);
@@ -106,26 +113,36 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
     Rows rows;
     for (const auto& queue : state_->queues) {
         if (!queue || queue->deleting || (!key.empty() && queue->name != key)) continue;
-        Row row{{"queue", queue->name}};
+        Row row{{"queue", queue->name},
+                {"state", std::string(queue->draining ? "draining"
+                                      : queue->paused ? "paused"
+                                                      : "open")}};
         for (const QueueSetting& setting : kQueueSettings) {
             row.emplace_back(std::string(setting.name), queue->settings.*(setting.value));
         }
         const std::vector<BrokerCore::Gauge> gauges{
-            {"waiting", queue->waiting.size()},
+            {"waiting", queue->room.waiting()},
+            {"delayed", queue->room.delayed()},
             {"running", queue->running},
             {"granted_jobs", queue->credit.granted().items},
             {"granted_bytes", queue->credit.granted().bytes},
             {"used_bytes", queue->credit.used().bytes},
             {"submitted", queue->submitted},
-            {"done", queue->done},
-            {"rejected", queue->rejected},
-            {"dead", queue->dead},
+            {"done", queue->ended_as(FinalOutcome::done)},
+            {"rejected", queue->ended_as(FinalOutcome::rejected)},
+            {"dead", queue->ended_as(FinalOutcome::dead)},
+            {"cancelled", queue->ended_as(FinalOutcome::cancelled)},
+            {"expired", queue->ended_as(FinalOutcome::expired)},
+            {"superseded", queue->ended_as(FinalOutcome::superseded)},
+            {"coalesced", queue->coalesced},
+            {"dead_letters", queue->dead.size()},
             {"groups", queue->groups.size()},
             {"stream_first", queue->stream.first()},
             {"stream_next", queue->stream.next()},
             {"stream_bytes", queue->stream.bytes()},
         };
         for (const auto& [name, value] : gauges) row.emplace_back(name, value);
+        row.emplace_back("scanner_version", queue->scanner_version);
         row.emplace_back("incarnation", queue->stream.incarnation().hex());
         rows.push_back(std::move(row));
     }
@@ -142,6 +159,7 @@ QueryHandler::Rows QueryHandler::workers() const {
                         {"threads", std::uint64_t{worker.info.threads}},
                         {"scanner_version", worker.info.scanner_version},
                         {"running", std::uint64_t{worker.running.size()}},
+                        {"alone", std::uint64_t{worker.exclusive}},
                         {"credit_items", worker.credit_items()},
                         {"delivered", worker.delivered},
                         {"done", worker.done},

@@ -7,12 +7,13 @@
 // See:     docs/PROTOCOL.md, section 11
 
 #include "broker/core/core_state.hpp"
+#include "broker/core/job_query.hpp"
 
 namespace scanmq::broker {
 
 class QueryHandler {
   public:
-    explicit QueryHandler(const CoreState& state) : state_(&state) {}
+    explicit QueryHandler(const CoreState& state) : state_(&state), jobs_(state) {}
 
     using Gauges = std::vector<BrokerCore::Gauge>;
     void set_gauges(Gauges broker_rows, Gauges counter_rows) {
@@ -32,6 +33,7 @@ class QueryHandler {
     [[nodiscard]] Rows snapshots() const;
 
     const CoreState* state_;
+    JobQuery jobs_;
     Gauges broker_gauges_;
     Gauges counter_gauges_;
 };

@@ -108,7 +108,7 @@ void QueueHandler::remove(Session& session, const protocol::Header& header,
                           const protocol::QueueDelete& message) {
     Queue* const queue = find(session, header, Kind::queue_delete, message.queue);
     if (queue == nullptr) return;
-    const std::uint64_t live = queue->waiting.size() + queue->running;
+    const std::uint64_t live = queue->room.size() + queue->running;
     if (live > 0 && !message.force) {
         return state_->refuse(session, header.seq, Kind::queue_delete, ErrorCode::queue_in_use,
                               "queue '" + queue->name + "' has " + std::to_string(live) +
@@ -122,12 +122,23 @@ void QueueHandler::remove(Session& session, const protocol::Header& header,
         queue->active = false;
     }
     ++deleting_;
-    runner_->cancel_running(*queue);
+    cancel_running(*queue);
+}
+
+void QueueHandler::cancel_running(Queue& queue) {
+    std::vector<Slot> slots;
+    for (Slot run = leases_->oldest(); run != kNoSlot; run = state_->table.runs[run].next_by_age) {
+        const Slot execution = state_->table.runs[run].execution;
+        if (state_->table.executions[execution].queue == queue.number) slots.push_back(execution);
+    }
+    for (const Slot slot : slots) {
+        ending_->end(slot, ending_->how(protocol::FinalOutcome::cancelled, ErrorCode::purged,
+                                        "the queue was deleted"));
+    }
 }
 
 bool QueueHandler::step_one(Queue& queue) {
-    runner_->cancel_waiting(queue, kSlice);
-    if (!queue.waiting.empty()) return false;
+    if (!control_->purge(queue, ~std::uint64_t{0})) return false;
     publisher_->end_all(queue);
     writer_->drop(queue, kSlice);
     return queue.stream.size() == 0;
@@ -140,6 +151,9 @@ void QueueHandler::step() {
         if (!step_one(*queue)) {
             state_->unfinished = true;
             continue;
+        }
+        while (queue->dead.size() > 0) {
+            ending_->drop_dead(*queue, queue->dead.all().begin()->first);
         }
         std::vector<Slot> texts;
         queue->groups.clear(texts);

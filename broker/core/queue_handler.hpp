@@ -1,23 +1,37 @@
 #pragma once
 // QueueHandler: queues are created, altered and deleted.
 //
-// Threads:   broker loop only. Borrows: CoreState, Runner, Publisher, StreamWriter (outlive this).
+// Threads:   broker loop only. Borrows: CoreState and the parts it is made with (outlive this).
 // Limits:    options.queues_max. Deleting goes in slices of kSlice items, so that a full queue does
 //            not stop the broker; its name is free again, and QUEUE_DELETE answered, with the last
 //            one.
 // See:       docs/PROTOCOL.md, section 10
 
 #include "broker/core/core_state.hpp"
+#include "broker/core/ending.hpp"
+#include "broker/core/job_control.hpp"
+#include "broker/core/leases.hpp"
 #include "broker/core/publisher.hpp"
-#include "broker/core/runner.hpp"
 #include "broker/core/stream_writer.hpp"
 
 namespace scanmq::broker {
 
 class QueueHandler {
   public:
-    QueueHandler(CoreState& state, Runner& runner, Publisher& publisher, StreamWriter& writer)
-        : state_(&state), runner_(&runner), publisher_(&publisher), writer_(&writer) {}
+    struct Parts {
+        Leases& leases;
+        Ending& ending;
+        JobControl& control;
+        Publisher& publisher;
+        StreamWriter& writer;
+    };
+    QueueHandler(CoreState& state, const Parts& parts)
+        : state_(&state),
+          leases_(&parts.leases),
+          ending_(&parts.ending),
+          control_(&parts.control),
+          publisher_(&parts.publisher),
+          writer_(&parts.writer) {}
 
     void create(Session& session, const protocol::Header& header,
                 const protocol::QueueCreate& message);
@@ -40,11 +54,14 @@ class QueueHandler {
     [[nodiscard]] bool name_taken(const std::string& name) const;
     [[nodiscard]] std::size_t count() const;
     void add(const std::string& name, const QueueSettings& settings);
+    void cancel_running(Queue& queue);
     // True when nothing of it is left.
     bool step_one(Queue& queue);
 
     CoreState* state_;
-    Runner* runner_;
+    Leases* leases_;
+    Ending* ending_;
+    JobControl* control_;
     Publisher* publisher_;
     StreamWriter* writer_;
     std::size_t deleting_ = 0;

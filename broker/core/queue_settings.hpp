@@ -15,8 +15,13 @@ struct QueueSettings {
     std::uint64_t max_jobs = 1'000'000;
     std::uint64_t max_bytes = 1ULL << 30;
     std::uint64_t max_attempts = 5;
+    std::uint64_t max_crashes = 3;
+    std::uint64_t retry_base_ms = 1'000;
+    std::uint64_t retry_cap_ms = 300'000;
     std::uint64_t max_result_bytes = 64ULL << 20;
     std::uint64_t stream_max_bytes = 256ULL << 20;
+    std::uint64_t dead_max = 10'000;
+    std::uint64_t low_share = 16;
     std::uint64_t pure = 0;
 
     friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
@@ -29,12 +34,17 @@ struct QueueSetting {
     std::uint64_t most;
 };
 
-inline constexpr std::array<QueueSetting, 6> kQueueSettings{{
+inline constexpr std::array<QueueSetting, 11> kQueueSettings{{
     {"max_jobs", &QueueSettings::max_jobs, 1, 100'000'000},
     {"max_bytes", &QueueSettings::max_bytes, 1, 1ULL << 40},
     {"max_attempts", &QueueSettings::max_attempts, 1, 100},
+    {"max_crashes", &QueueSettings::max_crashes, 1, 100},
+    {"retry_base_ms", &QueueSettings::retry_base_ms, 0, 86'400'000},
+    {"retry_cap_ms", &QueueSettings::retry_cap_ms, 0, 86'400'000},
     {"max_result_bytes", &QueueSettings::max_result_bytes, 0, 64ULL << 20},
     {"stream_max_bytes", &QueueSettings::stream_max_bytes, 0, 1ULL << 40},
+    {"dead_max", &QueueSettings::dead_max, 0, 1'000'000},
+    {"low_share", &QueueSettings::low_share, 2, 10'000},
     {"pure", &QueueSettings::pure, 0, 1},
 }};
 

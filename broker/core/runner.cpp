@@ -2,29 +2,11 @@
 
 #include <algorithm>
 
-#include "broker/core/attempt_hash.hpp"
-
 namespace scanmq::broker {
 
 using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 using protocol::FinalOutcome;
-
-Slot Runner::find_attempt(const Session& session, std::uint64_t counter) const {
-    const Slot slot = state_->attempts.find(attempt_hash(counter), [&](Slot s) {
-        return state_->table.executions[s].attempt == counter;
-    });
-    if (slot == kNoSlot || state_->table.executions[slot].holder != session.slot) return kNoSlot;
-    return slot;
-}
-
-void Runner::detach(Worker& worker, Slot slot) {
-    ExecutionRecord& execution = state_->table.executions[slot];
-    worker.running.erase(state_->table, slot);
-    state_->attempts.erase(attempt_hash(execution.attempt), slot);
-    execution.holder = kNoSlot;
-    --state_->queue(execution.queue).running;
-}
 
 void Runner::done(Session& session, const protocol::Header& header, const protocol::Done& message,
                   std::span<const BodyIn> bodies) {
@@ -34,20 +16,21 @@ void Runner::done(Session& session, const protocol::Header& header, const protoc
     std::uint64_t first_stale = 0;
     for (std::size_t i = 0; i < bodies.size(); ++i) {
         const protocol::Outcome& outcome = message.outcomes[i];
-        const Slot slot = message.epoch == state_->options.epoch
-                              ? find_attempt(session, outcome.counter)
-                              : kNoSlot;
-        if (slot == kNoSlot) {
-            if (stale++ == 0) first_stale = outcome.counter;
+        const protocol::Token token{message.epoch, outcome.counter};
+        const Slot run = leases_->find(session, token);
+        if (run == kNoSlot) {
             state_->release(bodies[i].handle);
+            if (leases_->take_revoked(worker, token)) continue;
+            if (stale++ == 0) first_stale = outcome.counter;
             continue;
         }
-        detach(worker, slot);
-        answer(worker, slot, outcome, bodies[i].handle);
+        const Slot execution = state_->table.runs[run].execution;
+        const bool alone = state_->table.runs[run].alone;
+        leases_->end(run);
+        answer(worker, execution, alone, outcome, bodies[i].handle);
     }
     requeue();
     raise_limit(session, message.limit);
-    state_->workers.update(worker);
     if (stale == 0) return;
     state_->counters.add(Counter::attempts_stale, stale);
     state_->refuse(
@@ -57,51 +40,51 @@ void Runner::done(Session& session, const protocol::Header& header, const protoc
             std::to_string(first_stale) + "; drop those results");
 }
 
-void Runner::answer(Worker& worker, Slot slot, const protocol::Outcome& outcome, BodyHandle body) {
+void Runner::answer(Worker& worker, Slot slot, bool alone, const protocol::Outcome& outcome,
+                    BodyHandle body) {
     const bool is_blob = outcome.body.is_blob();
+    // Alone or not, its worker lived to answer.
+    if (alone) state_->table.executions[slot].suspect = false;
     switch (outcome.outcome) {
         case AttemptOutcome::done:
             ++worker.done;
-            answer_done(slot, outcome, body);
-            return;
+            return answer_done(worker, slot, outcome, body);
         case AttemptOutcome::rejected: {
             // What explains a refusal is inline; a blob is not kept for it.
             if (is_blob) state_->release(body);
             const std::size_t bytes = is_blob ? 0 : outcome.body.bytes.size();
             ++worker.failed;
-            end(slot, {FinalOutcome::rejected, outcome.code, state_->texts.intern(outcome.sentence),
+            return ending_->end(
+                slot, {FinalOutcome::rejected, outcome.code, state_->texts.intern(outcome.sentence),
                        is_blob ? BodyHandle{} : body, static_cast<std::uint32_t>(bytes), false});
-            return;
         }
         case AttemptOutcome::returned:
             state_->release(body);
-            --state_->table.executions[slot].attempts;
             state_->counters.add(Counter::attempts_returned);
-            put_back(slot, AttemptOutcome::returned);
-            return;
+            return put_back(slot, outcome.counter);
         case AttemptOutcome::failed:
         case AttemptOutcome::lost:
             break;
     }
     state_->release(body);
     ++worker.failed;
-    state_->counters.add(Counter::attempts_failed);
-    again_or_dead(slot, AttemptOutcome::failed, ErrorCode::attempts_exhausted, outcome.sentence);
+    failed(slot, outcome.counter, state_->sessions.by_slot(worker.session)->name, outcome.code,
+           outcome.sentence);
 }
 
-void Runner::answer_done(Slot slot, const protocol::Outcome& outcome, BodyHandle body) {
+void Runner::answer_done(const Worker& worker, Slot slot, const protocol::Outcome& outcome,
+                         BodyHandle body) {
     const Queue& queue = state_->queue(state_->table.executions[slot].queue);
     const bool is_blob = outcome.body.is_blob();
     const std::uint64_t bytes = is_blob ? outcome.body.blob_size : outcome.body.bytes.size();
     if (bytes > queue.settings.max_result_bytes) {
         state_->release(body);
         state_->counters.add(Counter::results_too_large);
-        end(slot, {FinalOutcome::rejected, ErrorCode::item_too_large,
-                   state_->texts.intern("the result has " + std::to_string(bytes) +
-                                        " bytes, the queue's max_result_bytes is " +
-                                        std::to_string(queue.settings.max_result_bytes)),
-                   BodyHandle{}, 0, false});
-        return;
+        return ending_->end(slot,
+                            ending_->how(FinalOutcome::rejected, ErrorCode::item_too_large,
+                                         "the result has " + std::to_string(bytes) +
+                                             " bytes, the queue's max_result_bytes is " +
+                                             std::to_string(queue.settings.max_result_bytes)));
     }
     if (is_blob) {
         const auto id = ContentId::from_bytes(outcome.body.bytes);
@@ -110,133 +93,118 @@ void Runner::answer_done(Slot slot, const protocol::Outcome& outcome, BodyHandle
             // The worker may put it again: as if the attempt had failed.
             state_->release(body);
             state_->counters.add(Counter::results_unknown_blob);
-            state_->counters.add(Counter::attempts_failed);
-            again_or_dead(slot, AttemptOutcome::failed, ErrorCode::attempts_exhausted,
+            return failed(slot, outcome.counter, state_->sessions.by_slot(worker.session)->name,
+                          ErrorCode::unknown_blob,
                           "unknown_blob: the result's blob is not in the store");
-            return;
         }
         state_->bodies.pin(body, *id, state_->now);
     }
-    end(slot, {FinalOutcome::done, ErrorCode::none, kNoSlot, body,
-               static_cast<std::uint32_t>(is_blob ? 0 : bytes), is_blob});
+    ending_->end(slot, {FinalOutcome::done, ErrorCode::none, kNoSlot, body,
+                        static_cast<std::uint32_t>(is_blob ? 0 : bytes), is_blob});
 }
 
-void Runner::again_or_dead(Slot slot, AttemptOutcome outcome, ErrorCode dead_code,
-                           std::string_view sentence) {
-    const ExecutionRecord& execution = state_->table.executions[slot];
-    if (execution.attempts < state_->queue(execution.queue).settings.max_attempts) {
-        put_back(slot, outcome);
-        return;
-    }
-    end(slot,
-        {FinalOutcome::dead, dead_code, state_->texts.intern(sentence), BodyHandle{}, 0, false});
-}
-
-void Runner::put_back(Slot slot, AttemptOutcome outcome) {
+void Runner::failed(Slot slot, std::uint64_t counter, std::string_view worker, ErrorCode code,
+                    std::string_view sentence) {
     ExecutionRecord& execution = state_->table.executions[slot];
-    change::Released released;
-    released.execution = execution.number;
-    released.failures = execution.attempts;
-    released.attempt.outcome = outcome;
-    state_->change(state_->queue(execution.queue), released);
-    put_back_.push_back(slot);
+    const QueueSettings& settings = state_->queue(execution.queue).settings;
+    state_->counters.add(Counter::attempts_failed);
+    ++execution.failures;
+    const AttemptNote what = note(AttemptOutcome::failed, code, false, worker, sentence);
+    ending_->note_attempt(slot, what);
+    if (execution.failures >= settings.max_attempts) {
+        return ending_->end(
+            slot, ending_->how(FinalOutcome::dead, ErrorCode::attempts_exhausted, sentence));
+    }
+    // Exponential backoff with full jitter: a random share of a delay that doubles up to its cap.
+    const unsigned doublings = std::min(execution.failures - 1U, 32U);
+    const std::uint64_t longest_ms =
+        std::min(settings.retry_cap_ms, settings.retry_base_ms << doublings);
+    const std::uint64_t wait_us = longest_ms == 0 ? 0 : state_->rng.below(longest_ms * 1000 + 1);
+    const Time due = wait_us == 0 ? Time{} : state_->now + std::chrono::microseconds(wait_us);
+    if (due == Time{}) {
+        put_back(slot, counter, true);
+    } else {
+        wait(slot, due, false);
+    }
+    journal(slot, &what);
+}
+
+void Runner::crashed(Slot slot, std::string_view worker, ErrorCode code,
+                     std::string_view sentence) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    ++execution.crashes;
+    execution.suspect = false;
+    const AttemptNote what = note(AttemptOutcome::lost, code, true, worker, sentence);
+    ending_->note_attempt(slot, what);
+    if (execution.crashes >= state_->queue(execution.queue).settings.max_crashes) {
+        return ending_->end(slot, ending_->how(FinalOutcome::dead, code, sentence));
+    }
+    wait(slot, Time{}, true);
+    journal(slot, &what);
+}
+
+AttemptNote Runner::note(AttemptOutcome outcome, ErrorCode code, bool charged_crash,
+                         std::string_view worker, std::string_view sentence) {
+    AttemptNote out;
+    out.outcome = outcome;
+    out.code = code;
+    out.charged_crash = charged_crash;
+    out.ended = state_->wall_millis();
+    out.worker = state_->texts.intern(worker);
+    out.sentence = state_->texts.intern(sentence);
+    return out;
+}
+
+void Runner::put_back(Slot slot, std::uint64_t counter, bool told) {
+    put_back_.push_back({counter, slot, told});
 }
 
 void Runner::requeue() {
     // Counters rise with delivery: the latest goes to the front first.
-    std::sort(put_back_.begin(), put_back_.end(), [&](Slot a, Slot b) {
-        return state_->table.executions[a].attempt > state_->table.executions[b].attempt;
-    });
-    for (const Slot slot : put_back_) {
-        ExecutionRecord& execution = state_->table.executions[slot];
-        execution.attempt = 0;
-        Queue& queue = state_->queue(execution.queue);
-        queue.waiting.push_front(state_->table, slot);
-        state_->activate(queue);
+    std::sort(put_back_.begin(), put_back_.end(),
+              [](const PutBack& a, const PutBack& b) { return a.counter > b.counter; });
+    for (const PutBack& one : put_back_) {
+        wait(one.execution, Time{}, true);
+        if (!one.told) journal(one.execution, nullptr);
     }
     put_back_.clear();
 }
 
-void Runner::end(Slot slot, const End& how) {
+void Runner::wait(Slot slot, Time due, bool front) {
     ExecutionRecord& execution = state_->table.executions[slot];
     Queue& queue = state_->queue(execution.queue);
-    change::Ended ended;
-    ended.execution = execution.number;
-    ended.over = true;
-    ended.outcome = how.outcome;
-    ended.code = how.code;
-    ended.at = state_->wall_millis();
-    ended.first_offset = queue.stream.next();
-    ended.first_id_position = queue.ids.end();
-    ended.sentence = state_->texts.text(how.text);
-    ended.body = {how.body, {BodyKey::Kind::result, queue.partition(), queue.stream.next()}, {}};
-    groups_left_.clear();
-    for (Slot next = execution.first_job; next != kNoSlot;) {
-        const Slot job_slot = next;
-        const JobRecord& job = state_->table.jobs[job_slot];
-        next = job.next;
-        if (job_slot != execution.first_job) {
-            state_->texts.retain(how.text);
-            state_->bodies.share(how.body);
-        }
-        change::Ended::Job& note = ended.jobs.emplace_back();
-        note.id = job.id;
-        note.digest = job.digest;
-        note.subject = state_->subjects.text(job.subject);
-        StreamEntry entry;
-        entry.id = job.id;
-        entry.subject = job.subject;  // the reference moves from the job to its entry
-        entry.text = how.text;
-        entry.body = how.body;
-        entry.bytes = (how.inline_bytes + protocol::kLimits.item_overhead_bytes) & 0x7fffffff;
-        entry.body_is_blob = how.body_is_blob;
-        entry.code = how.code;
-        entry.kind = protocol::EntryKind::job;
-        entry.outcome = how.outcome;
-        if (job.group != kNoSlot) {
-            note.group = queue.groups[job.group].id;
-            entry.group = queue.groups[job.group].text;
-            state_->texts.retain(entry.group);
-            groups_left_.push_back(job.group);
-        }
-        queue.credit.vacate(job.bytes);
-        queue.ids.finish(job_slot, state_->now);
-        state_->table.jobs.free(job_slot);
-        count(queue, how.outcome);
-        writer_->append(queue, entry);
+    if (due > state_->now) {
+        execution.state = ExecutionState::delayed;
+        state_->table.extra_of(slot).due = due;
+        state_->schedule(due);
+    } else {
+        execution.state = execution.crashes > 0 || execution.suspect ? ExecutionState::alone
+                                                                     : ExecutionState::waiting;
+        state_->activate(queue);
     }
-    state_->change(queue, ended, how.inline_bytes);
-    // After its last entry: the entries of one execution have offsets in a row.
-    for (const Slot group : groups_left_) leave_group(queue, group, how.outcome);
-    state_->schedule(state_->now + state_->options.id_window_ttl);
-    state_->release(execution.payload, execution.payload_is_blob);
-    state_->release_inputs(execution.inputs);
-    state_->table.executions.free(slot);
+    queue.room.add(state_->table, slot, front);
 }
 
-void Runner::leave_group(Queue& queue, Slot group, FinalOutcome outcome) {
-    if (!queue.groups.finished(group, outcome, state_->now)) return;
-    writer_->append_completion(queue, group);
-    state_->schedule(queue.groups.next_expiry());
-}
-
-void Runner::count(Queue& queue, FinalOutcome outcome) {
-    switch (outcome) {
-        case FinalOutcome::done:
-            ++queue.done;
-            state_->counters.add(Counter::jobs_done);
-            return;
-        case FinalOutcome::rejected:
-            ++queue.rejected;
-            state_->counters.add(Counter::jobs_rejected);
-            return;
-        case FinalOutcome::dead:
-            ++queue.dead;
-            state_->counters.add(Counter::jobs_dead);
-            return;
-        default:
-            state_->counters.add(Counter::jobs_cancelled);
+void Runner::journal(Slot slot, const AttemptNote* note) {
+    const ExecutionRecord& execution = state_->table.executions[slot];
+    change::Released released;
+    released.execution = execution.number;
+    released.failures = execution.failures;
+    released.crashes = execution.crashes;
+    released.suspect = execution.suspect;
+    if (execution.state == ExecutionState::delayed) {
+        released.due = state_->wall_at(state_->table.find_extra(slot)->due);
     }
+    if (note != nullptr) {
+        released.kept = true;
+        released.attempt = {note->outcome,
+                            note->code,
+                            note->charged_crash,
+                            note->ended,
+                            state_->texts.text(note->worker),
+                            state_->texts.text(note->sentence)};
+    }
+    state_->change(state_->queue(execution.queue), released);
 }
 
 void Runner::raise_limit(Session& session, protocol::Credit limit) {
@@ -246,43 +214,15 @@ void Runner::raise_limit(Session& session, protocol::Credit limit) {
     state_->workers.update(worker);
 }
 
-void Runner::lose(Session& session) {
-    Worker& worker = *session.worker;
-    state_->workers.leave(worker);
-    const std::string sentence =
-        "the session of worker '" + session.name + "' ended before it answered";
-    while (!worker.running.empty()) {
-        const Slot slot = worker.running.back();
-        detach(worker, slot);
-        state_->counters.add(Counter::attempts_lost);
-        again_or_dead(slot, AttemptOutcome::lost, ErrorCode::worker_lost, sentence);
-    }
-    requeue();
-}
-
-void Runner::cancel_running(Queue& queue) {
-    for (Session* session : state_->sessions.list()) {
-        if (!session->worker) continue;
-        Worker& worker = *session->worker;
-        for (Slot slot = worker.running.back(); slot != kNoSlot;) {
-            const ExecutionRecord& execution = state_->table.executions[slot];
-            const Slot previous = execution.previous;
-            if (execution.queue == queue.number) {
-                detach(worker, slot);
-                end(slot, {FinalOutcome::cancelled, ErrorCode::unknown_queue,
-                           state_->texts.intern("the queue was deleted"), BodyHandle{}, 0, false});
-            }
-            slot = previous;
-        }
-        state_->workers.update(worker);
-    }
-}
-
-void Runner::cancel_waiting(Queue& queue, std::size_t budget) {
-    for (; budget > 0 && !queue.waiting.empty(); --budget) {
-        const Slot slot = queue.waiting.pop_front(state_->table);
-        end(slot, {FinalOutcome::cancelled, ErrorCode::unknown_queue,
-                   state_->texts.intern("the queue was deleted"), BodyHandle{}, 0, false});
+void Runner::progress(Session& session, const protocol::Progress& message) {
+    for (const protocol::Progress::Report& report : message.reports) {
+        const Slot run = leases_->find(session, report.token);
+        if (run == kNoSlot) continue;
+        state_->counters.add(Counter::progress_reports);
+        ExecutionExtra& extra = state_->table.extra_of(state_->table.runs[run].execution);
+        extra.progress_done = report.done;
+        extra.progress_total = report.total;
+        extra.progress_note = report.note;
     }
 }
 

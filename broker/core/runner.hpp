@@ -1,24 +1,25 @@
 #pragma once
-// Runner: the life of an execution from waiting to its end: attempts given, answered, lost; final
-//         entries.
+// Runner: attempts given, answered, lost, and what becomes of their executions.
 //
-// Threads:   broker loop only. Borrows: CoreState, StreamWriter (outlive this).
-// Invariant: an execution has at most one live attempt; each of its jobs gets exactly one final
-//            entry.
+// Threads:   broker loop only. Borrows: CoreState, Leases, Ending (outlive this).
+// Budgets:   failures are charged to max_attempts, crashes to max_crashes; what was only handed back
+//            charges nothing.
 // See:       docs/PROTOCOL.md, section 8
 
 #include <span>
-#include <string>
+#include <string_view>
 #include <vector>
 
 #include "broker/core/core_state.hpp"
-#include "broker/core/stream_writer.hpp"
+#include "broker/core/ending.hpp"
+#include "broker/core/leases.hpp"
 
 namespace scanmq::broker {
 
 class Runner {
   public:
-    Runner(CoreState& state, StreamWriter& writer) : state_(&state), writer_(&writer) {}
+    Runner(CoreState& state, Leases& leases, Ending& ending)
+        : state_(&state), leases_(&leases), ending_(&ending) {}
 
     // Gives waiting executions to workers with credit, queue by queue in turns. dispatcher.cpp
     void dispatch();
@@ -27,49 +28,59 @@ class Runner {
               std::span<const BodyIn> bodies);
     // The worker says how much it takes: DONE's limit and CREDIT.
     void raise_limit(Session& session, protocol::Credit limit);
-    // The session is about to close: its attempts are lost, charged, and run again.
-    void lose(Session& session);
-    // Ends the queue's running executions as cancelled, and at most `budget` waiting ones.
-    void cancel_running(Queue& queue);
-    void cancel_waiting(Queue& queue, std::size_t budget);
+    void progress(Session& session, const protocol::Progress& message);
+
+    // lost.cpp: attempts that end without an answer.
+    // The session is about to close, and its worker with it: `crashed` unless it said BYE.
+    void lose(Session& session, bool crashed);
+    // The same worker is back under another session (null: after a restart): what it still has goes
+    // on, the rest runs again and is not charged. Returns the tokens that go on.
+    [[nodiscard]] std::vector<protocol::Token> adopt(
+        Session* former, Session& session, const std::vector<protocol::WorkerInfo::Held>& held);
+    // Takes back attempts that ran longer than max_run, at most `budget`, and what was left by workers
+    // that did not come back. True: there is more to do.
+    bool expire(std::size_t budget);
 
   private:
-    // How an execution ends. `text` is a reference in CoreState::texts that passes to the entries.
-    struct End {
-        protocol::FinalOutcome outcome{};
-        protocol::ErrorCode code{};
-        Slot text = kNoSlot;
-        BodyHandle body;
-        std::uint32_t inline_bytes = 0;
-        bool body_is_blob = false;
-    };
-
-    // The live attempt of this counter if the session holds it, otherwise kNoSlot.
-    [[nodiscard]] Slot find_attempt(const Session& session, std::uint64_t counter) const;
-    // Takes the attempt away from its worker.
-    void detach(Worker& worker, Slot execution);
-    void answer(Worker& worker, Slot execution, const protocol::Outcome& outcome, BodyHandle body);
-    void answer_done(Slot execution, const protocol::Outcome& outcome, BodyHandle body);
-    // A charged attempt came to nothing: again, unless its attempts are used up.
-    void again_or_dead(Slot execution, protocol::AttemptOutcome outcome,
-                       protocol::ErrorCode dead_code, std::string_view sentence);
-    void put_back(Slot execution, protocol::AttemptOutcome outcome);
-    // Puts what put_back() collected at the front of its queues, the earliest delivered first.
+    void answer(Worker& worker, Slot execution, bool alone, const protocol::Outcome& outcome,
+                BodyHandle body);
+    void answer_done(const Worker& worker, Slot execution, const protocol::Outcome& outcome,
+                     BodyHandle body);
+    // It failed: again after a while, unless its attempts are used up.
+    void failed(Slot execution, std::uint64_t counter, std::string_view worker,
+                protocol::ErrorCode code, std::string_view sentence);
+    // Its worker was lost with it: again and alone, unless its budget is used up.
+    void crashed(Slot execution, std::string_view worker, protocol::ErrorCode code,
+                 std::string_view sentence);
+    // It goes to the front of where it waits, at the next requeue(), and into the journal unless
+    // that was told already.
+    void put_back(Slot execution, std::uint64_t counter, bool told = false);
     void requeue();
-    void end(Slot execution, const End& how);
-    void count(Queue& queue, protocol::FinalOutcome outcome);
-    void leave_group(Queue& queue, Slot group, protocol::FinalOutcome outcome);
+    void wait(Slot execution, Time due, bool front);
+    void journal(Slot execution, const AttemptNote* note);
+    [[nodiscard]] AttemptNote note(protocol::AttemptOutcome outcome, protocol::ErrorCode code,
+                                   bool charged_crash, std::string_view worker,
+                                   std::string_view sentence);
+
     // dispatcher.cpp
     std::size_t dispatch_from(Queue& queue);
-    void deliver(Queue& queue, Worker& worker, Slot execution);
+    void dispatch_alone(Queue& queue);
+    void free_reserved();
+    [[nodiscard]] Worker* reserve(Queue& queue, bool versioned);
+    void deliver(Queue& queue, Worker& worker, Slot execution, bool alone);
+    void forget_conflated(Queue& queue, Slot execution);
     protocol::Deliver& open_batch(Queue& queue, Worker& worker, std::size_t encoded_bytes);
-
-    CoreState* state_;
-    StreamWriter* writer_;
     void note_started(Worker& worker);
 
-    std::vector<Slot> put_back_;
-    std::vector<Slot> groups_left_;    // by the jobs of the execution being ended
+    CoreState* state_;
+    Leases* leases_;
+    Ending* ending_;
+    struct PutBack {
+        std::uint64_t counter{};
+        Slot execution = kNoSlot;
+        bool told = false;
+    };
+    std::vector<PutBack> put_back_;
     std::vector<Worker*> started_by_;  // in the dispatch under way
     std::uint64_t pass_ = 0;
 };

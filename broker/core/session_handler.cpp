@@ -47,6 +47,8 @@ std::vector<std::pair<std::string, std::uint64_t>> announced_limits(const Broker
         {"submit_window_bytes", options.submit_window_bytes},
         {"id_window_jobs", options.id_window_jobs},
         {"id_window_ms", millis(options.id_window_ttl)},
+        {"max_run_ms", millis(options.max_run)},
+        {"adopt_window_ms", millis(options.adopt_window)},
     };
 }
 
@@ -78,36 +80,74 @@ bool SessionHandler::acceptable(ConnectionId from, const protocol::Header& heade
 void SessionHandler::hello(ConnectionId from, const protocol::Header& header,
                            const protocol::Hello& message) {
     if (!acceptable(from, header, message)) return;
-    if (Session* const former = state_->sessions.by_connection(from)) replace(*former);
-    if (Session* const former = state_->sessions.by_instance(message.name, message.instance))
-        replace(*former);
-    if (state_->sessions.size() >= state_->options.sessions_max) {
+    const bool works = (header.roles & protocol::kWorker) != 0;
+    // The same process on a new connection takes up what it held; on the same one it began anew.
+    std::vector<protocol::Token> adopted;
+    Session* former = state_->sessions.by_instance(message.name, message.instance);
+    if (Session* const other = state_->sessions.by_connection(from);
+        other != nullptr && other != former) {
+        state_->counters.add(Counter::sessions_replaced);
+        close(*other, Close::lost);
+    }
+    if (former == nullptr && state_->sessions.size() >= state_->options.sessions_max) {
         return state_->refuse(from, header.seq, Kind::hello, ErrorCode::too_many_sessions,
                               "sessions_max is " + std::to_string(state_->options.sessions_max) +
                                   "; close some, or raise it");
+    }
+    if (former != nullptr) {
+        state_->counters.add(Counter::sessions_replaced);
+        state_->sessions.release_names(*former);
     }
     Session& session = state_->sessions.open(from, message.name, message.instance, state_->now);
     session.roles = header.roles;
     session.agent = message.agent;
     if (message.clock_ms != 0) session.behind_ms = state_->wall_millis() - message.clock_ms;
-    if ((header.roles & protocol::kWorker) != 0) {
-        session.worker = std::make_unique<Worker>();
-        session.worker->session = session.slot;
-        if (message.worker) session.worker->info = *message.worker;
-        for (const auto& queue : state_->queues) {
-            if (queue) session.worker->set_serves(queue->number, queue->name);
-        }
+    if (works) {
+        open_worker(session, message);
+        static const std::vector<protocol::WorkerInfo::Held> kNone;
+        const auto& held = message.worker ? message.worker->held : kNone;
+        if (former == nullptr || former->worker) adopted = runner_->adopt(former, session, held);
     }
+    if (former != nullptr) close(*former, Close::lost);
+    if (works) follow_versions();
     state_->counters.add(Counter::sessions_opened);
-    welcome(session, header);
+    welcome(session, header, std::move(adopted));
 }
 
-void SessionHandler::replace(Session& former) {
-    state_->counters.add(Counter::sessions_replaced);
-    close(former);
+void SessionHandler::open_worker(Session& session, const protocol::Hello& message) {
+    session.worker = std::make_unique<Worker>();
+    session.worker->session = session.slot;
+    session.worker->heartbeat = state_->now;
+    if (message.worker) session.worker->info = *message.worker;
+    session.worker->info.held.clear();
+    for (const auto& queue : state_->queues) {
+        if (!queue) continue;
+        session.worker->set_serves(queue->number, queue->name);
+        session.worker->set_current(queue->number,
+                                    session.worker->info.scanner_version == queue->scanner_version);
+    }
 }
 
-void SessionHandler::welcome(Session& session, const protocol::Header& header) {
+void SessionHandler::follow_versions() {
+    for (const auto& queue : state_->queues) {
+        if (!queue || queue->deleting) continue;
+        const std::string* version = nullptr;
+        bool agreed = true;
+        for (const Session* session : state_->sessions.list()) {
+            if (!session->worker || !session->worker->serves(queue->number)) continue;
+            const std::string& one = session->worker->info.scanner_version;
+            agreed = agreed && (version == nullptr || *version == one);
+            version = &one;
+        }
+        if (version == nullptr || !agreed || *version == queue->scanner_version) continue;
+        queue->scanner_version = *version;
+        state_->mark_current(*queue);
+        state_->note_marks(*queue);
+    }
+}
+
+void SessionHandler::welcome(Session& session, const protocol::Header& header,
+                             std::vector<protocol::Token> adopted) {
     protocol::Welcome welcome;
     welcome.re = header.seq;
     welcome.session = session.id;
@@ -117,28 +157,40 @@ void SessionHandler::welcome(Session& session, const protocol::Header& header) {
     welcome.blob_endpoint = state_->options.blob_endpoint;
     welcome.clock_ms = state_->wall_millis();
     welcome.limits = announced_limits(state_->options);
+    welcome.adopted = std::move(adopted);
     state_->send(session, std::move(welcome));
 }
 
 void SessionHandler::heartbeat(Session& session, const protocol::Heartbeat& message) {
     if (message.ping != 0) state_->send(session, protocol::Heartbeat{0, message.ping, {}});
+    if (session.worker) leases_->heard(session, message.running);
     publisher_->tell_progress(session);
 }
 
-void SessionHandler::bye(Session& session) { close(session); }
+void SessionHandler::bye(Session& session) { close(session, Close::left); }
 
 void SessionHandler::disconnected(ConnectionId from) {
-    if (Session* const session = state_->sessions.by_connection(from)) close(*session);
+    Session* const session = state_->sessions.by_connection(from);
+    if (session == nullptr) return;
+    // A worker may come back on another connection and go on: its silence decides.
+    if (session->worker && !session->worker->running.empty()) {
+        session->worker->detached = true;
+        state_->workers.leave(*session->worker);
+        return;
+    }
+    close(*session, Close::lost);
 }
 
-void SessionHandler::close(Session& session) {
-    if (session.worker) runner_->lose(session);
+void SessionHandler::close(Session& session, Close why) {
+    const bool worked = session.worker != nullptr;
+    if (worked) runner_->lose(session, why == Close::lost);
     publisher_->drop(session);
     for (const auto& queue : state_->queues) {
         if (queue) queue->credit.drop(session.slot);
     }
     state_->counters.add(Counter::sessions_closed);
     state_->sessions.close(session);
+    if (worked) follow_versions();
 }
 
 void SessionHandler::close_silent() {
@@ -150,7 +202,7 @@ void SessionHandler::close_silent() {
                                    "nothing was heard for " +
                                        std::to_string(millis(state_->options.dead_after)) +
                                        " ms; HELLO again"});
-        close(*session);
+        close(*session, Close::lost);
     }
 }
 

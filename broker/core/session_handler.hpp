@@ -14,8 +14,8 @@ namespace scanmq::broker {
 
 class SessionHandler {
   public:
-    SessionHandler(CoreState& state, Runner& runner, Publisher& publisher)
-        : state_(&state), runner_(&runner), publisher_(&publisher) {}
+    SessionHandler(CoreState& state, Leases& leases, Runner& runner, Publisher& publisher)
+        : state_(&state), leases_(&leases), runner_(&runner), publisher_(&publisher) {}
 
     void hello(ConnectionId from, const protocol::Header& header, const protocol::Hello& message);
     void heartbeat(Session& session, const protocol::Heartbeat& message);
@@ -31,11 +31,17 @@ class SessionHandler {
     // Nothing stands against this HELLO, but for the number of sessions.
     [[nodiscard]] bool acceptable(ConnectionId from, const protocol::Header& header,
                                   const protocol::Hello& message);
-    void welcome(Session& session, const protocol::Header& header);
-    void replace(Session& former);
-    void close(Session& session);
+    void open_worker(Session& session, const protocol::Hello& message);
+    // Workers came or went: queues take up the version that all their workers have.
+    void follow_versions();
+    void welcome(Session& session, const protocol::Header& header,
+                 std::vector<protocol::Token> adopted);
+    // Why a session closes: what its worker held was lost with it, or handed back.
+    enum class Close : std::uint8_t { lost, left };
+    void close(Session& session, Close why);
 
     CoreState* state_;
+    Leases* leases_;
     Runner* runner_;
     Publisher* publisher_;
 };

@@ -33,10 +33,22 @@ void SessionTable::close(Session& session) {
     const Slot slot = session.slot;
     silence_.erase(session.silence);
     ids_.erase(session.id);
-    connections_.erase(session.connection);
-    instances_.erase(std::pair(session.name, session.instance));
+    release_names(session);
     slots_[slot].reset();
     free_.push_back(slot);
+}
+
+void SessionTable::release_names(Session& session) {
+    if (session.nameless) return;
+    session.nameless = true;
+    connections_.erase(session.connection);
+    instances_.erase(std::pair(session.name, session.instance));
+}
+
+void SessionTable::extend(Duration by) {
+    for (const auto& session : slots_) {
+        if (session) session->heard += by;
+    }
 }
 
 void SessionTable::heard(Session& session, Time now) {

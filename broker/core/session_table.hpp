@@ -39,6 +39,7 @@ struct Session {
     std::unique_ptr<Worker> worker;  // role worker
     std::map<std::uint64_t, std::unique_ptr<Subscription>> subscriptions;
     std::list<Slot>::iterator silence;  // its place in the order of silence
+    bool nameless = false;              // release_names() was called
 };
 
 class SessionTable {
@@ -50,6 +51,10 @@ class SessionTable {
     Session& open(ConnectionId connection, const std::string& name, const Id128& instance,
                   Time now);
     void close(Session& session);
+    // Its connection and instance may be another session's now; it is still to be closed.
+    void release_names(Session& session);
+    // Nobody was heard for so long, through no fault of theirs.
+    void extend(Duration by);
     // Any frame keeps a session alive.
     void heard(Session& session, Time now);
 

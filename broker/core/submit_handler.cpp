@@ -9,6 +9,7 @@ namespace scanmq::broker {
 
 using protocol::Credit;
 using protocol::ErrorCode;
+using protocol::JobOptions;
 using protocol::JobState;
 using protocol::JobVerdict;
 using protocol::Kind;
@@ -16,26 +17,18 @@ using protocol::Verdict;
 
 namespace {
 
-std::uint64_t credit_bytes(const protocol::Job& job) noexcept {
-    return protocol::kLimits.item_overhead_bytes +
-           (job.payload.is_blob() ? 0 : job.payload.bytes.size());
-}
-
+constexpr std::uint32_t kKnownFlags =
+    JobOptions::kPure | JobOptions::kSheddable | JobOptions::kFinishLate | JobOptions::kNotPure;
 JobVerdict refusal(ErrorCode code, std::string sentence) {
     return {0, Verdict::refused, JobState::unknown, code, std::move(sentence)};
 }
 
-// The first option that is not at its default; nullptr: none.
-const char* unsupported_option(const protocol::JobOptions& options) {
-    if (options.priority != protocol::JobOptions::kDefaultPriority) return "priority";
-    if (options.delay_ms != 0) return "delay_ms";
-    if (options.deadline_ms != 0) return "deadline_ms";
+// The first option that only a later version honours; nullptr: none.
+const char* unsupported_option(const JobOptions& options) {
     if (!options.flow.empty()) return "flow";
-    if (!options.conflate_key.empty()) return "conflate_key";
     if (!options.headers.empty()) return "headers";
-    if (options.flags != 0) return "flags";
-    if (options.as_of_ns) return "as_of_ns";
-    if (!options.aliases.empty()) return "aliases";
+    if ((options.flags & JobOptions::kSheddable) != 0) return "flags: sheddable";
+    if ((options.flags & ~kKnownFlags) != 0) return "flags: a bit of a later version";
     if (options.unknown_key) return "an option of a later version";
     return nullptr;
 }
@@ -58,6 +51,15 @@ void SubmitHandler::want(Session& session, const protocol::Header& header,
                               "no queue '" + message.queue + "'; create it first");
     }
     state_->counters.add(Counter::wants);
+    if (message.want.items > 0 && queue->draining) {
+        return state_->refuse(session, header.seq, Kind::want, ErrorCode::queue_draining,
+                              "queue '" + queue->name + "' takes no more jobs; resume it");
+    }
+    if (message.want.items > 0 && state_->store_full) {
+        state_->counters.add(Counter::store_full_refusals);
+        return state_->refuse(session, header.seq, Kind::want, ErrorCode::store_full,
+                              "the broker's store has no room for more jobs; wait, or free space");
+    }
     switch (queue->credit.want(session.slot, message.sent, message.want, state_->now)) {
         case SubmitCredit::WantResult::ok:
             break;
@@ -85,6 +87,7 @@ void SubmitHandler::reclaimed(Session& session, const protocol::Header& header,
 }
 
 void SubmitHandler::grant(Queue& queue, Slot quiet) {
+    if (state_->store_full || queue.draining) return;
     grants_.clear();
     queue.credit.serve(state_->now, grants_);
     for (const SubmitCredit::Grant& one : grants_) {
@@ -134,12 +137,18 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
     state_->counters.add(Counter::jobs_submitted, message.jobs.size());
     frame.session = &session;
     frame.group = message.group;
-    if (!message.group.is_zero()) frame.group_slot = queue.groups.find(message.group);
+    frame.generation = state_->alias_generation();
+    if (!message.group.is_zero()) {
+        frame.group_slot = queue.groups.find(message.group);
+        if (frame.group_slot != kNoSlot) {
+            frame.generation = state_->group_generation(queue, frame.group_slot);
+        }
+    }
     std::vector<JobVerdict> exceptions;
     for (std::uint32_t i = 0; i < bodies.size(); ++i) {
         take_job(frame, message.jobs[i], bodies[i], i, exceptions);
     }
-    if (!queue.waiting.empty()) state_->activate(queue);
+    if (queue.room.waiting() > 0) state_->activate(queue);
     grant(queue, session.slot);
     state_->send(session,
                  protocol::Accepted{header.seq, static_cast<std::uint32_t>(bodies.size()),
@@ -150,8 +159,16 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
 void SubmitHandler::take_job(Frame& frame, const protocol::Job& job, const BodyIn& body,
                              std::uint32_t index, std::vector<JobVerdict>& exceptions) {
     std::optional<JobVerdict> verdict = check(frame, job, body);
-    if (!verdict) return accept(frame, job, body);
-    state_->release(body.handle);
+    if (!verdict) {
+        // The plain path: nothing that has to be looked up.
+        if (!job.options && frame.queue->settings.pure == 0) {
+            return accept_plain(frame, job, body);
+        }
+        verdict = accept(frame, job, body);
+        if (!verdict) return;
+    } else {
+        state_->release(body.handle);
+    }
     verdict->index = index;
     if (verdict->verdict == Verdict::refused) {
         state_->counters.add(Counter::jobs_refused);
@@ -159,10 +176,15 @@ void SubmitHandler::take_job(Frame& frame, const protocol::Job& job, const BodyI
         // The answer keeps the frame limit: the code alone has to do when thousands are refused.
         frame.sentence_bytes += verdict->sentence.size();
         if (frame.sentence_bytes > protocol::kLimits.frame_bytes_max / 2) verdict->sentence.clear();
-    } else {
+    } else if (verdict->verdict == Verdict::duplicate) {
         state_->counters.add(Counter::jobs_duplicate);
     }
     exceptions.push_back(std::move(*verdict));
+}
+
+JobState SubmitHandler::state_of(Slot execution) const {
+    return state_->table.executions[execution].state == ExecutionState::running ? JobState::running
+                                                                                : JobState::queued;
 }
 
 std::optional<JobVerdict> SubmitHandler::check_known(const IdWindow::Known& known,
@@ -170,16 +192,50 @@ std::optional<JobVerdict> SubmitHandler::check_known(const IdWindow::Known& know
     if (known.digest != body.digest) {
         return refusal(ErrorCode::id_conflict, "this id was used for another job; take a new one");
     }
-    JobState job_state = JobState::finished;
-    if (!known.finished) {
-        const Slot execution = state_->table.jobs[known.job].execution;
-        job_state =
-            state_->table.executions[execution].attempt != 0 ? JobState::running : JobState::queued;
-    }
+    const JobState job_state =
+        known.finished ? JobState::finished : state_of(state_->table.jobs[known.job].execution);
     return JobVerdict{0, Verdict::duplicate, job_state, ErrorCode::none, {}};
 }
 
-std::optional<JobVerdict> SubmitHandler::check(const Frame& frame, const protocol::Job& job,
+std::optional<JobVerdict> SubmitHandler::check_options(const protocol::Job& job) const {
+    const JobOptions& options = *job.options;
+    if (const char* const option = unsupported_option(options)) {
+        return refusal(
+            ErrorCode::unsupported,
+            std::string(option) + ": this broker does not honour it; leave it at its default");
+    }
+    if ((options.flags & JobOptions::kPure) != 0 && (options.flags & JobOptions::kNotPure) != 0) {
+        return refusal(ErrorCode::bad_option, "flags: a job is pure or not, not both");
+    }
+    const auto most = static_cast<std::uint64_t>(
+        std::chrono::duration_cast<std::chrono::milliseconds>(state_->options.delay_max).count());
+    if (options.delay_ms > most || options.deadline_ms > most) {
+        return refusal(ErrorCode::bad_option,
+                       "delay_ms and deadline_ms are at most delay_max, " + std::to_string(most));
+    }
+    if (job.inputs_count() + options.aliases.size() > protocol::kLimits.inputs_per_job_max) {
+        return refusal(ErrorCode::bad_option,
+                       "inputs and aliases together are at most inputs_per_job_max, " +
+                           std::to_string(protocol::kLimits.inputs_per_job_max));
+    }
+    return std::nullopt;
+}
+
+// Precondition: the job has options. Sets frame.resolved.
+std::optional<JobVerdict> SubmitHandler::resolve(Frame& frame, const protocol::Job& job) const {
+    frame.resolved.assign(job.inputs);
+    for (const std::string& alias : job.options->aliases) {
+        const std::optional<ContentId> id = state_->resolve_alias(alias, frame.generation);
+        if (!id) {
+            return refusal(ErrorCode::unknown_alias,
+                           "no alias '" + alias + "'; set it, then submit again");
+        }
+        frame.resolved.append(id->view());
+    }
+    return std::nullopt;
+}
+
+std::optional<JobVerdict> SubmitHandler::check(Frame& frame, const protocol::Job& job,
                                                const BodyIn& body) const {
     const Queue& queue = *frame.queue;
     const IdWindow::Known known = queue.ids.find(job.id);
@@ -191,11 +247,7 @@ std::optional<JobVerdict> SubmitHandler::check(const Frame& frame, const protoco
                        "the id was made before the id window began; take a new one");
     }
     if (job.options) {
-        if (const char* const option = unsupported_option(*job.options)) {
-            return refusal(
-                ErrorCode::unsupported,
-                std::string(option) + ": this broker does not honour it; leave it at its default");
-        }
+        if (auto verdict = check_options(job)) return verdict;
     }
     if (job.subject != frame.subject && !protocol::valid_subject(job.subject)) {
         return refusal(ErrorCode::bad_subject,
@@ -204,6 +256,9 @@ std::optional<JobVerdict> SubmitHandler::check(const Frame& frame, const protoco
     }
     if (credit_bytes(job) > queue.settings.max_bytes) {
         return refusal(ErrorCode::item_too_large, "the job is larger than the queue's max_bytes");
+    }
+    if (job.options) {
+        if (auto verdict = resolve(frame, job)) return verdict;
     }
     if (auto sentence = missing_blob(job))
         return refusal(ErrorCode::unknown_snapshot, std::move(*sentence));
@@ -216,6 +271,10 @@ std::optional<JobVerdict> SubmitHandler::check(const Frame& frame, const protoco
             return refusal(ErrorCode::group_sealed,
                            "the group takes no more jobs; open another one");
         }
+    }
+    if (queue.draining) {
+        return refusal(ErrorCode::queue_draining,
+                       "queue '" + queue.name + "' takes no more jobs; resume it");
     }
     return std::nullopt;
 }
@@ -245,71 +304,6 @@ std::optional<std::string> SubmitHandler::missing_blob(const protocol::Job& job)
         }
     }
     return std::nullopt;
-}
-
-void SubmitHandler::accept(Frame& frame, const protocol::Job& job, const BodyIn& body) {
-    Queue& queue = *frame.queue;
-    JobTable& table = state_->table;
-    const Slot job_slot = table.jobs.allocate();
-    const Slot execution_slot = table.executions.allocate();
-
-    if (job.subject == frame.subject) {
-        state_->subjects.retain(frame.subject_slot);
-    } else {
-        frame.subject_slot = state_->subjects.intern(job.subject);
-        frame.subject = job.subject;
-    }
-    if (job.inputs == frame.inputs) {
-        state_->inputs.retain(frame.inputs_slot);
-    } else {
-        frame.inputs_slot = state_->hold_inputs(job.inputs);
-        frame.inputs = job.inputs;
-    }
-
-    JobRecord& record = table.jobs[job_slot];
-    record.id = job.id;
-    record.digest = body.digest;
-    record.execution = execution_slot;
-    record.next = kNoSlot;
-    record.subject = frame.subject_slot;
-    record.group = frame.group_slot;
-    record.bytes = static_cast<std::uint32_t>(credit_bytes(job));
-
-    ExecutionRecord& execution = table.executions[execution_slot];
-    execution = ExecutionRecord{};
-    execution.number = queue.next_execution++;
-    execution.first_job = job_slot;
-    execution.inputs = frame.inputs_slot;
-    execution.payload = body.handle;
-    execution.queue = queue.number;
-    execution.payload_is_blob = job.payload.is_blob();
-    if (execution.payload_is_blob) {
-        state_->bodies.pin(body.handle, *ContentId::from_bytes(job.payload.bytes), state_->now);
-    }
-    if (frame.group_slot != kNoSlot) queue.groups.submitted(frame.group_slot);
-    queue.credit.occupy(record.bytes);
-    queue.ids.add_live(job_slot);
-    queue.waiting.push_back(table, execution_slot);
-    ++queue.submitted;
-    state_->counters.add(Counter::jobs_accepted);
-    note_accepted(queue, execution, record, job);
-}
-
-void SubmitHandler::note_accepted(Queue& queue, const ExecutionRecord& execution,
-                                  const JobRecord& record, const protocol::Job& job) {
-    change::Accepted accepted;
-    accepted.execution = execution.number;
-    accepted.job.id = record.id;
-    accepted.job.digest = record.digest;
-    accepted.job.subject = job.subject;
-    if (record.group != kNoSlot) accepted.job.group = queue.groups[record.group].id;
-    accepted.job.bytes = record.bytes;
-    accepted.job.priority = protocol::JobOptions::kDefaultPriority;
-    accepted.job.accepted = state_->wall_millis();
-    accepted.inputs = job.inputs;
-    accepted.payload = {
-        execution.payload, {BodyKey::Kind::payload, queue.partition(), execution.number}, {}};
-    state_->change(queue, accepted, record.bytes);
 }
 
 }  // namespace scanmq::broker

@@ -11,20 +11,31 @@
 #include <vector>
 
 #include "broker/core/core_state.hpp"
+#include "broker/core/ending.hpp"
 
 namespace scanmq::broker {
 
+// What the job costs in credit.
+[[nodiscard]] inline std::uint64_t credit_bytes(const protocol::Job& job) noexcept {
+    return protocol::kLimits.item_overhead_bytes +
+           (job.payload.is_blob() ? 0 : job.payload.bytes.size());
+}
+
 class SubmitHandler {
   public:
-    explicit SubmitHandler(CoreState& state) : state_(&state) {}
+    SubmitHandler(CoreState& state, Ending& ending) : state_(&state), ending_(&ending) {}
 
     void want(Session& session, const protocol::Header& header, const protocol::Want& message);
     void reclaimed(Session& session, const protocol::Header& header,
                    const protocol::Reclaimed& message);
     void submit(Session& session, const protocol::Header& header, const protocol::Submit& message,
                 std::span<const BodyIn> bodies);
-    // Room may have become free: grants it to who waits, and asks unused credit back when it is short.
+    // Room may have become free: grants it to who waits, and asks unused credit back when it is
+    // short.
     void serve();
+
+    // admission.cpp: a dead letter's execution again, as a new job. kNoSlot: the queue has no room.
+    Slot retry(Queue& queue, const DeadLetter& letter, const Id128& id);
 
   private:
     // Of the SUBMIT under way: what the jobs of one frame often have in common.
@@ -33,30 +44,49 @@ class SubmitHandler {
         const Session* session = nullptr;
         Id128 group;
         Slot group_slot = kNoSlot;
-        std::string_view subject;  // of the job before
+        std::uint64_t generation = 0;  // of the aliases its jobs see
+        std::string_view subject;      // of the job before
         Slot subject_slot = kNoSlot;
         ByteView inputs;
         Slot inputs_slot = kNoSlot;
+        std::string resolved;  // inputs and aliases of the job being checked
         std::uint64_t sentence_bytes = 0;
     };
 
     void take_job(Frame& frame, const protocol::Job& job, const BodyIn& body, std::uint32_t index,
                   std::vector<protocol::JobVerdict>& exceptions);
     // What stands against the job; the checks in the order of docs/PROTOCOL.md, section 8.
-    [[nodiscard]] std::optional<protocol::JobVerdict> check(const Frame& frame,
-                                                            const protocol::Job& job,
+    [[nodiscard]] std::optional<protocol::JobVerdict> check(Frame& frame, const protocol::Job& job,
                                                             const BodyIn& body) const;
     [[nodiscard]] std::optional<protocol::JobVerdict> check_known(const IdWindow::Known& known,
                                                                   const BodyIn& body) const;
+    [[nodiscard]] std::optional<protocol::JobVerdict> check_options(const protocol::Job& job) const;
+    [[nodiscard]] std::optional<protocol::JobVerdict> resolve(Frame& frame,
+                                                              const protocol::Job& job) const;
+    [[nodiscard]] protocol::JobState state_of(Slot execution) const;
     [[nodiscard]] bool too_old(const Session& session, const Id128& id) const;
     [[nodiscard]] std::optional<std::string> missing_blob(const protocol::Job& job) const;
-    void accept(Frame& frame, const protocol::Job& job, const BodyIn& body);
-    void note_accepted(Queue& queue, const ExecutionRecord& execution, const JobRecord& record,
-                       const protocol::Job& job);
     // Grants; a CREDIT to each session but `quiet`, which hears of it otherwise.
     void grant(Queue& queue, Slot quiet);
 
+    // admission.cpp
+    void accept_plain(Frame& frame, const protocol::Job& job, const BodyIn& body);
+    // nullopt: accepted; otherwise what it was coalesced with.
+    std::optional<protocol::JobVerdict> accept(Frame& frame, const protocol::Job& job,
+                                               const BodyIn& body);
+    Slot add_job(Frame& frame, const protocol::Job& job, const BodyIn& body);
+    Slot add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body, Slot job_slot,
+                       ByteView inputs);
+    void set_options(Queue& queue, Slot job_slot, const protocol::JobOptions& options);
+    void attach(Slot job_slot, Slot execution);
+    void place(Queue& queue, Slot job_slot, Slot execution);
+    void conflate(Queue& queue, Slot job_slot);
+    [[nodiscard]] ContentId fingerprint(const Queue& queue, const protocol::Job& job,
+                                        ByteView inputs) const;
+    void note_accepted(Queue& queue, Slot job_slot, bool attached);
+
     CoreState* state_;
+    Ending* ending_;
     std::vector<SubmitCredit::Grant> grants_;
     std::vector<Slot> asked_;
 };

@@ -2,10 +2,12 @@
 // WorkerRing: the workers that have credit, in the order in which they get the next attempt.
 //
 // Threads:   broker loop only. Borrows: the workers, which leave() before they go.
-// Invariant: a worker is in the ring exactly while its credit in items is not used up.
+// Invariant: a worker is in the ring exactly while its credit in items is not used up and nothing
+//            keeps it out of it (exclusive, detached, reserved).
 // Fairness:  those with nothing to do come first, in the order they became idle; then round robin.
 
 #include <cstdint>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -23,6 +25,11 @@ struct Worker {
     std::uint64_t delivered = 0;
     std::uint64_t done = 0;
     std::uint64_t failed = 0;
+    Time heartbeat{};        // the last one
+    bool exclusive = false;  // an attempt runs alone here
+    bool detached = false;   // its connection is gone; it may come back under another session
+    std::set<protocol::Token> revoked;      // taken back; their answers are still to come
+    std::vector<protocol::Token> revoking;  // of those, what it has not been told yet
 
     [[nodiscard]] std::uint64_t credit_items() const noexcept { return limit.items - sent.items; }
     [[nodiscard]] std::uint64_t credit_bytes() const noexcept { return limit.bytes - sent.bytes; }
@@ -30,8 +37,14 @@ struct Worker {
     [[nodiscard]] bool serves(std::uint16_t queue) const noexcept {
         return info.queues.empty() || (queue < serves_.size() && serves_[queue]);
     }
+    // Whether it may get an execution of that queue, `versioned` ones only with the queue's version.
+    [[nodiscard]] bool takes(std::uint16_t queue, bool versioned) const noexcept {
+        return serves(queue) && (!versioned || (queue < current_.size() && current_[queue]));
+    }
     // A queue of this number and name came to be.
     void set_serves(std::uint16_t queue, const std::string& name);
+    // The queue's scanner version is, or is not, this worker's.
+    void set_current(std::uint16_t queue, bool current);
 
     // The DELIVER being filled for it in the dispatch under way.
     struct Batch {
@@ -50,6 +63,7 @@ struct Worker {
     Worker* after_ = nullptr;
     Place place_ = Place::none;
     std::vector<bool> serves_;
+    std::vector<bool> current_;
 };
 
 class WorkerRing {
@@ -57,12 +71,21 @@ class WorkerRing {
     // Puts the worker where its credit and its work say. To be called after either changed; a worker that
     // just got an attempt goes to the back.
     void update(Worker& worker);
+    // Before the worker goes, too.
     void leave(Worker& worker) noexcept;
     // The worker whose turn it is for an attempt of that size; nullptr: none has credit for it.
-    [[nodiscard]] Worker* pick(std::uint16_t queue, std::uint64_t bytes) const noexcept;
-    [[nodiscard]] bool empty() const noexcept {
-        return idle_.first == nullptr && busy_.first == nullptr;
+    [[nodiscard]] Worker* pick(std::uint16_t queue, std::uint64_t bytes,
+                               bool versioned) const noexcept;
+    // Some worker could get an attempt.
+    [[nodiscard]] bool any() const noexcept {
+        return idle_.first != nullptr || busy_.first != nullptr || reserved_ != nullptr;
     }
+
+    // One worker may be kept out of the ring until it has nothing left, for what runs alone.
+    // Precondition: none is.
+    void reserve(Worker& worker) noexcept;
+    void release_reserved();
+    [[nodiscard]] Worker* reserved() const noexcept { return reserved_; }
 
   private:
     struct List {
@@ -70,9 +93,11 @@ class WorkerRing {
         Worker* last = nullptr;
     };
     static void append(List& list, Worker& worker) noexcept;
+    void unlink(Worker& worker) noexcept;
 
     List idle_;
     List busy_;
+    Worker* reserved_ = nullptr;
 };
 
 }  // namespace scanmq::broker

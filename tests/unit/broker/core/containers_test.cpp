@@ -126,23 +126,33 @@ TEST(InternTable, SameTextSameSlotUntilTheLastUserIsGone) {
     EXPECT_NE(table.stamp(other), table.stamp(again));
 }
 
-TEST(JobTable, ExecutionsReturnedGoToTheFront) {
+TEST(JobTable, WaitingListTakesAndGivesAnywhere) {
     JobTable table;
     WaitingList waiting;
     std::vector<Slot> slots;
-    for (int i = 0; i < 3; ++i) {
-        slots.push_back(table.executions.allocate());
-        waiting.push_back(table, slots.back());
-    }
-    const Slot first = waiting.pop_front(table);
-    waiting.push_front(table, first);
-    EXPECT_EQ(waiting.size(), 3U);
-    for (const Slot slot : slots) EXPECT_EQ(waiting.pop_front(table), slot);
+    for (int i = 0; i < 4; ++i) slots.push_back(table.executions.allocate());
+    const auto order = [&] {
+        std::vector<Slot> out;
+        for (Slot at = waiting.front(); at != kNoSlot; at = table.executions[at].next) {
+            out.push_back(at);
+        }
+        EXPECT_EQ(waiting.size(), out.size());
+        return out;
+    };
+    waiting.push_back(table, slots[1]);
+    waiting.push_back(table, slots[3]);
+    waiting.push_front(table, slots[0]);
+    waiting.insert_before(table, slots[2], slots[3]);
+    EXPECT_EQ(order(), slots);
+    waiting.erase(table, slots[0]);
+    waiting.insert_before(table, slots[0], slots[1]);
+    EXPECT_EQ(order(), slots);
+    waiting.erase(table, slots[3]);
+    waiting.erase(table, slots[1]);
+    EXPECT_EQ(order(), (std::vector<Slot>{slots[0], slots[2]}));
+    waiting.erase(table, slots[0]);
+    waiting.erase(table, slots[2]);
     EXPECT_TRUE(waiting.empty());
-    waiting.push_front(table, slots[1]);
-    waiting.push_back(table, slots[2]);
-    EXPECT_EQ(waiting.pop_front(table), slots[1]);
-    EXPECT_EQ(waiting.pop_front(table), slots[2]);
 }
 
 TEST(JobTable, RunningListErasesAnywhere) {
@@ -150,7 +160,7 @@ TEST(JobTable, RunningListErasesAnywhere) {
     RunningList running;
     std::vector<Slot> slots;
     for (int i = 0; i < 5; ++i) {
-        slots.push_back(table.executions.allocate());
+        slots.push_back(table.runs.allocate());
         running.push_back(table, slots.back());
     }
     running.erase(table, slots[2]);

@@ -130,6 +130,15 @@ void Harness::disconnect(Peer& peer) {
     peer.connection = {++connections_};
 }
 
+void Harness::silence(Peer& peer, std::initializer_list<Peer*> others) {
+    for (int i = 0; i < 20 && core.session_open(peer.session); ++i) {
+        for (Peer* other : others) other->send(protocol::Heartbeat{});
+        if (op_ != nullptr && core.session_open(op_->session)) op_->send(protocol::Heartbeat{});
+        advance(1s);
+    }
+    EXPECT_FALSE(core.session_open(peer.session));
+}
+
 void Harness::bad_frame(Peer& peer, protocol::DecodeError error) {
     const std::vector<Event> events{BadFrameEvent{peer.connection, &error}};
     core.handle(events, now, effects);

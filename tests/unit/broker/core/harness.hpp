@@ -7,6 +7,7 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <initializer_list>
 #include <map>
 #include <set>
 #include <string>
@@ -95,6 +96,8 @@ class Harness {
     void post(Peer& peer, protocol::Message message);
     void flush();
     void disconnect(Peer& peer);
+    // Time goes on until the broker gives this peer up, while the others are heard.
+    void silence(Peer& peer, std::initializer_list<Peer*> others);
     void bad_frame(Peer& peer, protocol::DecodeError error);
     void advance(Duration by);
     // tick() as long as something is due now.

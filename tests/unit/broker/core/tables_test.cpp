@@ -56,7 +56,7 @@ class WorkerRingTest : public ::testing::Test {
   protected:
     // Gives it an attempt the way the dispatcher does.
     void give(Worker& worker) {
-        const Slot slot = table.executions.allocate();
+        const Slot slot = table.runs.allocate();
         worker.running.push_back(table, slot);
         ++worker.sent.items;
         ring.update(worker);
@@ -76,12 +76,12 @@ TEST_F(WorkerRingTest, TurnsGoRoundThoseWithCredit) {
         ring.update(*worker);
     }
     std::vector<Worker*> order;
-    while (Worker* worker = ring.pick(0, 10)) {
+    while (Worker* worker = ring.pick(0, 10, false)) {
         order.push_back(worker);
         give(*worker);
     }
     EXPECT_EQ(order, (std::vector<Worker*>{&a, &b, &c, &a, &b, &c}));
-    EXPECT_TRUE(ring.empty());
+    EXPECT_FALSE(ring.any());
 }
 
 TEST_F(WorkerRingTest, AnIdleWorkerComesBeforeABusyOne) {
@@ -90,12 +90,12 @@ TEST_F(WorkerRingTest, AnIdleWorkerComesBeforeABusyOne) {
     give(a);
     give(a);
     ring.update(b);
-    EXPECT_EQ(ring.pick(0, 1), &b);
+    EXPECT_EQ(ring.pick(0, 1, false), &b);
     give(b);
-    EXPECT_EQ(ring.pick(0, 1), &a);
+    EXPECT_EQ(ring.pick(0, 1, false), &a);
     give(a);
     answer(b);
-    EXPECT_EQ(ring.pick(0, 1), &b);
+    EXPECT_EQ(ring.pick(0, 1, false), &b);
 }
 
 TEST_F(WorkerRingTest, BytesAndQueuesAreRespected) {
@@ -106,12 +106,12 @@ TEST_F(WorkerRingTest, BytesAndQueuesAreRespected) {
     b.set_serves(1, "fast");
     ring.update(a);
     ring.update(b);
-    EXPECT_EQ(ring.pick(0, 50), &a);
-    EXPECT_EQ(ring.pick(0, 51), nullptr);
-    EXPECT_EQ(ring.pick(1, 51), &b);
-    EXPECT_EQ(ring.pick(2, 10), &a);  // a queue b was never told of
+    EXPECT_EQ(ring.pick(0, 50, false), &a);
+    EXPECT_EQ(ring.pick(0, 51, false), nullptr);
+    EXPECT_EQ(ring.pick(1, 51, false), &b);
+    EXPECT_EQ(ring.pick(2, 10, false), &a);  // a queue b was never told of
     ring.leave(a);
-    EXPECT_EQ(ring.pick(0, 1), nullptr);
+    EXPECT_EQ(ring.pick(0, 1, false), nullptr);
 }
 
 class GroupTableTest : public ::testing::Test {

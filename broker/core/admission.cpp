@@ -1,0 +1,307 @@
+// SubmitHandler's jobs that were found good: their records, what they share, where they wait.
+
+#include <algorithm>
+#include <chrono>
+
+#include "broker/core/submit_handler.hpp"
+#include "common/base/content_hasher.hpp"
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::FinalOutcome;
+using protocol::JobOptions;
+using protocol::JobVerdict;
+using protocol::Verdict;
+
+namespace {
+
+// Jobs of one execution: what one commit record holds of their ends.
+constexpr std::uint32_t kJobsPerExecutionMax = 1024;
+
+bool is_pure(const Queue& queue, const protocol::Job& job) noexcept {
+    const std::uint32_t flags = job.options ? job.options->flags : 0;
+    if ((flags & JobOptions::kNotPure) != 0) return false;
+    return queue.settings.pure != 0 || (flags & JobOptions::kPure) != 0;
+}
+
+// Each field behind its length, so that bytes moved from one to another change the hash.
+void add(ContentHasher& hasher, ByteView bytes) {
+    const std::uint64_t size = bytes.size();
+    hasher.update({reinterpret_cast<const char*>(&size), sizeof size});
+    hasher.update(bytes);
+}
+
+}  // namespace
+
+ContentId SubmitHandler::fingerprint(const Queue& queue, const protocol::Job& job,
+                                     ByteView inputs) const {
+    ContentHasher hasher;
+    add(hasher, queue.name);
+    add(hasher, queue.scanner_version);
+    const std::int64_t as_of = job.options && job.options->as_of_ns ? *job.options->as_of_ns : 0;
+    const char has_as_of = job.options && job.options->as_of_ns ? 1 : 0;
+    add(hasher, {&has_as_of, 1});
+    add(hasher, {reinterpret_cast<const char*>(&as_of), sizeof as_of});
+    add(hasher, inputs);
+    const char blob = job.payload.is_blob() ? 1 : 0;
+    add(hasher, {&blob, 1});
+    add(hasher, job.payload.bytes);
+    return hasher.finish();
+}
+
+Slot SubmitHandler::add_job(Frame& frame, const protocol::Job& job, const BodyIn& body) {
+    Queue& queue = *frame.queue;
+    const Slot slot = state_->table.jobs.allocate();
+    if (job.subject == frame.subject) {
+        state_->subjects.retain(frame.subject_slot);
+    } else {
+        frame.subject_slot = state_->subjects.intern(job.subject);
+        frame.subject = job.subject;
+    }
+    JobRecord& record = state_->table.jobs[slot];
+    record.id = job.id;
+    record.digest = body.digest;
+    record.next = kNoSlot;
+    record.subject = frame.subject_slot;
+    record.group = frame.group_slot;
+    record.bytes = credit_bytes(job) & 0xffffff;
+    record.priority = JobOptions::kDefaultPriority;
+    record.extra = kNoSlot;
+    if (frame.group_slot != kNoSlot) queue.groups.submitted(frame.group_slot);
+    queue.credit.occupy(record.bytes);
+    queue.ids.add_live(slot);
+    ++queue.submitted;
+    state_->counters.add(Counter::jobs_accepted);
+    return slot;
+}
+
+Slot SubmitHandler::add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body,
+                                  Slot job_slot, ByteView inputs) {
+    const Slot slot = state_->table.executions.allocate();
+    if (inputs == frame.inputs) {
+        state_->inputs.retain(frame.inputs_slot);
+    } else {
+        frame.inputs_slot = state_->hold_inputs(inputs);
+        // What is kept for the next job has to outlive this one.
+        frame.inputs = state_->inputs.text(frame.inputs_slot);
+    }
+    ExecutionRecord& execution = state_->table.executions[slot];
+    execution = ExecutionRecord{};
+    execution.number = frame.queue->next_execution++;
+    execution.first_job = job_slot;
+    execution.inputs = frame.inputs_slot;
+    execution.payload = body.handle;
+    execution.queue = frame.queue->number;
+    execution.priority = JobOptions::kDefaultPriority;
+    execution.payload_is_blob = job.payload.is_blob();
+    if (execution.payload_is_blob) {
+        state_->bodies.pin(body.handle, *ContentId::from_bytes(job.payload.bytes), state_->now);
+    }
+    state_->table.jobs[job_slot].execution = slot;
+    return slot;
+}
+
+void SubmitHandler::accept_plain(Frame& frame, const protocol::Job& job, const BodyIn& body) {
+    Queue& queue = *frame.queue;
+    const Slot job_slot = add_job(frame, job, body);
+    const Slot execution = add_execution(frame, job, body, job_slot, job.inputs);
+    queue.room.add(state_->table, execution);
+    note_accepted(queue, job_slot, false);
+}
+
+std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Job& job,
+                                                const BodyIn& body) {
+    Queue& queue = *frame.queue;
+    const ByteView inputs = job.options ? ByteView(frame.resolved) : job.inputs;
+    ContentId shared;
+    Slot known = kNoSlot;
+    if (is_pure(queue, job)) {
+        shared = fingerprint(queue, job, inputs);
+        known = queue.fingerprints.find(state_->table, shared);
+        if (known != kNoSlot && state_->table.find_extra(known)->jobs >= kJobsPerExecutionMax) {
+            // The next ones join the execution made now.
+            queue.fingerprints.erase(shared, known);
+            state_->table.extra_of(known).fingerprint = {};
+            known = kNoSlot;
+        }
+    }
+    const Slot job_slot = add_job(frame, job, body);
+    if (job.options) set_options(queue, job_slot, *job.options);
+    if (known != kNoSlot) {
+        const protocol::JobState was = state_of(known);
+        state_->release(body.handle);
+        attach(job_slot, known);
+        note_accepted(queue, job_slot, true);
+        conflate(queue, job_slot);
+        ++queue.coalesced;
+        state_->counters.add(Counter::jobs_coalesced);
+        return JobVerdict{0, Verdict::coalesced, was, ErrorCode::none, {}};
+    }
+    const Slot execution = add_execution(frame, job, body, job_slot, inputs);
+    if (!shared.is_zero()) {
+        state_->table.extra_of(execution).fingerprint = shared;
+        queue.fingerprints.insert(shared, execution);
+    }
+    if (job.options && job.options->as_of_ns) {
+        state_->table.extra_of(execution).as_of_ns = job.options->as_of_ns;
+    }
+    note_accepted(queue, job_slot, false);
+    place(queue, job_slot, execution);
+    return std::nullopt;
+}
+
+void SubmitHandler::set_options(Queue& queue, Slot job_slot, const JobOptions& options) {
+    JobRecord& job = state_->table.jobs[job_slot];
+    job.priority = options.priority & 0xff;
+    const std::uint32_t flags = options.flags;
+    if (options.delay_ms == 0 && options.deadline_ms == 0 && options.conflate_key.empty() &&
+        flags == 0) {
+        return;
+    }
+    job.extra = state_->table.job_extras.allocate();
+    JobExtra& extra = state_->table.job_extras[job.extra];
+    extra = JobExtra{};
+    extra.flags = flags;
+    if (options.delay_ms != 0) {
+        extra.due = state_->now + std::chrono::milliseconds(options.delay_ms);
+    }
+    if (!options.conflate_key.empty()) extra.conflate = state_->texts.intern(options.conflate_key);
+    if (options.deadline_ms != 0) {
+        extra.deadline = state_->now + std::chrono::milliseconds(options.deadline_ms);
+        queue.deadlines.push(extra.deadline, job_slot, deadline_placer(state_->table));
+        state_->schedule(extra.deadline);
+    }
+}
+
+void SubmitHandler::attach(Slot job_slot, Slot slot) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    JobRecord& job = state_->table.jobs[job_slot];
+    job.execution = slot;
+    JobRecord& first = state_->table.jobs[execution.first_job];
+    job.next = first.next;
+    first.next = job_slot;
+    ++state_->table.extra_of(slot).jobs;
+    ending_->reposition(slot);
+}
+
+// An execution of its own: at the back of its level, delayed, or in the place of what it replaces.
+void SubmitHandler::place(Queue& queue, Slot job_slot, Slot slot) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    const JobRecord& job = state_->table.jobs[job_slot];
+    execution.priority = job.priority & 0xf;
+    const JobExtra* const extra = state_->table.find_job_extra(job_slot);
+    if (extra != nullptr && extra->due > state_->now) {
+        execution.state = ExecutionState::delayed;
+        state_->table.extra_of(slot).due = extra->due;
+        state_->schedule(extra->due);
+    }
+    if (extra != nullptr && extra->conflate != kNoSlot &&
+        execution.state == ExecutionState::waiting) {
+        const auto other = queue.conflated.find(extra->conflate);
+        if (other != queue.conflated.end()) {
+            const Slot before = state_->table.jobs[other->second].execution;
+            const ExecutionRecord& place = state_->table.executions[before];
+            if (place.state == ExecutionState::waiting && place.priority == execution.priority) {
+                queue.room.add_before(state_->table, slot, before);
+                return conflate(queue, job_slot);
+            }
+        }
+    }
+    queue.room.add(state_->table, slot);
+    conflate(queue, job_slot);
+}
+
+void SubmitHandler::conflate(Queue& queue, Slot job_slot) {
+    const JobExtra* const extra = state_->table.find_job_extra(job_slot);
+    if (extra == nullptr || extra->conflate == kNoSlot) return;
+    const Slot key = extra->conflate;
+    if (const auto other = queue.conflated.find(key); other != queue.conflated.end()) {
+        const Slot replaced = other->second;
+        queue.conflated.erase(other);
+        ending_->end_job(replaced, ending_->how(FinalOutcome::superseded, ErrorCode::superseded,
+                                                "a newer job of its conflate key took its place"));
+    }
+    ExecutionRecord& execution = state_->table.executions[state_->table.jobs[job_slot].execution];
+    if (execution.state == ExecutionState::running) return;
+    execution.conflated = true;
+    queue.conflated[key] = job_slot;
+}
+
+Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& id) {
+    if (queue.credit.free_room().items == 0 || queue.credit.free_room().bytes < letter.bytes) {
+        return kNoSlot;
+    }
+    JobTable& table = state_->table;
+    const Slot job_slot = table.jobs.allocate();
+    const Slot slot = table.executions.allocate();
+    JobRecord& job = table.jobs[job_slot];
+    job = JobRecord{};
+    job.id = id;
+    job.digest = hash_id(letter.job);
+    job.execution = slot;
+    job.subject = letter.subject;
+    state_->subjects.retain(letter.subject);
+    job.bytes = letter.bytes & 0xffffff;
+    job.priority = letter.priority;
+    job.extra = table.job_extras.allocate();
+    table.job_extras[job.extra] = JobExtra{};
+    table.job_extras[job.extra].flags = letter.flags;
+    table.job_extras[job.extra].retry_of = letter.job;
+
+    ExecutionRecord& execution = table.executions[slot];
+    execution = ExecutionRecord{};
+    execution.number = queue.next_execution++;
+    execution.first_job = job_slot;
+    execution.inputs = letter.inputs;
+    state_->inputs.retain(letter.inputs);
+    execution.payload = letter.payload;
+    state_->bodies.share(letter.payload);
+    execution.payload_is_blob = letter.payload_is_blob;
+    execution.queue = queue.number;
+    execution.priority = letter.priority & 0xf;
+    if (letter.as_of_ns) table.extra_of(slot).as_of_ns = letter.as_of_ns;
+    queue.credit.occupy(job.bytes);
+    queue.ids.add_live(job_slot);
+    ++queue.submitted;
+    state_->counters.add(Counter::dead_letters_retried);
+    queue.room.add(table, slot);
+    state_->activate(queue);
+    note_accepted(queue, job_slot, false);
+    return job_slot;
+}
+
+void SubmitHandler::note_accepted(Queue& queue, Slot job_slot, bool attached) {
+    if (!state_->options.records) return;
+    const JobRecord& job = state_->table.jobs[job_slot];
+    const ExecutionRecord& execution = state_->table.executions[job.execution];
+    change::Accepted accepted;
+    accepted.execution = execution.number;
+    accepted.attached = attached;
+    accepted.job.id = job.id;
+    accepted.job.digest = job.digest;
+    accepted.job.subject = state_->subjects.text(job.subject);
+    if (job.group != kNoSlot) accepted.job.group = queue.groups[job.group].id;
+    accepted.job.bytes = job.bytes;
+    accepted.job.priority = static_cast<std::uint8_t>(job.priority);
+    accepted.job.accepted = state_->wall_millis();
+    if (const JobExtra* const extra = state_->table.find_job_extra(job_slot)) {
+        accepted.job.flags = static_cast<std::uint8_t>(extra->flags);
+        if (extra->due != Time{}) accepted.job.due = state_->wall_at(extra->due);
+        if (extra->deadline != Time{}) accepted.job.deadline = state_->wall_at(extra->deadline);
+        accepted.job.conflate_key = state_->texts.text(extra->conflate);
+        accepted.job.retry_of = extra->retry_of;
+    }
+    if (!attached) {
+        accepted.inputs = state_->inputs.text(execution.inputs);
+        if (const ExecutionExtra* const extra = state_->table.find_extra(job.execution)) {
+            accepted.as_of_ns = extra->as_of_ns;
+            accepted.fingerprint = extra->fingerprint;
+        }
+        accepted.payload = {
+            execution.payload, {BodyKey::Kind::payload, queue.partition(), execution.number}, {}};
+    }
+    state_->change(queue, accepted, attached ? 0 : job.bytes);
+}
+
+}  // namespace scanmq::broker

@@ -1,0 +1,278 @@
+#include "broker/core/ending.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::FinalOutcome;
+
+HowEnded Ending::how(FinalOutcome outcome, ErrorCode code, std::string_view sentence) {
+    HowEnded out;
+    out.outcome = outcome;
+    out.code = code;
+    out.text = state_->texts.intern(sentence);
+    return out;
+}
+
+void Ending::withdraw(Slot slot) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    if (execution.run != kNoSlot) return leases_->revoke(execution.run);
+    // One that runs and has no run was just answered: it is in no list.
+    if (execution.state != ExecutionState::running) {
+        state_->queue(execution.queue).room.remove(state_->table, slot);
+        execution.state = ExecutionState::running;
+    }
+}
+
+void Ending::end(Slot slot, const HowEnded& how) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    Queue& queue = state_->queue(execution.queue);
+    withdraw(slot);
+    change::Ended ended;
+    ended.over = true;
+    ended.dead_letter = how.outcome == FinalOutcome::dead && queue.settings.dead_max > 0;
+    if (ended.dead_letter) {
+        note_last_attempt(slot, ended);
+        keep_dead(slot, how);
+    }
+    append(queue, execution.first_job, how, ended);
+    free_execution(queue, slot, ended.dead_letter);
+    if (ended.dead_letter) {
+        queue.dead.add(std::exchange(letter_, {}));
+        while (queue.dead.size() > queue.settings.dead_max) {
+            drop_dead(queue, queue.dead.all().begin()->first);
+            state_->counters.add(Counter::dead_letters_pushed_out);
+        }
+    }
+}
+
+void Ending::end_job(Slot job_slot, const HowEnded& how) {
+    JobRecord& job = state_->table.jobs[job_slot];
+    const Slot slot = job.execution;
+    ExecutionRecord& execution = state_->table.executions[slot];
+    if (execution.first_job == job_slot && job.next == kNoSlot) return end(slot, how);
+    Queue& queue = state_->queue(execution.queue);
+    Slot* link = &execution.first_job;
+    while (*link != job_slot) link = &state_->table.jobs[*link].next;
+    *link = job.next;
+    job.next = kNoSlot;
+    --state_->table.extra_of(slot).jobs;
+    change::Ended ended;
+    append(queue, job_slot, how, ended);
+    reposition(slot);
+}
+
+void Ending::append(Queue& queue, Slot first, const HowEnded& how, change::Ended& ended) {
+    ended.execution = state_->table.executions[state_->table.jobs[first].execution].number;
+    ended.outcome = how.outcome;
+    ended.code = how.code;
+    ended.at = state_->wall_millis();
+    ended.first_offset = queue.stream.next();
+    ended.first_id_position = queue.ids.end();
+    ended.sentence = state_->texts.text(how.text);
+    ended.body = {how.body, {BodyKey::Kind::result, queue.partition(), queue.stream.next()}, {}};
+    for (Slot next = first; next != kNoSlot;) {
+        const Slot job_slot = next;
+        const JobRecord& job = state_->table.jobs[job_slot];
+        next = job.next;
+        if (job_slot != first) {
+            state_->texts.retain(how.text);
+            state_->bodies.share(how.body);
+        }
+        change::Ended::Job& note = ended.jobs.emplace_back();
+        note.id = job.id;
+        note.digest = job.digest;
+        note.subject = state_->subjects.text(job.subject);
+        StreamEntry entry;
+        entry.id = job.id;
+        entry.subject = job.subject;  // the reference moves from the job to its entry
+        entry.text = how.text;
+        entry.body = how.body;
+        entry.bytes = (how.inline_bytes + protocol::kLimits.item_overhead_bytes) & 0x7fffffff;
+        entry.body_is_blob = how.body_is_blob;
+        entry.code = how.code;
+        entry.kind = protocol::EntryKind::job;
+        entry.outcome = how.outcome;
+        if (job.group != kNoSlot) {
+            note.group = queue.groups[job.group].id;
+            entry.group = queue.groups[job.group].text;
+            state_->texts.retain(entry.group);
+            groups_left_.emplace_back(job.group, how.outcome);
+        }
+        free_job(queue, job_slot);
+        count(queue, how.outcome);
+        writer_->append(queue, entry);
+    }
+    state_->change(queue, ended, how.inline_bytes);
+    // After the last entry: offsets of entries that share a body are in a row.
+    for (const auto& [group, outcome] : std::exchange(groups_left_, {})) {
+        if (!queue.groups.finished(group, outcome, state_->now)) continue;
+        writer_->append_completion(queue, group);
+        state_->schedule(queue.groups.next_expiry());
+    }
+    state_->schedule(state_->now + state_->options.id_window_ttl);
+}
+
+void Ending::free_job(Queue& queue, Slot slot) {
+    JobRecord& job = state_->table.jobs[slot];
+    if (job.extra != kNoSlot) {
+        JobExtra& extra = state_->table.job_extras[job.extra];
+        if (extra.deadline_place != 0) {
+            queue.deadlines.erase(extra.deadline_place, deadline_placer(state_->table));
+        }
+        if (extra.conflate != kNoSlot) {
+            queue.forget_conflated(extra.conflate, slot);
+            state_->texts.release(extra.conflate);
+        }
+        state_->table.job_extras.free(job.extra);
+        job.extra = kNoSlot;
+    }
+    queue.credit.vacate(job.bytes);
+    queue.ids.finish(slot, state_->now);
+    state_->table.jobs.free(slot);
+}
+
+void Ending::free_execution(Queue& queue, Slot slot, bool keep_payload) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    if (execution.extra != kNoSlot) {
+        ExecutionExtra& extra = state_->table.execution_extras[execution.extra];
+        if (!extra.fingerprint.is_zero()) queue.fingerprints.erase(extra.fingerprint, slot);
+        for (const AttemptNote& note : extra.history) {
+            state_->texts.release(note.worker);
+            state_->texts.release(note.sentence);
+        }
+        const Slot freed = execution.extra;
+        extra = ExecutionExtra{};
+        state_->table.execution_extras.free(freed);
+    }
+    if (!keep_payload) {
+        state_->release(execution.payload, execution.payload_is_blob);
+        state_->release_inputs(execution.inputs);
+    }
+    state_->table.executions.free(slot);
+}
+
+void Ending::keep_dead(Slot slot, const HowEnded& how) {
+    const ExecutionRecord& execution = state_->table.executions[slot];
+    const JobRecord& job = state_->table.jobs[execution.first_job];
+    ExecutionExtra& extra = state_->table.extra_of(slot);
+    letter_.execution = execution.number;
+    letter_.job = job.id;
+    letter_.jobs = extra.jobs;
+    letter_.subject = job.subject;
+    state_->subjects.retain(job.subject);
+    letter_.inputs = execution.inputs;
+    letter_.text = how.text;
+    state_->texts.retain(how.text);
+    letter_.payload = execution.payload;
+    letter_.payload_is_blob = execution.payload_is_blob;
+    letter_.priority = execution.priority;
+    letter_.failures = execution.failures;
+    letter_.crashes = execution.crashes;
+    letter_.bytes = job.bytes;
+    if (const JobExtra* options = state_->table.find_job_extra(execution.first_job)) {
+        letter_.flags = options->flags;
+    }
+    letter_.code = how.code;
+    letter_.died = state_->wall_millis();
+    letter_.as_of_ns = extra.as_of_ns;
+    letter_.history = std::move(extra.history);
+    extra.history.clear();
+}
+
+void Ending::note_attempt(Slot slot, const AttemptNote& note) {
+    std::vector<AttemptNote>& history = state_->table.extra_of(slot).history;
+    if (history.size() == RunRow::kHistoryMax) {
+        state_->texts.release(history.front().worker);
+        state_->texts.release(history.front().sentence);
+        history.erase(history.begin());
+    }
+    history.push_back(note);
+}
+
+void Ending::note_last_attempt(Slot slot, change::Ended& ended) const {
+    const ExecutionExtra* extra = state_->table.find_extra(slot);
+    if (extra == nullptr || extra->history.empty()) return;
+    const AttemptNote& note = extra->history.back();
+    ended.has_attempt = true;
+    ended.attempt = {note.outcome,
+                     note.code,
+                     note.charged_crash,
+                     note.ended,
+                     state_->texts.text(note.worker),
+                     state_->texts.text(note.sentence)};
+}
+
+void Ending::drop_dead(Queue& queue, std::uint64_t execution) {
+    DeadLetter letter = queue.dead.take(execution);
+    state_->change(queue, change::DeadDropped{execution});
+    state_->release(letter.payload, letter.payload_is_blob);
+    state_->release_inputs(letter.inputs);
+    release(letter);
+}
+
+void Ending::release(DeadLetter& letter) {
+    state_->subjects.release(letter.subject);
+    state_->texts.release(letter.text);
+    for (const AttemptNote& note : letter.history) {
+        state_->texts.release(note.worker);
+        state_->texts.release(note.sentence);
+    }
+}
+
+void Ending::reposition(Slot slot) {
+    ExecutionRecord& execution = state_->table.executions[slot];
+    Queue& queue = state_->queue(execution.queue);
+    std::uint8_t priority = 0;
+    Time due = Time::max();
+    for (Slot job = execution.first_job; job != kNoSlot; job = state_->table.jobs[job].next) {
+        priority = std::max<std::uint8_t>(priority, state_->table.jobs[job].priority);
+        const JobExtra* extra = state_->table.find_job_extra(job);
+        due = std::min(due, extra == nullptr ? Time{} : extra->due);
+    }
+    const bool waits = execution.state == ExecutionState::waiting;
+    // Delayed by its jobs' wish, not after a failure.
+    const bool delayed = execution.state == ExecutionState::delayed && execution.failures == 0;
+    if (waits && priority != execution.priority) {
+        queue.room.remove(state_->table, slot);
+        execution.priority = priority & 0xf;
+        queue.room.add(state_->table, slot);
+    } else if (delayed && due != state_->table.extra_of(slot).due) {
+        queue.room.remove(state_->table, slot);
+        execution.priority = priority & 0xf;
+        state_->table.extra_of(slot).due = due;
+        if (due <= state_->now) {
+            execution.state = execution.crashes > 0 || execution.suspect ? ExecutionState::alone
+                                                                         : ExecutionState::waiting;
+        }
+        queue.room.add(state_->table, slot);
+        state_->activate(queue);
+        state_->schedule(queue.room.next_due());
+    } else {
+        execution.priority = priority & 0xf;
+    }
+}
+
+void Ending::count(Queue& queue, FinalOutcome outcome) {
+    ++queue.ended[static_cast<std::size_t>(outcome)];
+    switch (outcome) {
+        case FinalOutcome::done:
+            return state_->counters.add(Counter::jobs_done);
+        case FinalOutcome::rejected:
+            return state_->counters.add(Counter::jobs_rejected);
+        case FinalOutcome::dead:
+            return state_->counters.add(Counter::jobs_dead);
+        case FinalOutcome::cancelled:
+            return state_->counters.add(Counter::jobs_cancelled);
+        case FinalOutcome::expired:
+            return state_->counters.add(Counter::jobs_expired);
+        case FinalOutcome::superseded:
+            return state_->counters.add(Counter::jobs_superseded);
+        case FinalOutcome::shed:
+            return;
+    }
+}
+
+}  // namespace scanmq::broker
