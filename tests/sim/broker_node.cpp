@@ -78,6 +78,12 @@ protocol::Settings BrokerNode::queue_settings() const {
     return {{"max_jobs", options_.max_jobs},
             {"max_bytes", std::uint64_t{options_.max_jobs} * 2'000 + 200'000},
             {"max_attempts", options_.max_attempts},
+            {"max_crashes", options_.max_crashes},
+            {"retry_base_ms", options_.retry_base_ms},
+            {"retry_cap_ms", 1'000},
+            {"dead_max", options_.dead_max},
+            {"low_share", options_.low_share},
+            {"pure", options_.pure},
             {"stream_max_bytes", options_.stream_max_bytes}};
 }
 
@@ -90,6 +96,8 @@ void BrokerNode::start() {
     o.heartbeat = options_.heartbeat;
     o.dead_after = 3 * options_.heartbeat;
     o.group_ttl = options_.group_ttl;
+    o.max_run = options_.max_run;
+    o.adopt_window = 2 * options_.heartbeat;
     o.submit_window_items = options_.submit_window;
     o.submit_window_bytes = 256U << 10;
     o.batch_bytes = 32U << 10;
@@ -279,7 +287,10 @@ void BrokerNode::send(Send& out, LogPosition position) {
     if (out.to == kInspector) {
         p.answer_bytes.push_back(p.scratch);
         auto frame = p.answer_decoder.decode(p.answer_bytes.back());
-        if (frame) p.answers.push_back(std::move(frame).value());
+        if (!frame) {
+            world_.fail("an answer to the inspector cannot be decoded: " + frame.error().sentence);
+        }
+        p.answers.push_back(std::move(frame).value());
         return;
     }
     if (world_.tracing()) {

@@ -9,7 +9,13 @@ namespace scanmq::sim {
 
 using namespace std::chrono_literals;
 
-Features supported() { return {}; }
+Features supported() {
+    Features f;
+    f.max_run = true;
+    f.crash_budget = true;
+    f.pure = true;
+    return f;
+}
 
 namespace {
 
@@ -57,6 +63,12 @@ Options draw(std::uint64_t seed) {
     o.group_share = d.chance(0.3) ? 0.0 : 0.4;
     o.max_jobs = d.count(20, 600);
     o.max_attempts = d.count(1, 6);
+    o.max_crashes = d.count(1, 3);
+    o.retry_base_ms = d.chance(0.2) ? 0 : d.count(1, 500);
+    o.dead_max = d.chance(0.3) ? d.count(0, 3) : 10'000;
+    o.low_share = d.count(2, 16);
+    o.pure = d.chance(0.3) ? 1 : 0;
+    o.max_run = std::chrono::milliseconds(d.between(1'000, 30'000));
     o.submit_window = d.count(4, 200);
     o.stream_max_bytes = d.chance(0.2) ? d.between(2'000, 40'000) : 256U << 20;
     o.subscriber_credit = d.count(2, 400);
@@ -122,6 +134,12 @@ std::vector<Knob> knobs(Options& o) {
     share("group-share", o.group_share);
     count("max-jobs", o.max_jobs);
     count("max-attempts", o.max_attempts);
+    count("max-crashes", o.max_crashes);
+    count("retry-base-ms", o.retry_base_ms);
+    count("dead-max", o.dead_max);
+    count("low-share", o.low_share);
+    count("pure", o.pure);
+    duration("max-run", o.max_run);
     count("submit-window", o.submit_window);
     out.push_back({"stream-max-bytes", Kind::bytes, &o.stream_max_bytes});
     count("subscriber-credit", o.subscriber_credit);

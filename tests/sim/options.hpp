@@ -80,6 +80,12 @@ struct Options {
     double group_share = 0.3;      // of submissions
     std::uint32_t max_jobs = 400;  // a queue's room
     std::uint32_t max_attempts = 4;
+    std::uint32_t max_crashes = 3;
+    std::uint32_t retry_base_ms = 50;
+    std::uint32_t dead_max = 10'000;
+    std::uint32_t low_share = 16;
+    std::uint32_t pure = 0;  // the queues are
+    Duration max_run = std::chrono::seconds(30);
     std::uint32_t submit_window = 64;
     std::uint64_t stream_max_bytes = 256U << 20;
     std::uint32_t subscriber_credit = 256;

@@ -169,7 +169,12 @@ void Oracle::check_outcome(const JobInfo& job, const Id128& id, FinalOutcome out
             right = behaviour == Behaviour::rejected;
             break;
         case FinalOutcome::dead:
-            right = behaviour != Behaviour::rejected || code == ErrorCode::worker_lost;
+            if (code == ErrorCode::attempts_exhausted) {
+                right = behaviour == Behaviour::fails_always ||
+                        (behaviour == Behaviour::fails_once && options_.max_attempts == 1);
+            } else {
+                right = code == ErrorCode::worker_lost || code == ErrorCode::max_run_exceeded;
+            }
             break;
         default:
             break;

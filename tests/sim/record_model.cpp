@@ -129,6 +129,7 @@ void RecordModel::on(Part& part, const change::Ended& change) {
 }
 
 void RecordModel::on(Part& part, const change::DeadDropped& change) {
+    if (part.deleted) return;
     const auto found = part.dead.find(change.execution);
     if (found == part.dead.end()) fail(part, "a dead letter is dropped that is not there");
     if (found->second) --bodies_;
