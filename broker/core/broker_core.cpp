@@ -12,6 +12,7 @@
 #include "broker/core/publisher.hpp"
 #include "broker/core/query_handler.hpp"
 #include "broker/core/queue_handler.hpp"
+#include "broker/core/restorer.hpp"
 #include "broker/core/runner.hpp"
 #include "broker/core/session_handler.hpp"
 #include "broker/core/stream_writer.hpp"
@@ -68,6 +69,7 @@ class BrokerCore::Impl {
     void apply(const FrameEvent& event);
     void apply(const BadFrameEvent& event);
     void apply(const DisconnectEvent& event) { sessions.disconnected(event.from); }
+    void apply(const BackupEvent& event);
     // The broker's own loop did not run although something was due: nobody is blamed for that time.
     void stand_still();
     // What the clock brings, but for judging who is silent.
@@ -86,6 +88,7 @@ class BrokerCore::Impl {
     QueueHandler queues{state, {leases, ending, control, publisher, writer}};
     SessionHandler sessions{state, leases, runner, publisher};
     QueryHandler queries{state};
+    Restorer restorer{state, leases, writer};
     bool stopping = false;
     Time expected = Time::max();  // when the next call was due at the latest
 
@@ -148,6 +151,7 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::QueueDelete& m) {
         queues.remove(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::Backup& m);
     void on(Session& s, const FrameEvent& e, const protocol::Query& m) {
         queries.answer(state, s, e.frame->header, m);
     }
@@ -175,7 +179,7 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
         return kSubscriber;
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
-                         std::is_same_v<M, DeadLetters>) {
+                         std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup>) {
         return kOperator;
     } else {
         return 0;
@@ -246,6 +250,30 @@ void BrokerCore::Impl::on(Session& session, const FrameEvent& event,
     } else {
         refuse(event, &session, ErrorCode::not_permitted,
                "a worker grants credit on link deliver, a subscriber on link results");
+    }
+}
+
+void BrokerCore::Impl::on(Session& session, const FrameEvent& event,
+                          const protocol::Backup& message) {
+    if (!state.options.records) {
+        return refuse(event, &session, ErrorCode::backup_failed,
+                      "the broker keeps its state in memory only: start it with --durability sync");
+    }
+    if (!protocol::valid_queue_name(message.name) || message.name.starts_with('.')) {
+        return refuse(event, &session, ErrorCode::bad_name,
+                      "a backup's name is letters, digits, '_', '-', '.', ':', not beginning with "
+                      "a dot");
+    }
+    state.effects->backups.push_back({session.id, event.frame->header.seq, message.name});
+}
+
+void BrokerCore::Impl::apply(const BackupEvent& event) {
+    Session* const session = state.sessions.by_id(event.session);
+    if (session == nullptr) return;
+    if (event.problem.empty()) {
+        state.send(*session, protocol::BackupDone{event.re, event.path, event.bytes});
+    } else {
+        state.refuse(*session, event.re, Kind::backup, ErrorCode::backup_failed, event.problem);
     }
 }
 
@@ -332,6 +360,16 @@ std::optional<Time> BrokerCore::next_deadline() const { return impl_->next_deadl
 
 void BrokerCore::set_store_full(bool full) { impl_->state.store_full = full; }
 
+Restorer& BrokerCore::restore(Time now) {
+    impl_->state.now = now;
+    return impl_->restorer;
+}
+
+void BrokerCore::restored(std::uint64_t broker_sequence) {
+    impl_->state.restore_sequence(broker_sequence);
+    impl_->restorer.finish();
+}
+
 void BrokerCore::ensure_queue(const std::string& queue, const protocol::Settings& settings,
                               Time now, Effects& effects) {
     impl_->begin(now, effects);
@@ -350,9 +388,7 @@ bool BrokerCore::session_open(protocol::SessionId session) const {
     return impl_->state.sessions.by_id(session) != nullptr;
 }
 
-void BrokerCore::set_gauges(std::vector<Gauge> broker_rows, std::vector<Gauge> counter_rows) {
-    impl_->queries.set_gauges(std::move(broker_rows), std::move(counter_rows));
-}
+void BrokerCore::set_gauges(Gauges gauges) { impl_->queries.set_gauges(std::move(gauges)); }
 
 std::uint64_t BrokerCore::counter(std::string_view name) const {
     return impl_->state.counters.value(name);

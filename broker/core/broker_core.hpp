@@ -52,6 +52,8 @@ struct BrokerOptions {
                            // when a HELLO told no clock
 };
 
+class Restorer;
+
 class BrokerCore {
   public:
     BrokerCore(const BrokerOptions& options, BlobTable& blobs);
@@ -66,6 +68,11 @@ class BrokerCore {
     // When tick() has something to do; nullopt: nothing is scheduled.
     [[nodiscard]] std::optional<Time> next_deadline() const;
 
+    // After a restart, before anything else: takes the rows of the store back. `now` is that of the
+    // first event or before. Only until restored(). See restorer.hpp.
+    [[nodiscard]] Restorer& restore(Time now);
+    void restored(std::uint64_t broker_sequence);
+
     // Creates a queue with default settings unless it exists: the shell's configured queues.
     void ensure_queue(const std::string& queue, const protocol::Settings& settings, Time now,
                       Effects& effects);
@@ -77,9 +84,15 @@ class BrokerCore {
 
     // Which open session a main-socket connection has, and back: for the blob socket's core.
     [[nodiscard]] bool session_open(protocol::SessionId session) const;
-    // Adds rows the shell knows to the broker's and counters' answers (rss_bytes, dropped frames ...).
+    // What the shell knows for the answers to queries.
     using Gauge = std::pair<std::string, std::uint64_t>;
-    void set_gauges(std::vector<Gauge> broker_rows, std::vector<Gauge> counter_rows);
+    struct Gauges {
+        std::vector<Gauge> broker;    // rss_bytes ...
+        std::vector<Gauge> counters;  // dropped frames ...
+        std::string durability;       // topic store
+        std::vector<Gauge> store;
+    };
+    void set_gauges(Gauges gauges);
 
     // For tests and metrics: a counter by name, 0 when it never moved.
     [[nodiscard]] std::uint64_t counter(std::string_view name) const;

@@ -26,6 +26,11 @@ class ChunkFifo {
         (*this)[end_] = record;
         return end_++;
     }
+    // Positions begin there. Precondition: nothing was pushed yet.
+    void start_at(std::uint64_t position) {
+        SCANMQ_ASSERT(chunks_.empty());
+        base_ = begin_ = end_ = position;
+    }
     // Precondition: !empty().
     void pop() {
         SCANMQ_ASSERT(!empty());

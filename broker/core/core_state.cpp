@@ -41,11 +41,22 @@ Queue* CoreState::find_queue(std::string_view name) const {
 }
 
 Queue& CoreState::add_queue(const std::string& name, const QueueSettings& settings) {
+    return place_queue(++last_partition_, name, settings, random_id(rng));
+}
+
+Queue& CoreState::restore_queue(PartitionId partition, const std::string& name,
+                                const QueueSettings& settings, const Id128& incarnation) {
+    last_partition_ = std::max(last_partition_, partition);
+    return place_queue(partition, name, settings, incarnation);
+}
+
+Queue& CoreState::place_queue(PartitionId partition, const std::string& name,
+                              const QueueSettings& settings, const Id128& incarnation) {
     const auto free = std::find(queues.begin(), queues.end(), nullptr);
     const auto number = static_cast<std::uint16_t>(free - queues.begin());
     if (free == queues.end()) queues.emplace_back();
-    queues[number] = std::make_unique<Queue>(number, ++last_partition_, name, settings, options,
-                                             table, random_id(rng));
+    queues[number] =
+        std::make_unique<Queue>(number, partition, name, settings, options, table, incarnation);
     names_.emplace(name, number);
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);

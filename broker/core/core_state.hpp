@@ -104,6 +104,9 @@ class CoreState {
     [[nodiscard]] Queue* find_queue(std::string_view name) const;
     [[nodiscard]] Queue& queue(std::uint16_t number) const { return *queues[number]; }
     Queue& add_queue(const std::string& name, const QueueSettings& settings);
+    // One that the store has.
+    Queue& restore_queue(PartitionId partition, const std::string& name,
+                         const QueueSettings& settings, const Id128& incarnation);
     void remove_queue(Queue& queue);
     // It has executions waiting: dispatch looks at it.
     void activate(Queue& queue);
@@ -138,6 +141,8 @@ class CoreState {
             open_record(queue.journal, 0);
         }
     }
+    // Of the broker-wide partition: the sequence of its last record, after a restart.
+    void restore_sequence(std::uint64_t sequence) { broker_journal_.sequence = sequence; }
     // Moves every partition's changes into its commit records.
     void commit();
     [[nodiscard]] WallMillis wall_at(Time at) const noexcept;
@@ -193,6 +198,8 @@ class CoreState {
     bool unfinished = false;  // a slice of work was cut short: tick() at once
 
   private:
+    Queue& place_queue(PartitionId partition, const std::string& name,
+                       const QueueSettings& settings, const Id128& incarnation);
     // The journal's record, with room for a change.
     CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes);
     void close_record(Journal& journal);

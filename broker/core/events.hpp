@@ -48,7 +48,16 @@ struct DisconnectEvent {
     ConnectionId from;
 };
 
-using Event = std::variant<FrameEvent, BadFrameEvent, DisconnectEvent>;
+// Effects::backups was carried out.
+struct BackupEvent {
+    protocol::SessionId session;
+    std::uint64_t re{};
+    std::string path;
+    std::uint64_t bytes{};
+    std::string problem;  // empty: it went well
+};
+
+using Event = std::variant<FrameEvent, BadFrameEvent, DisconnectEvent, BackupEvent>;
 
 struct Send {
     ConnectionId to;
@@ -61,15 +70,24 @@ struct Send {
     bool after_commit{};  // only when this batch's commits are durable
 };
 
+// Make a backup of that name, off the loop, then a BackupEvent.
+struct BackupRequest {
+    protocol::SessionId session;
+    std::uint64_t re{};
+    std::string name;
+};
+
 struct Effects {
     std::vector<Send> sends;
     std::vector<CommitRecord> commits;
     std::vector<BodyHandle> releases;  // after the sends of this batch have been encoded
+    std::vector<BackupRequest> backups;
 
     void clear() {
         sends.clear();
         commits.clear();
         releases.clear();
+        backups.clear();
     }
 };
 

@@ -163,6 +163,28 @@ Time GroupTable::next_expiry() const noexcept {
     return next;
 }
 
+void GroupTable::restore(const Id128& id, const GroupRow& row, Slot text, Time opened, Time now) {
+    const Slot slot = groups_.allocate();
+    Group& group = groups_[slot];
+    group = Group{};
+    group.id = id;
+    group.phase = row.phase;
+    group.count = row.count;
+    group.submitted = row.submitted;
+    group.finished = row.finished;
+    group.outcomes = row.outcomes;
+    group.text = text;
+    group.opened = opened;
+    ids_.emplace(id, slot);
+    if (row.phase == protocol::GroupPhase::open) {
+        group.previous = open_last_;
+        (open_last_ == kNoSlot ? open_first_ : groups_[open_last_].next) = slot;
+        open_last_ = slot;
+    } else if (row.phase != protocol::GroupPhase::sealed) {
+        ended_.push_back({slot, now + options_.remember});
+    }
+}
+
 void GroupTable::clear(std::vector<Slot>& forgotten) {
     for (const auto& [id, slot] : ids_) {
         forgotten.push_back(groups_[slot].text);

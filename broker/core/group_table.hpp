@@ -14,6 +14,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/core/rows.hpp"
 #include "broker/core/slab.hpp"
 #include "common/base/id.hpp"
 #include "common/base/result.hpp"
@@ -68,6 +69,8 @@ class GroupTable {
                 std::vector<Slot>& forgotten);
     // When expire() has something to do; Time::max(): nothing.
     [[nodiscard]] Time next_expiry() const noexcept;
+    // A group that the store has; `text` is its id's.
+    void restore(const Id128& id, const GroupRow& row, Slot text, Time opened, Time now);
     // Every group's text, for the end of the queue.
     void clear(std::vector<Slot>& forgotten);
     [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }

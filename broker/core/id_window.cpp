@@ -40,6 +40,13 @@ void IdWindow::finish(Slot job, Time now) {
     }
 }
 
+void IdWindow::restore(const Id128& id, std::uint64_t digest, Time ended) {
+    if (options_.finished_max == 0) return;
+    if (finished_.size() >= options_.finished_max) forget_oldest();
+    const std::uint64_t position = finished_.push({id, digest, ended});
+    index_.insert(hash_id(id), finished_slot(position));
+}
+
 void IdWindow::forget_oldest() {
     const Finished& oldest = finished_.front();
     index_.erase(hash_id(oldest.id), finished_slot(finished_.begin()));

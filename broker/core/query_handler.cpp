@@ -72,6 +72,8 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         rows = sessions();
     } else if (message.topic == "snapshots") {
         rows = snapshots();
+    } else if (message.topic == "store") {
+        rows = store();
     } else if (JobQuery::knows(message.topic)) {
         auto found = jobs_.rows(message.topic, message.key);
         if (!found) return refuse(found.error().code, found.error().sentence);
@@ -80,7 +82,7 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         return refuse(ErrorCode::unknown_topic,
                       "no topic '" + message.topic +
                           "'; there are broker, counters, queues, workers, sessions, snapshots, "
-                          "job, explain, dead, dead_letter");
+                          "job, explain, dead, dead_letter, store");
     }
     cut_rows(rows);
     state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);
@@ -97,14 +99,14 @@ QueryHandler::Rows QueryHandler::broker() const {
          static_cast<std::uint64_t>(std::count_if(state_->queues.begin(), state_->queues.end(),
                                                   [](const auto& q) { return q != nullptr; }))},
     };
-    for (const auto& [name, value] : broker_gauges_) row.emplace_back(name, value);
+    for (const auto& [name, value] : gauges_.broker) row.emplace_back(name, value);
     return {std::move(row)};
 }
 
 QueryHandler::Rows QueryHandler::counters() const {
     Rows rows;
     auto list = state_->counters.list();
-    list.insert(list.end(), counter_gauges_.begin(), counter_gauges_.end());
+    list.insert(list.end(), gauges_.counters.begin(), gauges_.counters.end());
     for (auto& [name, value] : list) rows.push_back({{"name", std::move(name)}, {"value", value}});
     return rows;
 }
@@ -179,6 +181,13 @@ QueryHandler::Rows QueryHandler::sessions() const {
                         {"subscriptions", std::uint64_t{session->subscriptions.size()}}});
     }
     return rows;
+}
+
+QueryHandler::Rows QueryHandler::store() const {
+    Row row{{"durability", gauges_.durability}};
+    for (const auto& [name, value] : gauges_.store) row.emplace_back(name, value);
+    row.emplace_back("store_full", std::uint64_t{state_->store_full});
+    return {std::move(row)};
 }
 
 QueryHandler::Rows QueryHandler::snapshots() const {

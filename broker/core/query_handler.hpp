@@ -15,11 +15,7 @@ class QueryHandler {
   public:
     explicit QueryHandler(const CoreState& state) : state_(&state), jobs_(state) {}
 
-    using Gauges = std::vector<BrokerCore::Gauge>;
-    void set_gauges(Gauges broker_rows, Gauges counter_rows) {
-        broker_gauges_ = std::move(broker_rows);
-        counter_gauges_ = std::move(counter_rows);
-    }
+    void set_gauges(BrokerCore::Gauges gauges) { gauges_ = std::move(gauges); }
     void answer(CoreState& state, Session& session, const protocol::Header& header,
                 const protocol::Query& message) const;
 
@@ -31,11 +27,11 @@ class QueryHandler {
     [[nodiscard]] Rows workers() const;
     [[nodiscard]] Rows sessions() const;
     [[nodiscard]] Rows snapshots() const;
+    [[nodiscard]] Rows store() const;
 
     const CoreState* state_;
     JobQuery jobs_;
-    Gauges broker_gauges_;
-    Gauges counter_gauges_;
+    BrokerCore::Gauges gauges_;
 };
 
 // Cuts the rows at what one ANSWER holds; then the last row is {"truncated": rows left out}.

@@ -37,6 +37,8 @@ class Stream {
         bytes_ += entry.bytes + text_bytes;
         return entries_.push(entry);
     }
+    // The next entry has that offset. Precondition: nothing was appended yet.
+    void start_at(std::uint64_t offset) { entries_.start_at(offset); }
     // Takes the oldest entry away and returns it. Preconditions: first() < next(); `text_bytes` as for its
     // append().
     StreamEntry drop_oldest(std::uint64_t text_bytes = 0) {

@@ -30,6 +30,25 @@ void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
     append(queue, entry);
 }
 
+void StreamWriter::restore(Queue& queue, const EntryRow& row, BodyHandle body, bool is_blob) {
+    StreamEntry entry;
+    entry.id = row.id;
+    entry.subject = state_->subjects.intern(row.subject);
+    entry.kind = row.kind;
+    entry.outcome = row.outcome;
+    entry.code = row.code;
+    entry.body = body;
+    entry.body_is_blob = is_blob;
+    const bool group = row.kind == protocol::EntryKind::group;
+    // A group's body is text; a job's is the shell's.
+    entry.text = state_->texts.intern(group ? row.body.body.bytes : row.sentence);
+    const std::uint64_t inline_bytes = is_blob ? 0 : row.body.body.bytes.size();
+    entry.bytes = static_cast<std::uint32_t>(inline_bytes + protocol::kLimits.item_overhead_bytes) &
+                  0x7fffffff;
+    if (!row.group.is_zero()) entry.group = state_->texts.intern(row.group.view());
+    queue.stream.append(entry, state_->texts.text(entry.text).size());
+}
+
 void StreamWriter::drop_oldest(Queue& queue) {
     const Slot text = queue.stream.at(queue.stream.first()).text;
     const StreamEntry entry = queue.stream.drop_oldest(state_->texts.text(text).size());

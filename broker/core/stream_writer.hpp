@@ -16,6 +16,8 @@ class StreamWriter {
     void append(Queue& queue, const StreamEntry& entry);
     // The completion entry of a group that just ended.
     void append_completion(Queue& queue, Slot group);
+    // An entry that the store has, as the next one.
+    void restore(Queue& queue, const EntryRow& row, BodyHandle body, bool is_blob);
     // Drops the oldest `count` entries, for the end of the queue.
     void drop(Queue& queue, std::uint64_t count);
 

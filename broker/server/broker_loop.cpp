@@ -204,7 +204,7 @@ void BrokerLoop::set_gauges() {
                                            {"body_memory_bytes", bodies_.memory()},
                                            {"log_position", log_.durable()}};
     for (auto& row : blob_link_->counters()) rows.push_back(std::move(row));
-    core_->set_gauges({{"rss_bytes", resident_bytes()}}, std::move(rows));
+    core_->set_gauges({{{"rss_bytes", resident_bytes()}}, std::move(rows), "memory", {}});
 }
 
 // The timer is left alone while it is early enough: when it fires for nothing, it is set anew.

@@ -36,28 +36,42 @@ struct Lane {
 class Scan {
   public:
     Scan(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
-         Counts& counts)
+         Counts& counts, const std::atomic<bool>* cancel, std::atomic<std::uint64_t>* steps)
         : chain_(chain),
           request_(request),
           plan_(plan),
           counts_(counts),
+          cancel_(cancel),
+          steps_(steps),
           legs_(chain, request, plan),
           best_(request.limit, CandidateOrder(chain, plan)),
           arbitrage_(request.limit, CandidateOrder(chain, plan)) {}
 
     // False when cancelled.
-    bool run(const std::atomic<bool>* cancel) {
+    bool run() {
         for (std::uint32_t e = 0; e < chain_.expiries.size(); ++e) {
-            if (!scan_expiry(e, cancel)) return false;
+            const std::uint64_t before = done_;
+            if (!scan_expiry(e)) return false;
+            step(plan_.strategies.size() - (done_ - before));  // those it left out
         }
         return true;
+    }
+
+    [[nodiscard]] bool cancelled() const noexcept {
+        return cancel_ != nullptr && cancel_->load(std::memory_order_relaxed);
     }
 
     std::vector<Spread> best() { return spreads(best_.take()); }
     std::vector<Spread> arbitrage() { return spreads(arbitrage_.take()); }
 
   private:
-    bool scan_expiry(std::uint32_t index, const std::atomic<bool>* cancel) {
+    void step(std::uint64_t n) noexcept {
+        done_ += n;
+        if (steps_ != nullptr) steps_->fetch_add(n, std::memory_order_relaxed);
+    }
+
+    bool scan_expiry(std::uint32_t index) {
+        if (cancelled()) return false;
         const market::ExpiryMarket& expiry = chain_.expiries[index];
         const market::Expiry& contracts = chain_.chain->expiries[index];
         const std::uint64_t size = contracts.end - contracts.call_begin;
@@ -81,7 +95,8 @@ class Scan {
         legs_.load(index, distribution, counts_);
         if (dte) counts_.filters[dte->spec].evaluated += counts_.legs - before;
         for (std::size_t s = 0; s < plan_.strategies.size(); ++s) {
-            if (!scan_lane(make_lane(index, s), distribution, cancel)) return false;
+            if (!scan_lane(make_lane(index, s), distribution)) return false;
+            step(1);
         }
         return true;
     }
@@ -105,8 +120,7 @@ class Scan {
         return lane;
     }
 
-    bool scan_lane(const Lane& lane, const strategy::FlatDistribution& distribution,
-                   const std::atomic<bool>* cancel) {
+    bool scan_lane(const Lane& lane, const strategy::FlatDistribution& distribution) {
         const auto& width = plan_.filters.width;
         strategy::WidthBounds bounds;
         if (width) bounds = {std::max(width->bounds.min, 0.0), width->bounds.max};
@@ -115,21 +129,21 @@ class Scan {
         strategy::Generator generator({strikes.data(), lane.shape.ranks}, bounds);
         const std::uint64_t before = counts_.candidates;
         strategy::Generator::Run run;
-        bool cancelled = false;
-        while (!cancelled && generator.next(run)) {
+        bool stopped = false;
+        while (!stopped && generator.next(run)) {
             if (lane.shape.ranks == 2) {
                 scan_run<2>(lane, run, distribution);
             } else {
                 scan_run<0>(lane, run, distribution);
             }
-            cancelled = cancel != nullptr && cancel->load(std::memory_order_relaxed);
+            stopped = cancelled();
         }
         if (width) {
             FilterCount& count = counts_.filters[width->spec];
             count.removed += generator.out_of_bounds();
             count.evaluated += generator.out_of_bounds() + counts_.candidates - before;
         }
-        return !cancelled;
+        return !stopped;
     }
 
     // Strikes and P(S_T < strike) of a candidate, by rank.
@@ -268,6 +282,7 @@ class Scan {
         std::vector<Spread> out;
         out.reserve(candidates.size());
         for (const Candidate& each : candidates) {
+            if (cancelled()) break;
             out.push_back(build_spread(chain_, request_, plan_, each));
         }
         return out;
@@ -277,6 +292,9 @@ class Scan {
     const ScanRequest& request_;
     const ScanPlan& plan_;
     Counts& counts_;
+    const std::atomic<bool>* cancel_;
+    std::atomic<std::uint64_t>* steps_;
+    std::uint64_t done_ = 0;  // steps
     ExpiryLegs legs_;
     Best best_;
     Best arbitrage_;
@@ -286,7 +304,7 @@ class Scan {
 }  // namespace
 
 Result<ScanResult, Error> scan(const market::PricedChain& chain, const ScanRequest& request,
-                               const std::atomic<bool>* cancel) {
+                               const std::atomic<bool>* cancel, std::atomic<std::uint64_t>* steps) {
     const auto plan = make_plan(request);
     if (!plan) return fail(plan.error());
     if (!request.symbol.empty() && request.symbol != chain.chain->symbol) {
@@ -310,11 +328,18 @@ Result<ScanResult, Error> scan(const market::PricedChain& chain, const ScanReque
     for (const filter::FilterSpec& spec : request.filters) {
         result.counts.filters.push_back({.type = spec.type});
     }
-    Scan run(chain, request, *plan, result.counts);
-    if (!run.run(cancel)) return fail(Error{ErrorCode::cancelled, "the scan was cancelled"});
-    result.spreads = run.best();
-    result.arbitrage = run.arbitrage();
+    Scan run(chain, request, *plan, result.counts, cancel, steps);
+    if (run.run()) {
+        result.spreads = run.best();
+        result.arbitrage = run.arbitrage();
+    }
+    if (run.cancelled()) return fail(Error{ErrorCode::cancelled, "the scan was cancelled"});
     return result;
+}
+
+std::uint64_t scan_steps(const market::Chain& chain, const ScanRequest& request) {
+    const auto plan = make_plan(request);
+    return plan ? chain.expiries.size() * plan->strategies.size() : 0;
 }
 
 }  // namespace scanmq::service

@@ -10,6 +10,8 @@ namespace {
 // Strikes are decimals: their differences are compared with this much room.
 constexpr double kStrikeTolerance = 1e-9;
 
+constexpr int kEmptyRunsMax = 4096;  // in one go: well under a millisecond
+
 std::uint32_t index_of(StrikeList list, StrikeList::iterator at) {
     return static_cast<std::uint32_t>(at - list.begin());
 }
@@ -50,7 +52,7 @@ bool Generator::next(Run& run) noexcept {
         started_ = true;
         end_[0] = static_cast<std::uint32_t>(lists_[0].size());
     }
-    while (true) {
+    for (int turns = 0;; ++turns) {
         if (position_[rank] >= end_[rank]) {
             if (rank == 0) return false;
             ++position_[--rank];
@@ -64,7 +66,7 @@ bool Generator::next(Run& run) noexcept {
             continue;
         }
         out_of_bounds_ += range.above - (range.end - range.begin);
-        if (range.begin == range.end) {
+        if (range.begin == range.end && turns < kEmptyRunsMax) {
             ++position_[rank];
             continue;
         }

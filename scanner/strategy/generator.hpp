@@ -38,7 +38,8 @@ class Generator {
     // One list for each rank, 1 to kMaxRanks of them.
     Generator(std::span<const StrikeList> lists, WidthBounds bounds) noexcept;
 
-    // The next run that is not empty; false when there is none.
+    // The next run; false when there is none. After a few thousand empty ones in a row it gives one
+    // of them, so that whoever looks at a cancel flag between runs gets to it.
     [[nodiscard]] bool next(Run& run) noexcept;
 
     // Candidates left out so far because the last rank's strike was outside the bounds.

@@ -2,7 +2,7 @@
 
 namespace scanmq::worker {
 
-AttemptId AttemptTable::add(std::uint64_t counter, std::uint64_t bytes) {
+AttemptId AttemptTable::add(protocol::Token token, std::uint64_t bytes) {
     std::uint32_t slot = 0;
     if (free_.empty()) {
         slot = static_cast<std::uint32_t>(slots_.size());
@@ -12,10 +12,12 @@ AttemptId AttemptTable::add(std::uint64_t counter, std::uint64_t bytes) {
         free_.pop_back();
     }
     HeldAttempt& attempt = slots_[slot];
-    attempt.counter = counter;
+    const std::uint32_t generation = attempt.generation;
+    attempt = {};
+    attempt.generation = generation;
+    attempt.token = token;
     attempt.bytes = bytes;
     attempt.state = AttemptState::ready;
-    attempt.orphan = false;
     ++held_;
     return {slot, attempt.generation};
 }

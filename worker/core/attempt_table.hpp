@@ -5,8 +5,8 @@
 // Threads:   worker loop only.
 // Invariant: a slot that was freed is handed out again only after recycle(), so that one batch of
 //            effects never names a slot twice for two attempts.
-// Limits:    holds no more than the credit window lets in, plus what still runs for a session that
-//            ended.
+// Limits:    holds no more than the credit windows let in: that of the session, and those of former
+//            sessions whose attempts were kept or still run.
 
 #include <cstdint>
 #include <vector>
@@ -17,21 +17,38 @@
 
 namespace scanmq::worker {
 
-enum class AttemptState : std::uint8_t { free, fetching, ready, running, storing };
+enum class AttemptState : std::uint8_t {
+    free,
+    fetching,
+    ready,
+    running,
+    storing,   // its result is being put as a blob, or has to be once there is a session
+    finished,  // the shell has its result: told without a session, or about to be told again
+    answered,  // in this batch's outcomes
+};
 
 struct HeldAttempt {
-    std::uint64_t counter{};  // of its token
-    std::uint64_t bytes{};    // in credit
+    protocol::Token token;
+    std::uint64_t bytes{};  // in credit
+    std::uint64_t progress_done{};
+    std::uint64_t progress_total{};
     std::uint32_t generation{};
     std::uint32_t running_at{};  // index in running(), while it runs
     Time started{};
     AttemptState state{AttemptState::free};
-    bool orphan{};  // its session is over, only its thread is still busy
+    // Of an answered one: what it becomes again when the session ends before the answer has left;
+    // free: nothing.
+    AttemptState unsent{AttemptState::free};
+    bool adopted{};   // came from a former session: outside this one's credit
+    bool orphan{};    // wanted no more, only its thread is still busy
+    bool wedged{};    // an orphan, or to be one, that outlived max_run
+    bool revoked{};   // runs, but the broker has taken it back
+    bool reported{};  // its progress, in this session
 };
 
 class AttemptTable {
   public:
-    [[nodiscard]] AttemptId add(std::uint64_t counter, std::uint64_t bytes);
+    [[nodiscard]] AttemptId add(protocol::Token token, std::uint64_t bytes);
     // nullptr when it was freed. The pointer lives until the next add().
     [[nodiscard]] HeldAttempt* find(AttemptId id) noexcept;
     void start(AttemptId id, Time now);

@@ -1,6 +1,7 @@
 // What becomes of the attempts WorkerCore holds: taken, fetched for, run, answered.
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 #include "worker/core/worker_core.hpp"
 
@@ -48,13 +49,13 @@ void WorkerCore::on_deliver(const protocol::Header& header, const protocol::Deli
     counters_.delivered += deliver.attempts.size();
     for (const protocol::Attempt& attempt : deliver.attempts) {
         if (draining_) {
-            ++counters_.returned;
             credit_.answer(1, credit_bytes(attempt));
             outcomes_.push_back(
                 {attempt.counter, AttemptOutcome::returned, {}, ErrorCode::none, {}});
+            answered_.push_back({kNobody, deliver.epoch});
             continue;
         }
-        const AttemptId id = attempts_.add(attempt.counter, credit_bytes(attempt));
+        const AttemptId id = attempts_.add({deliver.epoch, attempt.counter}, credit_bytes(attempt));
         effects.taken.push_back({id, &deliver, &attempt});
         if (attempt.payload.is_blob() || (options_.fetch_inputs && !attempt.inputs.empty())) {
             attempts_.find(id)->state = AttemptState::fetching;
@@ -74,85 +75,105 @@ void WorkerCore::on_inputs(const InputsEvent& event, Effects& effects) {
         return;
     }
     const AttemptOutcome outcome = event.retry ? AttemptOutcome::failed : AttemptOutcome::rejected;
-    answer(event.attempt, {attempt->counter, outcome, {}, event.code, event.sentence}, effects);
+    // Without a session it is dropped: not held any more, it runs again and is not charged.
+    answer(event.attempt, {attempt->token.counter, outcome, {}, event.code, event.sentence},
+           AttemptState::free, effects);
 }
 
 void WorkerCore::on_finished(const FinishedEvent& event, Effects& effects) {
     HeldAttempt* attempt = attempts_.find(event.attempt);
-    SCANMQ_ASSERT(attempt != nullptr && attempt->state == AttemptState::running);
+    if (attempt == nullptr) return;  // told again, and dropped meanwhile
+    if (attempt->state != AttemptState::running && attempt->state != AttemptState::finished) return;
     if (attempt->orphan) {
         ++counters_.orphaned_results;
         --orphans_;
+        if (attempt->wedged) --wedged_;
         credit_due_ = true;  // a thread is free again
         attempts_.stop_running(event.attempt, AttemptState::ready);
-        attempts_.free(event.attempt);
-        effects.releases.push_back(event.attempt);
-        return;
+        return release(event.attempt, effects);
     }
-    credit_.add_service(event.service);
-    protocol::Outcome outcome{attempt->counter, event.outcome, {}, event.code, event.sentence};
-    if (event.outcome != AttemptOutcome::done) {
-        attempts_.stop_running(event.attempt, AttemptState::ready);
-        return answer(event.attempt, outcome, effects);
+    if (attempt->state == AttemptState::running) {
+        // A scan that was stopped says nothing about how long scans take.
+        if (!attempt->revoked) credit_.add_service(event.service);
+        attempts_.stop_running(event.attempt, AttemptState::finished);
     }
-    if (event.body.size() > limits_.blob_bytes_max) {
-        attempts_.stop_running(event.attempt, AttemptState::ready);
-        outcome.outcome = AttemptOutcome::rejected;
-        outcome.code = ErrorCode::item_too_large;
-        outcome.sentence = "the result is larger than blob_bytes_max: ask for fewer rows";
-        return answer(event.attempt, outcome, effects);
+    if (phase_ != Phase::open) return;  // told again when it is adopted
+    // Revoked: stopped, or not worth a blob any more.
+    const bool large = event.body.size() > limits_.inline_bytes_max;
+    if (attempt->revoked && (event.outcome == AttemptOutcome::failed || large)) {
+        return hand_back(event.attempt, effects);
     }
-    if (event.body.size() > limits_.inline_bytes_max) {
-        attempts_.stop_running(event.attempt, AttemptState::storing);
-        effects.puts.push_back(event.attempt);
-        return;
+    protocol::Outcome outcome{
+        attempt->token.counter, event.outcome, {}, event.code, event.sentence};
+    if (event.outcome == AttemptOutcome::done) {
+        if (event.body.size() > limits_.blob_bytes_max) {
+            outcome.outcome = AttemptOutcome::rejected;
+            outcome.code = ErrorCode::item_too_large;
+            outcome.sentence = "the result is larger than blob_bytes_max: ask for fewer rows";
+        } else if (large) {
+            attempt->state = AttemptState::storing;
+            effects.puts.push_back(event.attempt);
+            return;
+        } else {
+            outcome.body.bytes = event.body;
+        }
     }
-    attempts_.stop_running(event.attempt, AttemptState::ready);
-    outcome.body.bytes = event.body;
-    answer(event.attempt, outcome, effects);
+    answer(event.attempt, outcome, AttemptState::finished, effects);
 }
 
 void WorkerCore::on_stored(const StoredEvent& event, Effects& effects) {
     HeldAttempt* attempt = attempts_.find(event.attempt);
     if (attempt == nullptr || attempt->state != AttemptState::storing) return;
     protocol::Outcome outcome{
-        attempt->counter, AttemptOutcome::done, {}, event.code, event.sentence};
+        attempt->token.counter, AttemptOutcome::done, {}, event.code, event.sentence};
     if (event.code == ErrorCode::none) {
         outcome.body = {event.id.view(), event.size};
     } else {
         outcome.outcome = AttemptOutcome::failed;
     }
-    answer(event.attempt, outcome, effects);
+    // Should the answer not leave, the blob is put again: the next broker may not have it.
+    answer(event.attempt, outcome, AttemptState::storing, effects);
 }
 
-void WorkerCore::answer(AttemptId id, const protocol::Outcome& outcome, Effects& effects) {
-    switch (outcome.outcome) {
-        case AttemptOutcome::done:
-            ++counters_.done;
-            break;
-        case AttemptOutcome::failed:
-            ++counters_.failed;
-            break;
-        case AttemptOutcome::rejected:
-            ++counters_.rejected;
-            break;
-        case AttemptOutcome::returned:
-            ++counters_.returned;
-            break;
-        case AttemptOutcome::lost:
-            SCANMQ_ASSERT(false);
+// `unsent`: what becomes of it when the answer cannot leave because the session is over; free: it
+// is dropped, and so runs again.
+void WorkerCore::answer(AttemptId id, const protocol::Outcome& outcome, AttemptState unsent,
+                        Effects& effects) {
+    HeldAttempt& attempt = *attempts_.find(id);
+    if (phase_ != Phase::open) {
+        if (unsent == AttemptState::free) return release(id, effects);
+        attempt.state = unsent;
+        return;
     }
+    attempt.state = AttemptState::answered;
+    attempt.unsent = unsent;
     outcomes_.push_back(outcome);
-    credit_.answer(1, attempts_.find(id)->bytes);
-    attempts_.free(id);
-    effects.releases.push_back(id);
+    answered_.push_back({id, attempt.token.epoch});
+    uncount(attempt);
+}
+
+void WorkerCore::hand_back(AttemptId id, Effects& effects) {
+    const std::uint64_t counter = attempts_.at(id).token.counter;
+    answer(id, {counter, AttemptOutcome::returned, {}, ErrorCode::none, {}}, AttemptState::free,
+           effects);
+}
+
+// It takes up no credit any more.
+void WorkerCore::uncount(HeldAttempt& attempt) {
+    if (attempt.adopted) {
+        --adopted_.items;
+        adopted_.bytes -= attempt.bytes;
+        credit_due_ = true;
+    } else {
+        credit_.answer(1, attempt.bytes);
+    }
 }
 
 void WorkerCore::return_unstarted(Effects& effects) {
     ready_.clear();
     attempts_.for_each([&](AttemptId id, HeldAttempt& attempt) {
         if (attempt.state != AttemptState::ready && attempt.state != AttemptState::fetching) return;
-        answer(id, {attempt.counter, AttemptOutcome::returned, {}, ErrorCode::none, {}}, effects);
+        hand_back(id, effects);
     });
 }
 
@@ -163,7 +184,9 @@ std::size_t WorkerCore::start_limit() const noexcept {
 }
 
 void WorkerCore::start_ready(Time now, Effects& effects) {
+    if (phase_ != Phase::open) return;
     const std::size_t limit = start_limit();
+    if (attempts_.running().empty()) progress_due_ = now + options_.progress_interval;
     while (!ready_.empty() && attempts_.running().size() < limit) {
         const AttemptId id = ready_.front();
         ready_.pop_front();
@@ -192,30 +215,34 @@ void WorkerCore::return_surplus(Time now, Effects& effects) {
     while (ready_.size() > keep) {
         const AttemptId id = ready_.back();
         ready_.pop_back();
-        answer(id, {attempts_.at(id).counter, AttemptOutcome::returned, {}, ErrorCode::none, {}},
-               effects);
+        hand_back(id, effects);
     }
 }
 
 // One DONE for all that ended in this batch, or as many as the limits make of it.
 void WorkerCore::flush(Time now, Effects& effects) {
-    if (phase_ != Phase::open || (outcomes_.empty() && !credit_due_)) return;
+    if (phase_ != Phase::open) return;
+    send_reports(effects);
+    if (outcomes_.empty() && !credit_due_) return;
     credit_due_ = false;
-    if (!draining_) credit_.grow(orphans_, running_for(now));
+    if (!draining_) credit_.grow(orphans_, running_for(now), adopted_);
     if (outcomes_.empty()) {
         if (!credit_.worth_announcing()) return;
         ++counters_.credit_frames;
         send(protocol::CreditGrant{protocol::Link::deliver, {}, 0, credit_.announce()}, effects);
         return;
     }
+    sort_outcomes();
     const protocol::Credit limit = credit_.announce();
     std::size_t begin = 0;
     std::size_t bytes = protocol::kEnvelopeBytesMax;
     for (std::size_t i = 0; i < outcomes_.size(); ++i) {
+        count(outcomes_[i].outcome);
         outcomes_[i].sentence = cut(outcomes_[i].sentence, limits_.sentence_bytes_max);
         const std::size_t size = wire_bytes(outcomes_[i]);
         if (i > begin &&
-            (bytes + size > limits_.frame_bytes_max || i - begin >= limits_.items_per_frame_max)) {
+            (bytes + size > limits_.frame_bytes_max || i - begin >= limits_.items_per_frame_max ||
+             answered_[i].epoch != answered_[begin].epoch)) {
             send_done(begin, i, limit, effects);
             begin = i;
             bytes = protocol::kEnvelopeBytesMax;
@@ -224,11 +251,53 @@ void WorkerCore::flush(Time now, Effects& effects) {
     }
     send_done(begin, outcomes_.size(), limit, effects);
     outcomes_.clear();
+    for (const Answered& answered : answered_) {
+        if (answered.attempt != kNobody) release(answered.attempt, effects);
+    }
+    answered_.clear();
+}
+
+// A DONE has one epoch. But for what was adopted after a broker's restart all are of one already.
+void WorkerCore::sort_outcomes() {
+    const auto other = [this](const Answered& a) { return a.epoch != answered_.front().epoch; };
+    if (std::none_of(answered_.begin(), answered_.end(), other)) return;
+    std::vector<std::size_t> order(outcomes_.size());
+    std::iota(order.begin(), order.end(), std::size_t{0});
+    std::stable_sort(order.begin(), order.end(), [this](std::size_t a, std::size_t b) {
+        return answered_[a].epoch < answered_[b].epoch;
+    });
+    std::vector<protocol::Outcome> outcomes;
+    std::vector<Answered> answered;
+    for (const std::size_t i : order) {
+        outcomes.push_back(outcomes_[i]);
+        answered.push_back(answered_[i]);
+    }
+    outcomes_ = std::move(outcomes);
+    answered_ = std::move(answered);
+}
+
+void WorkerCore::count(AttemptOutcome outcome) {
+    switch (outcome) {
+        case AttemptOutcome::done:
+            ++counters_.done;
+            break;
+        case AttemptOutcome::failed:
+            ++counters_.failed;
+            break;
+        case AttemptOutcome::rejected:
+            ++counters_.rejected;
+            break;
+        case AttemptOutcome::returned:
+            ++counters_.returned;
+            break;
+        case AttemptOutcome::lost:
+            SCANMQ_ASSERT(false);
+    }
 }
 
 void WorkerCore::send_done(std::size_t begin, std::size_t end, protocol::Credit limit,
                            Effects& effects) {
-    protocol::Done done{epoch_, limit, {}};
+    protocol::Done done{answered_[begin].epoch, limit, {}};
     if (begin == 0 && end == outcomes_.size()) {
         done.outcomes.swap(outcomes_);
     } else {

@@ -60,10 +60,12 @@ std::uint32_t CreditWindow::items(std::uint32_t busy, Duration running_for) cons
     return threads + static_cast<std::uint32_t>(std::min(ahead, room));
 }
 
-void CreditWindow::grow(std::uint32_t busy, Duration running_for) noexcept {
+void CreditWindow::grow(std::uint32_t busy, Duration running_for, protocol::Credit kept) noexcept {
     window_ = items(busy, running_for);
-    limit_.items = std::max(limit_.items, answered_.items + window_);
-    limit_.bytes = std::max(limit_.bytes, answered_.bytes + options_.bytes);
+    const std::uint64_t items = window_ - std::min<std::uint64_t>(window_, kept.items);
+    const std::uint64_t bytes = options_.bytes - std::min(options_.bytes, kept.bytes);
+    limit_.items = std::max(limit_.items, answered_.items + items);
+    limit_.bytes = std::max(limit_.bytes, answered_.bytes + bytes);
 }
 
 bool CreditWindow::worth_announcing() const noexcept {

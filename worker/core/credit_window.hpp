@@ -4,8 +4,8 @@
 // Role:      owned by WorkerCore. Free slots plus what hides the round trip, never more: long scans
 //            are not hoarded, tiny ones keep the pipe full.
 // Threads:   worker loop only.
-// Invariant: what is granted and unanswered never passes the largest window there was in the
-//            session; limit() never falls within a session.
+// Invariant: what is granted and unanswered, and what is kept of former sessions, never pass the
+//            largest window there was in the session; the limit never falls within a session.
 // See:       docs/PROTOCOL.md, "Credit"; ARCHITECTURE.md, "Credit"
 
 #include <cstdint>
@@ -50,8 +50,9 @@ class CreditWindow {
     // running: no scan under way is shorter than that, whatever the average says.
     [[nodiscard]] std::uint32_t items(std::uint32_t busy, Duration running_for) const noexcept;
 
-    // Raises the limit to what the window allows now.
-    void grow(std::uint32_t busy, Duration running_for) noexcept;
+    // Raises the limit to what the window allows now, less `kept`: attempts of former sessions,
+    // which take up the window's places but were never counted in this session.
+    void grow(std::uint32_t busy, Duration running_for, protocol::Credit kept = {}) noexcept;
     // True when the limit rose by a quarter of the window or more since it was last announced.
     [[nodiscard]] bool worth_announcing() const noexcept;
     // The limit, taken as told to the broker.

@@ -3,7 +3,7 @@
 //
 // Lifetimes: an event's frame and views live until the effects it led to are carried out: outcomes
 //            are not copied, a DONE in Effects::sends borrows the bodies and sentences of the
-//            events.
+//            events. What a scan gave stays with the shell until the attempt is released.
 // See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
 
 #include <cstdint>
@@ -50,7 +50,7 @@ struct InputsEvent {
     bool retry{};  // the attempt ends failed, not rejected
 };
 
-// Effects::starts was carried out.
+// Effects::starts was carried out; or Effects::results, and this is the same again.
 struct FinishedEvent {
     AttemptId attempt;
     protocol::AttemptOutcome outcome{};  // done, failed, rejected
@@ -69,11 +69,19 @@ struct StoredEvent {
     std::string_view sentence;
 };
 
+// Effects::polls was carried out: how far the scan is, in units of its own.
+struct ProgressEvent {
+    AttemptId attempt;
+    std::uint64_t done{};
+    std::uint64_t total{};  // 0: not known
+    std::string_view note;
+};
+
 // Stop taking work, finish what runs, hand back the rest, leave. A second one leaves at once.
 struct DrainEvent {};
 
 using Event = std::variant<ConnectedEvent, DisconnectedEvent, FrameEvent, BadFrameEvent,
-                           InputsEvent, FinishedEvent, StoredEvent, DrainEvent>;
+                           InputsEvent, FinishedEvent, StoredEvent, ProgressEvent, DrainEvent>;
 
 // An attempt the core took from a DELIVER: the shell keeps its payload until it is released.
 struct Taken {
@@ -98,6 +106,8 @@ struct Note {
 struct Exit {
     int code{};
     std::string sentence;
+    // The shell's: threads are still in scans that did not end when told to.
+    bool scans_left = false;
 };
 
 // Carried out in this order. Members but the two last are lists the shell clears with clear().
@@ -106,8 +116,10 @@ struct Effects {
     std::vector<Send> sends;          // on the main socket
     std::vector<AttemptId> fetches;   // get inputs and payload, then an InputsEvent
     std::vector<AttemptId> starts;    // run, then a FinishedEvent
+    std::vector<AttemptId> results;   // it finished when there was no session: FinishedEvent again
     std::vector<AttemptId> puts;      // put the result as a blob, then a StoredEvent
-    std::vector<AttemptId> cancels;   // runs for nobody any more: its result will be dropped
+    std::vector<AttemptId> polls;     // it runs: ask how far it is, then a ProgressEvent
+    std::vector<AttemptId> cancels;   // runs for nobody any more: make it end soon
     std::vector<AttemptId> releases;  // forget it, after the sends have been encoded
     std::vector<Note> notes;
     bool reconnect{};          // drop the connection, connect to the next broker of the list
@@ -118,7 +130,9 @@ struct Effects {
         sends.clear();
         fetches.clear();
         starts.clear();
+        results.clear();
         puts.clear();
+        polls.clear();
         cancels.clear();
         releases.clear();
         notes.clear();

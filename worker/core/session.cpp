@@ -34,17 +34,27 @@ void take_limit(const protocol::Welcome& welcome, std::string_view name, std::ui
     }
 }
 
+Duration max_run_of(const protocol::Welcome& welcome) {
+    constexpr std::uint64_t kLongest = 365ULL * 24 * 60 * 60 * 1000;  // no overflow further on
+    for (const auto& [key, value] : welcome.limits) {
+        if (key == "max_run_ms") {
+            return std::chrono::milliseconds(std::clamp<std::uint64_t>(value, 1, kLongest));
+        }
+    }
+    return kMaxRunDefault;
+}
+
 }  // namespace
 
 void WorkerCore::on_connected(Time now, Effects& effects) {
-    if (phase_ == Phase::open) drop_session(effects);
+    if (phase_ == Phase::open) end_session(effects);
     hello(now, effects);
 }
 
 void WorkerCore::on_disconnected(Time now, Effects& effects) {
     if (phase_ == Phase::offline) return;
     if (phase_ == Phase::open) {
-        drop_session(effects);
+        end_session(effects);
         effects.notes.push_back({NoteLevel::warning, "the connection to the broker broke"});
     }
     phase_ = Phase::offline;
@@ -61,8 +71,8 @@ void WorkerCore::hello(Time now, Effects& effects) {
     hello.instance = options_.instance;
     hello.resume = resume_;
     hello.agent = options_.agent;
-    hello.worker =
-        protocol::WorkerInfo{options_.threads, options_.scanner_version, options_.queues};
+    hello.worker = protocol::WorkerInfo{options_.threads, options_.scanner_version, options_.queues,
+                                        held_attempts()};
     send(std::move(hello), effects);
     seq_ = 0;
 }
@@ -90,6 +100,9 @@ void WorkerCore::on_frame(const protocol::Frame& frame, Time now, Effects& effec
     if (const auto* heartbeat = std::get_if<protocol::Heartbeat>(&frame.message)) {
         return on_heartbeat(*heartbeat, now, effects);
     }
+    if (const auto* revoke = std::get_if<protocol::Revoke>(&frame.message)) {
+        return on_revoke(*revoke, effects);
+    }
     if (const auto* bye = std::get_if<protocol::Bye>(&frame.message))
         return on_bye(*bye, now, effects);
     if (std::holds_alternative<protocol::Ok>(frame.message)) return;
@@ -115,6 +128,7 @@ void WorkerCore::on_welcome(const protocol::Welcome& welcome, Time now, Effects&
     take_limit(welcome, "sentence_bytes_max", limits_.sentence_bytes_max);
     take_limit(welcome, "chunk_bytes", limits_.chunk_bytes);
     take_limit(welcome, "blob_bytes_max", limits_.blob_bytes_max);
+    max_run_ = max_run_of(welcome);
     back_off_ = {};
     ping_ = 0;
     next_heartbeat_ = now + heartbeat_;
@@ -125,6 +139,7 @@ void WorkerCore::on_welcome(const protocol::Welcome& welcome, Time now, Effects&
     effects.notes.push_back({NoteLevel::info, "session " + std::to_string(session_.value) +
                                                   " opened, broker epoch " +
                                                   std::to_string(epoch_)});
+    adopt(welcome.adopted, effects);
 }
 
 void WorkerCore::on_heartbeat(const protocol::Heartbeat& heartbeat, Time now, Effects& effects) {
@@ -137,7 +152,7 @@ void WorkerCore::on_heartbeat(const protocol::Heartbeat& heartbeat, Time now, Ef
 }
 
 void WorkerCore::on_bye(const protocol::Bye& bye, Time now, Effects& effects) {
-    drop_session(effects);
+    end_session(effects);
     effects.notes.push_back(
         {NoteLevel::warning, "the broker closed the session: " + describe(bye.code, bye.sentence)});
     if (bye.code == ErrorCode::session_timed_out) {
@@ -165,7 +180,7 @@ void WorkerCore::on_error(const protocol::Error& error, Time now, Effects& effec
     switch (error.code) {
         case ErrorCode::unknown_session:
             effects.notes.push_back({NoteLevel::warning, "the broker lost the session: " + why});
-            drop_session(effects);
+            end_session(effects);
             hello(now, effects);
             return;
         case ErrorCode::stale_attempt:
@@ -206,21 +221,33 @@ void WorkerCore::on_drain(Time now, Effects& effects) {
             effects);
         return;
     }
+    drain(now, effects);
+    effects.notes.push_back(
+        {NoteLevel::info, "draining: " + std::to_string(attempts_.running().size() - orphans_) +
+                              " attempts still run"});
+}
+
+void WorkerCore::drain(Time now, Effects& effects) {
     draining_ = true;
     drain_deadline_ = now + options_.drain_timeout;
     return_unstarted(effects);
-    effects.notes.push_back(
-        {NoteLevel::info,
-         "draining: " + std::to_string(attempts_.running().size()) + " attempts still run"});
 }
 
-void WorkerCore::leave_when_drained(Effects& effects) {
-    if (phase_ == Phase::open) {
-        if (attempts_.held() > orphans_) return;
-        send(protocol::Bye{ErrorCode::none, "drained"}, effects);
+// What is kept for a session to come is waited for, too, but not for long: a broker that is just
+// starting again adopts it, where leaving would count as a crash; one that was stopped does not.
+void WorkerCore::leave_when_drained(Time now, Effects& effects) {
+    if (phase_ == Phase::open) drained_until_.reset();
+    if (attempts_.held() > orphans_) {
+        if (phase_ == Phase::open) return;
+        if (!drained_until_) drained_until_ = now + options_.hello_timeout;
+        if (now < *drained_until_) return;
+        effects.notes.push_back(
+            {NoteLevel::warning, "no broker came back for " +
+                                     std::to_string(attempts_.held() - orphans_) +
+                                     " attempts: they will run again"});
     }
-    // Without a session nobody waits for what still runs.
-    stop(0, "drained", effects);
+    if (phase_ == Phase::open) send(protocol::Bye{ErrorCode::none, drained_.sentence}, effects);
+    stop(drained_.code, drained_.sentence, effects);
 }
 
 void WorkerCore::send_heartbeat(std::uint64_t ping, std::uint64_t pong, Effects& effects) {
@@ -228,30 +255,12 @@ void WorkerCore::send_heartbeat(std::uint64_t ping, std::uint64_t pong, Effects&
     if (ping != 0) {
         for (const AttemptId id : attempts_.running()) {
             const HeldAttempt& attempt = attempts_.at(id);
-            if (!attempt.orphan) heartbeat.running.push_back({epoch_, attempt.counter});
+            if (attempt.orphan) continue;
+            heartbeat.running.push_back(attempt.token);
+            if (heartbeat.running.size() == limits_.items_per_frame_max) break;
         }
     }
     send(std::move(heartbeat), effects);
-}
-
-// Every attempt of the session is lost to it: what has not started is forgotten, what runs is told
-// to stop.
-void WorkerCore::drop_session(Effects& effects) {
-    outcomes_.clear();
-    ready_.clear();
-    attempts_.for_each([&](AttemptId id, HeldAttempt& attempt) {
-        if (attempt.orphan) return;
-        if (attempt.state == AttemptState::running) {
-            attempt.orphan = true;
-            ++orphans_;
-            effects.cancels.push_back(id);
-        } else {
-            attempts_.free(id);
-            effects.releases.push_back(id);
-        }
-    });
-    session_ = {};
-    phase_ = Phase::offline;
 }
 
 void WorkerCore::back_off(Time now) {
@@ -262,7 +271,8 @@ void WorkerCore::back_off(Time now) {
 }
 
 void WorkerCore::reconnect(Time now, Effects& effects) {
-    drop_session(effects);
+    if (phase_ == Phase::open) end_session(effects);
+    phase_ = Phase::offline;
     ++counters_.reconnects;
     effects.reconnect = true;
     back_off(now);

@@ -42,6 +42,7 @@ void WorkerCore::handle(std::span<const Event> events, Time now, Effects& effect
                 if constexpr (std::is_same_v<E, InputsEvent>) on_inputs(e, effects);
                 if constexpr (std::is_same_v<E, FinishedEvent>) on_finished(e, effects);
                 if constexpr (std::is_same_v<E, StoredEvent>) on_stored(e, effects);
+                if constexpr (std::is_same_v<E, ProgressEvent>) on_progress(e);
                 if constexpr (std::is_same_v<E, DrainEvent>) on_drain(now, effects);
             },
             event);
@@ -53,27 +54,29 @@ void WorkerCore::settle(Time now, Effects& effects) {
     if (phase_ == Phase::stopped) return;
     start_ready(now, effects);
     flush(now, effects);
-    if (draining_) leave_when_drained(effects);
+    if (draining_) leave_when_drained(now, effects);
 }
 
 void WorkerCore::tick(Time now, Effects& effects) {
     attempts_.recycle();
     if (phase_ == Phase::stopped) return;
     if (draining_ && now >= drain_deadline_) {
-        stop(
-            kExitAborted,
-            "drain timeout: left while " + std::to_string(attempts_.held()) + " attempts were held",
-            effects);
-        return;
+        const std::string sentence =
+            "drain timeout: left while " + std::to_string(attempts_.held()) + " attempts were held";
+        if (drained_.code == 0) return stop(kExitAborted, sentence, effects);
+        return stop(drained_.code, drained_.sentence + "; " + sentence, effects);
     }
     tick_session(now, effects);
+    if (phase_ == Phase::open) tick_running(now, effects);
     settle(now, effects);
 }
 
 std::optional<Time> WorkerCore::next_deadline() const {
     if (phase_ == Phase::stopped) return std::nullopt;
     Time due = session_deadline();
+    if (phase_ == Phase::open) due = std::min(due, running_deadline());
     if (draining_) due = std::min(due, drain_deadline_);
+    if (drained_until_) due = std::min(due, *drained_until_);
     return due;
 }
 

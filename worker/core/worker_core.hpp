@@ -5,8 +5,12 @@
 // Role:      the state machine of one worker; the shell (worker/server) feeds and obeys it.
 // Threads:   worker loop only. No IO, no clock, no randomness but the seed.
 // Owns:      which attempts it holds and in what state. Payloads and results stay with the shell.
-// Invariant: each attempt taken is answered once or its session ended; nothing is answered under
-//            another session than the one that delivered it; no thread runs more than one attempt.
+// Invariant: each attempt taken is answered once, or dropped because the broker did not adopt it,
+//            or given up as wedged; nothing is answered but to the session that delivered or
+//            adopted it; no thread runs more than one attempt.
+// Leases:    attempts outlive their session: they are kept, listed in the next HELLO, and go on if
+//            WELCOME adopts them. Nothing new is started without a session: what a broker charges
+//            for must have been told it.
 // Limits:    the credit window bounds what it holds; batches are cut at the limits WELCOME
 //            announced.
 // See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
@@ -42,13 +46,19 @@ struct WorkerOptions {
     Duration connect_timeout{};  // leave when no session came about in this time; 0: keep trying
     Duration drain_timeout = std::chrono::seconds(30);
     Duration hello_timeout = std::chrono::seconds(5);
+    // Scans that run longer than this are reported, at most once in it; 0: none is.
+    Duration progress_interval = std::chrono::seconds(1);
     std::uint64_t seed{};  // of the back-off's jitter
 };
+
+// Until WELCOME says otherwise.
+inline constexpr Duration kMaxRunDefault = std::chrono::minutes(15);
 
 // Exit codes of a worker that leaves by itself; 0: drained.
 inline constexpr int kExitAborted = 1;
 inline constexpr int kExitRefused = 3;  // 2 is for wrong options
 inline constexpr int kExitNoBroker = 4;
+inline constexpr int kExitWedged = 5;
 
 struct WorkerCounters {
     std::uint64_t sessions{};    // opened
@@ -58,13 +68,18 @@ struct WorkerCounters {
     std::uint64_t failed{};
     std::uint64_t rejected{};
     std::uint64_t returned{};
-    std::uint64_t orphaned_results{};  // of a session that was over: dropped
+    std::uint64_t adopted{};           // went on under a new session
+    std::uint64_t dropped{};           // kept, but not adopted
+    std::uint64_t revoked{};           // taken back by the broker while held
+    std::uint64_t wedged{};            // outlived max_run
+    std::uint64_t orphaned_results{};  // of a scan that nobody waited for any more: dropped
     std::uint64_t stale_answers{};     // the broker refused an outcome
     std::uint64_t over_credit{};       // deliveries refused
     std::uint64_t foreign_frames{};    // of another session: dropped
     std::uint64_t bad_frames{};
     std::uint64_t done_frames{};
     std::uint64_t credit_frames{};
+    std::uint64_t progress_reports{};
     std::uint64_t errors{};  // ERROR frames received
 };
 
@@ -88,12 +103,21 @@ class WorkerCore {
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] const CreditWindow& credit() const noexcept { return credit_; }
     [[nodiscard]] std::size_t held() const noexcept { return attempts_.held(); }
+    // Threads in scans that outlived max_run.
+    [[nodiscard]] std::uint32_t wedged() const noexcept { return wedged_; }
     // What WELCOME said; valid while open. The shell needs them for the blob socket.
     [[nodiscard]] protocol::SessionId session() const noexcept { return session_; }
     [[nodiscard]] const std::string& blob_endpoint() const noexcept { return blob_endpoint_; }
     [[nodiscard]] const protocol::Limits& limits() const noexcept { return limits_; }
 
   private:
+    // Beside outcomes_: whose they are.
+    struct Answered {
+        AttemptId attempt;  // kNobody: it was never taken, or is gone
+        std::uint64_t epoch{};
+    };
+    static constexpr AttemptId kNobody{~std::uint32_t{0}, 0};
+
     void settle(Time now, Effects& effects);
 
     // session.cpp: greeting, heartbeats, losing and leaving.
@@ -109,8 +133,8 @@ class WorkerCore {
     void hello(Time now, Effects& effects);
     void reconnect(Time now, Effects& effects);
     void back_off(Time now);
-    void drop_session(Effects& effects);
-    void leave_when_drained(Effects& effects);
+    void drain(Time now, Effects& effects);
+    void leave_when_drained(Time now, Effects& effects);
     void tick_session(Time now, Effects& effects);
     [[nodiscard]] Time session_deadline() const;
     void send_heartbeat(std::uint64_t ping, std::uint64_t pong, Effects& effects);
@@ -120,17 +144,35 @@ class WorkerCore {
     void abandon(std::string sentence, Effects& effects);
     void stop(int code, std::string sentence, Effects& effects);
 
+    // leases.cpp: attempts beyond their session or their time.
+    void end_session(Effects& effects);
+    [[nodiscard]] std::vector<protocol::WorkerInfo::Held> held_attempts();
+    void adopt(std::vector<protocol::Token> adopted, Effects& effects);
+    void on_revoke(const protocol::Revoke& revoke, Effects& effects);
+    void on_progress(const ProgressEvent& event);
+    void send_reports(Effects& effects);
+    void orphan(AttemptId id, HeldAttempt& attempt, Effects& effects);
+    void release(AttemptId id, Effects& effects);
+    void tick_running(Time now, Effects& effects);
+    void give_up_wedged(Time now, Effects& effects);
+    [[nodiscard]] Time running_deadline() const;
+
     // attempts.cpp: what becomes of attempts.
     void on_deliver(const protocol::Header& header, const protocol::Deliver& deliver,
                     Effects& effects);
     void on_inputs(const InputsEvent& event, Effects& effects);
     void on_finished(const FinishedEvent& event, Effects& effects);
     void on_stored(const StoredEvent& event, Effects& effects);
-    void answer(AttemptId id, const protocol::Outcome& outcome, Effects& effects);
+    void answer(AttemptId id, const protocol::Outcome& outcome, AttemptState unsent,
+                Effects& effects);
+    void hand_back(AttemptId id, Effects& effects);
+    void uncount(HeldAttempt& attempt);
     void return_unstarted(Effects& effects);
     void return_surplus(Time now, Effects& effects);
     void start_ready(Time now, Effects& effects);
     void flush(Time now, Effects& effects);
+    void sort_outcomes();
+    void count(protocol::AttemptOutcome outcome);
     void send_done(std::size_t begin, std::size_t end, protocol::Credit limit, Effects& effects);
     [[nodiscard]] Duration running_for(Time now) const noexcept;
     [[nodiscard]] std::size_t start_limit() const noexcept;
@@ -149,6 +191,7 @@ class WorkerCore {
     protocol::Limits limits_;
     Duration heartbeat_ = std::chrono::milliseconds(2500);
     Duration dead_after_ = std::chrono::milliseconds(7500);
+    Duration max_run_ = kMaxRunDefault;
     Time heard_{};
     Time greeted_{};  // when HELLO was sent
     Time next_heartbeat_{};
@@ -160,13 +203,20 @@ class WorkerCore {
 
     bool draining_ = false;
     Time drain_deadline_{};
+    std::optional<Time> drained_until_;  // without a session: how long one is waited for
+    Exit drained_{0, "drained"};         // how it leaves then
 
     CreditWindow credit_;
     AttemptTable attempts_;
     std::deque<AttemptId> ready_;
-    std::vector<protocol::Outcome> outcomes_;  // of this batch
-    std::uint32_t orphans_ = 0;                // threads busy for a session that is over
-    bool credit_due_ = false;                  // the window may have changed without an outcome
+    std::vector<protocol::Outcome> outcomes_;          // of this batch
+    std::vector<Answered> answered_;                   // parallel to outcomes_
+    std::vector<protocol::Progress::Report> reports_;  // of this batch
+    Time progress_due_{};
+    protocol::Credit adopted_;   // what is held of former sessions, in credit
+    std::uint32_t orphans_ = 0;  // threads busy for nobody
+    std::uint32_t wedged_ = 0;   // of them, those that outlived max_run
+    bool credit_due_ = false;    // the window may have changed without an outcome
 };
 
 }  // namespace scanmq::worker

@@ -33,35 +33,70 @@ Decoded decode(ByteView bytes) {
     return {std::move(priced), memory, {}};
 }
 
+void say(const Task& task, const char* note) {
+    if (task.progress != nullptr) task.progress->note.store(note, std::memory_order_relaxed);
+}
+
+// The request, with the job's pricing clock where it names none itself. Errors: a sentence.
+Result<service::ScanRequest, std::string> request_of(const Task& task) {
+    constexpr std::int64_t kNanosPerMilli = 1'000'000;
+    auto request = service::decode_request(task.payload);
+    if (!request) return fail(request.error().message);
+    if (task.as_of_ns && !request->as_of) {
+        if (*task.as_of_ns < kNanosPerMilli) {
+            return fail(std::string("as_of_ns must be after 1970-01-01 UTC"));
+        }
+        request->as_of = *task.as_of_ns / kNanosPerMilli;
+    }
+    return std::move(request).value();
+}
+
 void scan_all(const Task& task, Outcome& out) {
     if (task.inputs.empty()) {
         return out.rejected("the job names no snapshot: put a chain and give its id in `inputs`");
     }
-    const auto request = service::decode_request(task.payload);
-    if (!request) return out.rejected(request.error().message);
+    const auto request = request_of(task);
+    if (!request) return out.rejected(request.error());
     const bool own_pricing = request->rate.has_value() || request->as_of.has_value();
 
-    std::vector<service::ScanResult> results;
+    say(task, "pricing");
+    std::vector<const market::PricedChain*> chains;
+    std::uint64_t steps = 0;
     for (const std::shared_ptr<Input>& input : task.inputs) {
+        if (task.cancelled()) return out.failed("the scan was cancelled");
         const Decoded& decoded = input->decoded(decode);
         if (decoded.object == nullptr) {
             return out.rejected("snapshot " + input->id().hex() + ": " + decoded.problem);
         }
-        const auto& shared = *static_cast<const market::PricedChain*>(decoded.object.get());
+        chains.push_back(static_cast<const market::PricedChain*>(decoded.object.get()));
+        steps += service::scan_steps(*chains.back()->chain, *request);
+    }
+    std::atomic<std::uint64_t>* done = nullptr;
+    if (task.progress != nullptr) {
+        task.progress->total.store(steps, std::memory_order_relaxed);
+        done = &task.progress->done;
+    }
+    say(task, "scanning");
+
+    std::vector<service::ScanResult> results;
+    for (std::size_t i = 0; i < chains.size(); ++i) {
+        if (task.cancelled()) return out.failed("the scan was cancelled");
+        const market::PricedChain& shared = *chains[i];
         auto result =
             own_pricing ? service::scan(
                               market::price_chain(shared.chain, service::pricing_options(*request)),
-                              *request, task.cancel)
-                        : service::scan(shared, *request, task.cancel);
+                              *request, task.cancel, done)
+                        : service::scan(shared, *request, task.cancel, done);
         if (!result) {
             if (result.error().code == service::ErrorCode::cancelled) {
                 return out.failed(result.error().message);
             }
             return out.rejected(result.error().message);
         }
-        result->snapshot = input->id().hex();
+        result->snapshot = task.inputs[i]->id().hex();
         results.push_back(std::move(result).value());
     }
+    if (task.cancelled()) return out.failed("the scan was cancelled");
     const service::ScanResult merged =
         results.size() == 1 ? std::move(results.front())
                             : service::merge_results(std::move(results), request->limit);

@@ -6,9 +6,13 @@
 // Errors:    values, in Outcome. run() never throws: what a library throws ends in the scanner.
 // Lifetimes: a task's views and inputs live until run() returns. Outcome::body may borrow from the
 //            task's payload, from Outcome::storage or from the scanner.
+// Progress:  a scan that may take long adds to its task's Progress as it goes; the worker reads it
+//            about once a second and tells the broker.
 
 #include <atomic>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,12 +22,32 @@
 
 namespace scanmq::worker {
 
+// How far a scan is, in units of the scanner's own. Written by the scan, read by the loop at any
+// time: the three may be of slightly different moments.
+struct Progress {
+    std::atomic<std::uint64_t> done{0};
+    std::atomic<std::uint64_t> total{0};  // 0: not known
+    std::atomic<const char*> note{""};    // a string literal, at most 64 bytes
+
+    void reset() noexcept {
+        done.store(0, std::memory_order_relaxed);
+        total.store(0, std::memory_order_relaxed);
+        note.store("", std::memory_order_relaxed);
+    }
+};
+
 struct Task {
     std::string_view queue;
     std::string_view subject;
     ByteView payload;
     std::span<const std::shared_ptr<Input>> inputs;  // filled, in the job's order
+    std::optional<std::int64_t> as_of_ns{};          // pricing clock, ns since 1970 UTC
     const std::atomic<bool>* cancel{};               // once true, the result is wanted no more
+    Progress* progress{};                            // may be null
+
+    [[nodiscard]] bool cancelled() const noexcept {
+        return cancel != nullptr && cancel->load(std::memory_order_relaxed);
+    }
 };
 
 enum class ScanStatus : std::uint8_t {
@@ -59,7 +83,8 @@ class Scanner {
     // True: every run takes microseconds at most. It is then made on the worker's loop: handing it to a
     // thread and back would cost more than it does.
     [[nodiscard]] virtual bool on_loop() const = 0;
-    // Fills in `out`, which is as new. Ends early, with any outcome, once the task is cancelled.
+    // Fills in `out`, which is as new. Ends within milliseconds, failed, once the task is
+    // cancelled: a scan that does not keeps its thread, and at last its worker, from working.
     virtual void run(const Task& task, Outcome& out) const noexcept = 0;
 };
 

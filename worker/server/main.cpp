@@ -1,5 +1,6 @@
 // scanmq-worker: pulls jobs from a broker, runs the scanner, returns results.
 #include <cstdio>
+#include <cstdlib>
 
 #include "common/telemetry/log.hpp"
 #include "worker/server/program_options.hpp"
@@ -26,5 +27,6 @@ int main(int argc, char** argv) {
     const worker::Exit exit = server.run();
     telemetry::stop_logging();
     if (exit.code != 0) std::fprintf(stderr, "scanmq-worker: %s\n", exit.sentence.c_str());
+    if (exit.scans_left) std::_Exit(exit.code);  // a scan that does not end must not keep us
     return exit.code;
 }

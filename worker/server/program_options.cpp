@@ -43,6 +43,13 @@ void ProgramOptions::declare(config::Options& options) {
     options.text(
         "noop-result", noop_result,
         "With --scanner noop, the size of each result, or 'payload' to give the payload back");
+    options.duration("noop-service", noop_service, {Duration{}, std::chrono::hours(24)},
+                     "For tests, with --scanner noop: how long each job takes its thread");
+    options.number("noop-fail-rate", noop_fail_rate, {0.0, 1.0}, "share",
+                   "For tests, with --scanner noop: the share of runs that fail");
+    options.text("noop-poison", noop_poison,
+                 "For tests, with --scanner noop: a job whose payload holds this text crashes the "
+                 "worker; empty: none");
     options.number("window-max", settings.core.window_max, {1, 65'536}, "jobs",
                    "Most jobs asked for ahead of their answers");
     options.bytes("window-bytes", settings.core.window_bytes, {1U << 20, 1ULL << 30},
@@ -50,6 +57,10 @@ void ProgramOptions::declare(config::Options& options) {
     options.duration("drain-timeout", settings.core.drain_timeout,
                      {Duration{}, std::chrono::hours(24)},
                      "How long running scans may go on after SIGTERM before they are given up");
+    options.duration("progress-interval", settings.core.progress_interval,
+                     {Duration{}, std::chrono::hours(24)},
+                     "Scans that run longer than this tell the broker how far they are, at most "
+                     "once in it; 0 tells nothing");
     options.duration("connect-timeout", settings.core.connect_timeout,
                      {Duration{}, std::chrono::hours(24)},
                      "Leave with an error when no broker answered in this time; 0 keeps trying");
@@ -65,14 +76,20 @@ Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::complete() {
     }
     settings.core.window_max = std::max(settings.core.window_max, settings.core.threads);
     if (scanner == "embedded") return std::unique_ptr<Scanner>(std::make_unique<EmbeddedScanner>());
-    if (noop_result == "payload") return std::unique_ptr<Scanner>(std::make_unique<NoopScanner>());
-    const auto bytes = config::parse_bytes(noop_result);
-    if (!bytes) return fail("--noop-result: " + bytes.error());
-    if (*bytes > protocol::kLimits.blob_bytes_max) {
-        return fail(std::string("--noop-result: more than a result may be (64MiB); give less"));
+    NoopScanner::Options noop;
+    noop.service = noop_service;
+    noop.fail_rate = noop_fail_rate;
+    noop.poison = noop_poison;
+    noop.seed = Rng::random_seed();
+    if (noop_result != "payload") {
+        const auto bytes = config::parse_bytes(noop_result);
+        if (!bytes) return fail("--noop-result: " + bytes.error());
+        if (*bytes > protocol::kLimits.blob_bytes_max) {
+            return fail(std::string("--noop-result: more than a result may be (64MiB); give less"));
+        }
+        noop.result_bytes = static_cast<std::size_t>(*bytes);
     }
-    return std::unique_ptr<Scanner>(
-        std::make_unique<NoopScanner>(static_cast<std::size_t>(*bytes)));
+    return std::unique_ptr<Scanner>(std::make_unique<NoopScanner>(std::move(noop)));
 }
 
 }  // namespace scanmq::worker

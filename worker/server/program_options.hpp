@@ -14,6 +14,9 @@ struct ProgramOptions {
     Settings settings;
     std::string scanner = "embedded";
     std::string noop_result = "payload";  // or a size
+    Duration noop_service{};
+    double noop_fail_rate = 0.0;
+    std::string noop_poison;
     std::string log = "info";
 
     // Adds every option of the program.

@@ -1,5 +1,7 @@
 #include "worker/server/task_table.hpp"
 
+#include <functional>
+
 namespace scanmq::worker {
 
 namespace {
@@ -17,6 +19,13 @@ void shrink(std::string& text) {
 void TaskSlot::own() {
     if (!borrowed) return;
     borrowed = false;
+    const ByteView body = outcome.body;
+    const std::less_equal<> before;  // of pointers that may have nothing to do with each other
+    const bool echoed =
+        !body.empty() && before(task.payload.data(), body.data()) &&
+        before(body.data() + body.size(), task.payload.data() + task.payload.size());
+    const std::size_t echoed_at =
+        echoed ? static_cast<std::size_t>(body.data() - task.payload.data()) : 0;
     // The views may be into `owned` itself.
     std::string copy;
     copy.reserve(task.queue.size() + task.subject.size() + task.payload.size());
@@ -28,6 +37,7 @@ void TaskSlot::own() {
     task.queue = all.substr(0, queue);
     task.subject = all.substr(queue, subject);
     task.payload = all.substr(queue + subject);
+    if (echoed) outcome.body = task.payload.substr(echoed_at, body.size());
 }
 
 void TaskSlot::set_payload(ByteView bytes) {
@@ -47,6 +57,7 @@ void TaskTable::take(const Taken& taken) {
     slot.task.payload =
         taken.attempt->payload.is_blob() ? ByteView() : taken.attempt->payload.bytes;
     slot.task.inputs = {};
+    slot.task.as_of_ns = taken.attempt->as_of_ns;
     slot.payload_id = {};
     if (taken.attempt->payload.is_blob()) {
         slot.payload_id = ContentId::from_bytes(taken.attempt->payload.bytes).value_or(ContentId{});
@@ -57,6 +68,8 @@ void TaskTable::take(const Taken& taken) {
         slot.input_ids.push_back(*ContentId::from_bytes(ids.substr(0, ContentId::kSize)));
     }
     slot.task.cancel = &slot.cancel;
+    slot.task.progress = &slot.progress;
+    slot.progress.reset();
     slot.missing = 0;
     slot.body_hashed = false;
     slot.cancel.store(false, std::memory_order_relaxed);

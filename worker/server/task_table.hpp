@@ -26,12 +26,13 @@ struct TaskSlot {
     std::vector<std::shared_ptr<Input>> inputs;
     std::uint32_t missing = 0;  // inputs, and the payload, that are still being got
     std::atomic<bool> cancel{false};
+    Progress progress;
     Outcome outcome;
     ContentId body_id;  // of a result too large for a frame
     bool body_hashed = false;
     Duration service{};
 
-    // Copies what is borrowed; views stay valid until release().
+    // Copies what is borrowed, a result that is its payload, too; views stay valid until release().
     void own();
     // The payload came as a blob.
     void set_payload(ByteView bytes);

@@ -6,7 +6,8 @@
 
 namespace scanmq::worker {
 
-ThreadPool::ThreadPool(std::uint32_t threads, std::size_t queue_max) : queue_max_(queue_max) {
+ThreadPool::ThreadPool(std::uint32_t threads, std::size_t queue_max)
+    : queue_max_(queue_max), running_(threads) {
     // Signals are the loop's: a pool thread that took one would delay it by a scan.
     sigset_t all;
     sigset_t before;
@@ -34,11 +35,22 @@ void ThreadPool::post(std::function<void()> work) {
     wake_.notify_one();
 }
 
+bool ThreadPool::finish(Duration patience) {
+    std::unique_lock lock(mutex_);
+    stopping_ = true;
+    wake_.notify_all();
+    return ended_.wait_for(lock, patience, [this] { return running_ == 0; });
+}
+
 void ThreadPool::run() {
     std::unique_lock lock(mutex_);
     for (;;) {
         wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-        if (queue_.empty()) return;
+        if (queue_.empty()) {
+            --running_;
+            ended_.notify_all();
+            return;
+        }
         const std::function<void()> work = std::move(queue_.front());
         queue_.pop_front();
         lock.unlock();

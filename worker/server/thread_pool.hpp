@@ -14,6 +14,8 @@
 #include <thread>
 #include <vector>
 
+#include "common/base/time.hpp"
+
 namespace scanmq::worker {
 
 class ThreadPool {
@@ -26,14 +28,20 @@ class ThreadPool {
     // Precondition: fewer than queue_max items wait, and there is a thread. Work must not throw.
     void post(std::function<void()> work);
 
+    // Takes no more work and waits until what was posted has run, but not longer than `patience`.
+    // False when it has not: the destructor then waits for it, however long that takes.
+    [[nodiscard]] bool finish(Duration patience);
+
   private:
     void run();
 
     const std::size_t queue_max_;
-    std::mutex mutex_;  // guards queue_ and stopping_
+    std::mutex mutex_;  // guards queue_, stopping_ and running_
     std::condition_variable wake_;
+    std::condition_variable ended_;  // a thread did
     std::deque<std::function<void()>> queue_;
     bool stopping_ = false;
+    std::size_t running_ = 0;  // threads
     std::vector<std::thread> threads_;
 };
 

@@ -112,7 +112,9 @@ void WorkerServer::Impl::carry_out() {
     } else {
         for (const AttemptId id : effects_.starts) start_on_pool(id);
     }
+    for (const AttemptId id : effects_.results) push_finished(*tasks_.find(id));
     for (const AttemptId id : effects_.puts) put(id);
+    for (const AttemptId id : effects_.polls) push_progress(*tasks_.find(id));
     for (const AttemptId id : effects_.cancels) {
         if (TaskSlot* slot = tasks_.find(id)) slot->cancel.store(true, std::memory_order_relaxed);
     }
@@ -192,7 +194,11 @@ void WorkerServer::Impl::start_on_pool(AttemptId id) {
 
 void WorkerServer::Impl::run_task(TaskSlot& slot) const {
     const Time begin = clock_now();
-    scanner_->run(slot.task, slot.outcome);
+    if (slot.task.cancelled()) {
+        slot.outcome.failed("cancelled before it began");  // while it waited for a thread
+    } else {
+        scanner_->run(slot.task, slot.outcome);
+    }
     slot.service = clock_now() - begin;
     if (slot.outcome.body.size() > protocol::kLimits.inline_bytes_max) {
         slot.body_id = content_id(slot.outcome.body);  // here, not on the loop
@@ -234,15 +240,18 @@ void WorkerServer::Impl::push_finished(const TaskSlot& slot) {
     follow_up_.emplace_back(event);
 }
 
+void WorkerServer::Impl::push_progress(const TaskSlot& slot) {
+    constexpr auto kOrder = std::memory_order_relaxed;
+    follow_up_.emplace_back(ProgressEvent{slot.id, slot.progress.done.load(kOrder),
+                                          slot.progress.total.load(kOrder),
+                                          slot.progress.note.load(kOrder)});
+}
+
 void WorkerServer::Impl::put(AttemptId id) {
     TaskSlot& slot = *tasks_.find(id);
     if (!slot.body_hashed) slot.body_id = content_id(slot.outcome.body);
     slot.body_hashed = true;
-    if (slot.borrowed) {
-        // A result that is its payload: both must outlive the frame.
-        slot.outcome.storage.assign(slot.outcome.body);
-        slot.outcome.body = slot.outcome.storage;
-    }
+    slot.own();  // a result that is its payload must outlive the frame
     blobs_.put(id, slot.body_id, slot.outcome.body, clock_now());
 }
 

@@ -63,6 +63,7 @@ class WorkerServer::Impl {
     void start_on_pool(AttemptId id);
     void run_task(TaskSlot& slot) const;
     void push_finished(const TaskSlot& slot);
+    void push_progress(const TaskSlot& slot);
     void put(AttemptId id);
     void connect_next();
     void log(const Note& note) const;

@@ -63,6 +63,7 @@ Exit WorkerServer::Impl::run() {
     monitor_.start();
     arm_timer();
     loop_.run();
+    exit_->scans_left = !pool_.finish(settings_.scans_patience);
     if (exit_->code == kExitNoBroker) {
         exit_->sentence += " (";
         for (const std::string& broker : settings_.brokers) {

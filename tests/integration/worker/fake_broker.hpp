@@ -93,20 +93,35 @@ class FakeBroker {
 
     // Answers the next HELLO and takes the first credit.
     void welcome(std::uint64_t with_session = 50, std::uint32_t heartbeat_ms = 2500) {
+        read_hello();
+        answer_hello(with_session, {}, heartbeat_ms);
+        take_credit();
+    }
+    // Takes the next HELLO; what it holds is in `held`.
+    void read_hello() {
         auto hello = main.expect<protocol::Hello>();
         ASSERT_TRUE(hello.has_value());
         peer = hello->from;
+        hello_seq = hello->frame.header.seq;
+        held = std::get<protocol::Hello>(hello->frame.message).worker->held;
+    }
+    void answer_hello(std::uint64_t with_session, std::vector<protocol::Token> adopted,
+                      std::uint32_t heartbeat_ms = 2500) {
         session = with_session;
         limit = {};
         sent = {};
         protocol::Welcome welcome;
-        welcome.re = hello->frame.header.seq;
+        welcome.re = hello_seq;
         welcome.session = {session};
         welcome.epoch = kEpoch;
         welcome.heartbeat_ms = heartbeat_ms;
         welcome.dead_after_ms = 3 * heartbeat_ms;
         welcome.blob_endpoint = blob.endpoint();
+        welcome.limits = limits;
+        welcome.adopted = std::move(adopted);
         main.send(peer, 0, welcome);
+    }
+    void take_credit() {
         auto credit = main.expect<protocol::CreditGrant>();
         ASSERT_TRUE(credit.has_value());
         limit = std::get<protocol::CreditGrant>(credit->frame.message).limit;
@@ -152,12 +167,15 @@ class FakeBroker {
         const auto& asked = std::get<protocol::BlobGet>(get->frame.message);
         EXPECT_EQ(asked.id, id);
         EXPECT_EQ(get->frame.header.session.value, session);
+        send_blob(get->from, get->frame.header.seq, id, bytes);
+    }
+    void send_blob(std::uint32_t to, std::uint64_t re, const ContentId& id,
+                   const std::string& bytes) {
         const std::uint64_t s = session;
-        blob.send(get->from, s,
-                  protocol::BlobInfo{get->frame.header.seq, id, bytes.size(),
-                                     protocol::BlobType::snapshot, ""});
+        blob.send(to, s,
+                  protocol::BlobInfo{re, id, bytes.size(), protocol::BlobType::snapshot, ""});
         for (std::size_t at = 0; at < bytes.size(); at += protocol::kLimits.chunk_bytes) {
-            blob.send(get->from, s,
+            blob.send(to, s,
                       protocol::BlobChunk{
                           id, at, ByteView(bytes).substr(at, protocol::kLimits.chunk_bytes)});
         }
@@ -173,6 +191,9 @@ class FakeBroker {
     Port blob;
     std::uint32_t peer = 0;
     std::uint64_t session = 0;
+    std::uint64_t hello_seq = 0;
+    std::vector<protocol::WorkerInfo::Held> held;               // of the last HELLO
+    std::vector<std::pair<std::string, std::uint64_t>> limits;  // of the next WELCOME
     protocol::Credit limit;
     protocol::Credit sent;
 };

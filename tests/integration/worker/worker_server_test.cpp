@@ -19,7 +19,7 @@ using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 
 // Runs on the pool's threads. Gives back payload and inputs; a payload "block" waits for open() or
-// its cancellation, "fail" and "reject" end so, "large N" gives N bytes.
+// its cancellation, "hang" for open() alone, "fail" and "reject" end so, "large N" gives N bytes.
 class ScriptedScanner final : public Scanner {
   public:
     struct Gate {
@@ -32,6 +32,10 @@ class ScriptedScanner final : public Scanner {
             const std::lock_guard lock(mutex);
             open = true;
             changed.notify_all();
+        }
+        void wait_idle() {
+            std::unique_lock lock(mutex);
+            changed.wait(lock, [&] { return running == 0; });
         }
         void wait_running(int n) {
             std::unique_lock lock(mutex);
@@ -46,9 +50,13 @@ class ScriptedScanner final : public Scanner {
     void run(const Task& task, Outcome& out) const noexcept override {
         if (task.payload == "fail") return out.failed("it failed");
         if (task.payload == "reject") return out.rejected("it is no good");
-        if (task.payload == "block") block(task);
+        if (task.payload == "block" || task.payload == "hang") {
+            block(task, task.payload == "block");
+            if (task.cancelled()) return out.failed("cancelled");
+        }
         out.storage = std::string(task.queue) + "|" + std::string(task.subject) + "|" +
                       std::string(task.payload);
+        if (task.as_of_ns) out.storage += "|as of " + std::to_string(*task.as_of_ns);
         for (const auto& input : task.inputs) {
             const Decoded& decoded = input->decoded([](ByteView bytes) {
                 return Decoded{std::make_shared<const std::string>(bytes), bytes.size(), {}};
@@ -62,13 +70,14 @@ class ScriptedScanner final : public Scanner {
     }
 
   private:
-    void block(const Task& task) const {
+    void block(const Task& task, bool obeys) const {
         std::unique_lock lock(gate_.mutex);
         ++gate_.running;
         gate_.changed.notify_all();
-        while (!gate_.open && !task.cancel->load())
+        while (!gate_.open && !(obeys && task.cancelled()))
             gate_.changed.wait_for(lock, std::chrono::milliseconds(5));
         --gate_.running;
+        gate_.changed.notify_all();
     }
 
     Gate& gate_;
@@ -79,7 +88,9 @@ class Running {
   public:
     Running(const std::vector<std::string>& brokers, std::unique_ptr<Scanner> scanner,
             std::uint32_t threads = 2)
-        : server_(settings(brokers, threads), std::move(scanner)),
+        : Running(settings(brokers, threads), std::move(scanner)) {}
+    Running(Settings settings, std::unique_ptr<Scanner> scanner)
+        : server_(std::move(settings), std::move(scanner)),
           thread_([this] { exit_ = server_.run(); }) {}
     ~Running() {
         if (!thread_.joinable()) return;
@@ -94,7 +105,6 @@ class Running {
     }
     const WorkerCounters& counters() const { return server_.counters(); }
 
-  private:
     static Settings settings(const std::vector<std::string>& brokers, std::uint32_t threads) {
         Settings out;
         out.brokers = brokers;
@@ -103,6 +113,7 @@ class Running {
         return out;
     }
 
+  private:
     WorkerServer server_;
     Exit exit_;
     std::thread thread_;
@@ -256,6 +267,64 @@ TEST_F(WorkerServerTest, DrainFinishesReturnsAndSaysBye) {
     EXPECT_EQ(worker.counters().returned, 1U);
 }
 
+TEST_F(WorkerServerTest, RevokedScanStopsAndIsHandedBack) {
+    Running worker({broker.main.endpoint()}, scripted(), 1);
+    broker.welcome();
+    broker.deliver({"block", "next"}, 1);
+    gate.wait_running(1);
+    broker.main.send(broker.peer, broker.session, protocol::Revoke{{{FakeBroker::kEpoch, 1}}});
+    auto answers = broker.answers(2);
+    EXPECT_EQ(answers[1].outcome, AttemptOutcome::returned);
+    EXPECT_EQ(answers[2].outcome, AttemptOutcome::done) << "its thread went on";
+}
+
+TEST_F(WorkerServerTest, LongScanTellsHowFarItIs) {
+    Settings settings = Running::settings({broker.main.endpoint()}, 1);
+    settings.core.progress_interval = std::chrono::milliseconds(10);
+    Running worker(settings, std::make_unique<NoopScanner>(
+                                 NoopScanner::Options{.service = std::chrono::minutes(1)}));
+    broker.welcome();
+    broker.deliver({"p"}, 1);
+    std::uint64_t last = 0;
+    for (int i = 0; i < 3; ++i) {
+        const auto got = broker.main.expect<protocol::Progress>();
+        ASSERT_TRUE(got.has_value());
+        const auto& reports = std::get<protocol::Progress>(got->frame.message).reports;
+        ASSERT_EQ(reports.size(), 1U);
+        EXPECT_EQ(reports[0].token, (protocol::Token{FakeBroker::kEpoch, 1}));
+        EXPECT_EQ(reports[0].total, 60'000U);
+        EXPECT_GT(reports[0].done, last);
+        EXPECT_EQ(reports[0].note, "sleeping");
+        last = reports[0].done;
+    }
+}
+
+TEST_F(WorkerServerTest, WedgedWorkerLeavesWithoutItsThreads) {
+    Settings settings = Running::settings({broker.main.endpoint()}, 1);
+    settings.scans_patience = std::chrono::milliseconds(1);
+    Running worker(settings, scripted());
+    broker.limits = {{"max_run_ms", 30}};
+    broker.welcome();
+    broker.deliver({"hang", "never"}, 1);
+    EXPECT_EQ(broker.answers(1)[2].outcome, AttemptOutcome::returned);
+    EXPECT_TRUE(broker.main.expect<protocol::Bye>().has_value());
+    const Exit exit = worker.join();
+    EXPECT_EQ(exit.code, kExitWedged);
+    EXPECT_THAT(exit.sentence, testing::HasSubstr("max_run"));
+    EXPECT_TRUE(exit.scans_left);
+    EXPECT_EQ(worker.counters().wedged, 1U);
+    gate.set_open();  // the process would leave by _Exit; here the thread is joined
+}
+
+TEST_F(WorkerServerTest, PricingClockReachesTheScanner) {
+    Running worker({broker.main.endpoint()}, scripted());
+    broker.welcome();
+    protocol::Deliver deliver{FakeBroker::kEpoch, "scans", {}};
+    deliver.attempts.push_back({1, {}, "S", {"p", 0}, {}, 1'700'000'000'000'000'123});
+    broker.main.send(broker.peer, broker.session, deliver);
+    EXPECT_EQ(broker.answers(1)[1].body, "scans|S|p|as of 1700000000000000123");
+}
+
 TEST_F(WorkerServerTest, AbortLeavesARunningScan) {
     Running worker({broker.main.endpoint()}, scripted(), 1);
     broker.welcome();
@@ -299,6 +368,85 @@ TEST_F(WorkerServerTest, SurvivesARestartOfTheBroker) {
     second.welcome(61);
     second.deliver(payloads(2), 2);
     EXPECT_EQ(second.answers(2).size(), 2U);
+}
+
+TEST_F(WorkerServerTest, RunningScansGoOnAcrossARestartOfTheBroker) {
+    auto first = std::make_unique<FakeBroker>();
+    const std::string endpoint = first->main.endpoint();
+    Running worker({endpoint}, scripted(), 2);
+    first->welcome(60);
+    first->deliver({"block", "block", "waits"}, 1);
+    gate.wait_running(2);
+    first.reset();
+    FakeBroker second(endpoint);
+    second.read_hello();
+    ASSERT_EQ(second.held.size(), 3U);
+    EXPECT_TRUE(second.held[0].started && second.held[1].started);
+    EXPECT_FALSE(second.held[2].started);
+    second.answer_hello(61, {{FakeBroker::kEpoch, 1}, {FakeBroker::kEpoch, 3}});
+    gate.set_open();
+    auto answers = second.answers(2);
+    EXPECT_EQ(answers[1].body, "scans|SPY.vertical|block");
+    EXPECT_EQ(answers[3].body, "scans|SPY.vertical|waits");
+    worker.drain();
+    EXPECT_TRUE(second.main.expect<protocol::Bye>().has_value());
+    EXPECT_EQ(worker.join().code, 0);
+    EXPECT_EQ(worker.counters().adopted, 2U);
+    EXPECT_EQ(worker.counters().dropped, 1U);
+}
+
+TEST_F(WorkerServerTest, ResultThatEndsWhileGreetingIsAnsweredAfterAdoption) {
+    Running worker({broker.main.endpoint()}, scripted(), 1);
+    broker.welcome(50);
+    broker.deliver({"block"}, 1);
+    gate.wait_running(1);
+    broker.main.send(
+        broker.peer, 0,
+        protocol::Error{1, protocol::Kind::credit, ErrorCode::unknown_session, "HELLO again"});
+    broker.read_hello();
+    ASSERT_EQ(broker.held.size(), 1U);
+    gate.set_open();
+    gate.wait_idle();
+    broker.answer_hello(51, {broker.held[0].token});
+    EXPECT_EQ(broker.answers(1)[1].body, "scans|SPY.vertical|block");
+}
+
+TEST_F(WorkerServerTest, InputAndLargeResultSurviveARestartOfTheBroker) {
+    auto first = std::make_unique<FakeBroker>();
+    const std::string endpoint = first->main.endpoint();
+    Running worker({endpoint}, scripted(), 2);
+    first->welcome(60);
+    const std::string bytes = "the chain";
+    const ContentId input = content_id(bytes);
+    first->deliver({"reads"}, 1, input.view());
+    first->deliver({"large 300000"}, 2);
+    ASSERT_TRUE(first->blob.expect<protocol::BlobPut>().has_value());
+    first.reset();
+    FakeBroker second(endpoint);
+    second.read_hello();
+    ASSERT_EQ(second.held.size(), 2U);
+    second.answer_hello(61, {second.held[0].token, second.held[1].token});
+    // The get that was under way and the put that was, in some order.
+    bool got = false;
+    bool put = false;
+    while (!got || !put) {
+        auto frame = second.blob.next();
+        ASSERT_TRUE(frame.has_value());
+        const std::uint64_t seq = frame->frame.header.seq;
+        EXPECT_EQ(frame->frame.header.session.value, 61U);
+        if (const auto* get = std::get_if<protocol::BlobGet>(&frame->frame.message)) {
+            EXPECT_EQ(get->id, input);
+            second.send_blob(frame->from, seq, input, bytes);
+            got = true;
+        } else if (const auto* large = std::get_if<protocol::BlobPut>(&frame->frame.message)) {
+            EXPECT_EQ(large->id, content_id(std::string(300'000, 'L')));
+            second.blob.send(frame->from, 61, protocol::BlobReady{seq, large->id, true, {}});
+            put = true;
+        }
+    }
+    auto answers = second.answers(2);
+    EXPECT_EQ(answers[1].body, "scans|SPY.vertical|reads|the chain");
+    EXPECT_EQ(answers[2].blob_size, 300'000U);
 }
 
 TEST_F(WorkerServerTest, SilentBrokerIsLeftForTheNext) {

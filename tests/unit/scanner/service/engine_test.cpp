@@ -291,6 +291,28 @@ TEST(Engine, CancelledScanSaysSo) {
     EXPECT_EQ(result.error().code, ErrorCode::cancelled);
 }
 
+TEST(Engine, CountsItsStepsThroughEveryExpiry) {
+    const market::PricedChain chain = two_puts();
+    std::atomic<std::uint64_t> steps{0};
+    ASSERT_TRUE(scan(chain, {}, nullptr, &steps).ok());
+    EXPECT_EQ(steps, scan_steps(*chain.chain, {}));
+    EXPECT_EQ(steps, chain.expiries.size() * strategy::strategies().size());
+
+    market::PricedChain unpriced = two_puts();
+    unpriced.expiries[0].atm_volatility = kNone;
+    steps = 0;
+    ASSERT_TRUE(scan(unpriced, request_for({"bull_put"}), nullptr, &steps).ok());
+    EXPECT_EQ(steps, unpriced.expiries.size()) << "those it leaves out count, too";
+    EXPECT_EQ(scan_steps(*chain.chain, request_for({"no_such"})), 0U);
+}
+
+TEST(Engine, CancelledScanCountsNoMoreSteps) {
+    const std::atomic<bool> cancel{true};
+    std::atomic<std::uint64_t> steps{0};
+    EXPECT_FALSE(scan(two_puts(), {}, &cancel, &steps).ok());
+    EXPECT_EQ(steps, 0U);
+}
+
 TEST(Engine, RefusesAnotherSymbol) {
     ScanRequest request;
     request.symbol = "SPX";

@@ -75,6 +75,26 @@ TEST(Generator, EmptyListsGiveNothing) {
     EXPECT_EQ(generate({{1.0, 2.0}}, {}).size(), 2U);
 }
 
+// Found by reading: bounds that leave nothing kept the caller from its cancel flag for all ranks'
+// combinations.
+TEST(Generator, LongStretchesOfNothingAreInterrupted) {
+    std::vector<double> near;
+    for (int i = 0; i < 400; ++i) near.push_back(i);
+    const std::vector<double> far{1e6};
+    const std::vector<StrikeList> views{near, near, far};
+    Generator generator(views, {0.0, 1'000.0});
+    Generator::Run run;
+    int empty = 0;
+    while (generator.next(run)) {
+        ASSERT_EQ(run.begin, run.end);
+        ASSERT_LT(run.prefix[1], near.size());
+        ++empty;
+    }
+    EXPECT_GT(empty, 10);
+    EXPECT_LT(empty, 100) << "now and then, not each";
+    EXPECT_EQ(generator.out_of_bounds(), 400U * 399U / 2U);
+}
+
 TEST(Generator, EqualsBruteForceForAnyNumberOfRanks) {
     Rng rng(11);
     for (int round = 0; round < 200; ++round) {

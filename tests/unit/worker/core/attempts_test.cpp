@@ -270,39 +270,6 @@ TEST(WorkerAttempts, LongSentenceIsCutBetweenCharacters) {
     EXPECT_EQ(h.outcomes().at(0).sentence.size(), protocol::kLimits.sentence_bytes_max - 1);
 }
 
-TEST(WorkerAttempts, ResultOfALostSessionIsDropped) {
-    WorkerHarness h(WorkerHarness::with_threads(2));
-    h.open();
-    h.deliver(3);
-    h.event(DisconnectedEvent{});
-    EXPECT_EQ(h.effects.cancels.size(), 2U);
-    EXPECT_EQ(h.effects.releases.size(), 1U) << "the one that had not started";
-    h.event(ConnectedEvent{});
-    h.frame(WorkerHarness::welcome(72), 0);
-    EXPECT_EQ(h.limit.items, 0U) << "both threads are still busy for nobody";
-    h.finish(1, seconds(1));
-    EXPECT_TRUE(h.outcomes().empty());
-    EXPECT_EQ(h.core.counters().orphaned_results, 1U);
-    EXPECT_EQ(h.limit.items, 2U) << "one thread is back, nothing measured yet";
-    h.finish(1, seconds(1));
-    EXPECT_EQ(h.limit.items, 4U);
-    EXPECT_EQ(h.core.held(), 0U);
-}
-
-TEST(WorkerAttempts, InputsOfALostSessionStartNothing) {
-    WorkerHarness h;
-    h.open();
-    const std::string input(32, 'i');
-    protocol::Deliver deliver{WorkerHarness::kEpoch, "scans", {}};
-    deliver.attempts.push_back({1, {}, "SPY", {"p", 0}, input});
-    h.frame(deliver);
-    const AttemptId id = h.effects.fetches.at(0);
-    h.event(DisconnectedEvent{});
-    EXPECT_EQ(h.effects.releases.size(), 1U);
-    h.event(InputsEvent{id, ErrorCode::none, {}, false});
-    EXPECT_TRUE(h.effects.starts.empty());
-}
-
 TEST(WorkerAttempts, WhatWaitsBehindALongScanIsHandedBack) {
     WorkerHarness h(WorkerHarness::with_threads(1));
     h.open();
@@ -334,8 +301,9 @@ TEST(WorkerAttempts, ReleasedSlotIsNotReusedInTheSameBatch) {
     EXPECT_NE(h.effects.releases[0].slot, h.effects.taken[0].id.slot);
 }
 
-// A broker that uses every credit, random service times, reconnects: each attempt is answered once
-// in the session that delivered it, and what is outstanding never passes the cap.
+// A broker that uses every credit, random service times, reconnects after which some of what is
+// held is adopted: each attempt is answered once, by the worker or by not being adopted, and what
+// is outstanding never passes the cap.
 TEST(WorkerAttempts, EveryAttemptIsAnsweredOnce) {
     for (std::uint64_t seed = 1; seed <= 20; ++seed) {
         Rng rng(seed);
@@ -344,40 +312,69 @@ TEST(WorkerAttempts, EveryAttemptIsAnsweredOnce) {
         options.window_max = 64;
         WorkerHarness h(options);
         std::uint64_t session = 100;
-        const auto greet = [&] {
-            h.event(ConnectedEvent{});
-            h.frame(WorkerHarness::welcome(++session), 0);
-        };
-        greet();
-        std::set<std::uint64_t> outstanding;
+        std::uint64_t epoch = WorkerHarness::kEpoch;
+        std::set<protocol::Token> outstanding;
         std::uint64_t delivered = 0;
         std::uint64_t answered = 0;
+        std::uint64_t adopted = 0;
         const auto take_outcomes = [&] {
-            for (const protocol::Outcome& outcome : h.outcomes()) {
-                ASSERT_EQ(outstanding.erase(outcome.counter), 1U) << "seed " << seed;
-                ++answered;
+            for (const auto& done : h.sent<protocol::Done>()) {
+                for (const protocol::Outcome& outcome : done.outcomes) {
+                    ASSERT_EQ(outstanding.erase({done.epoch, outcome.counter}), 1U)
+                        << "seed " << seed;
+                    ++answered;
+                }
             }
             ASSERT_LE(outstanding.size(), 64U + options.threads);
         };
+        const auto tell_results = [&] {
+            std::vector<Event> again;
+            for (const AttemptId id : h.effects.results) {
+                again.push_back(
+                    FinishedEvent{id, AttemptOutcome::done, "r", ErrorCode::none, {}, {}});
+            }
+            if (again.empty()) return;
+            take_outcomes();
+            h.events(again);
+        };
+        const auto greet = [&] {
+            h.event(ConnectedEvent{});
+            auto welcome = WorkerHarness::welcome(++session);
+            welcome.epoch = epoch += rng.below(2);
+            const auto hello = h.sent<protocol::Hello>();
+            for (const auto& held : hello.at(0).worker->held) {
+                ASSERT_TRUE(outstanding.contains(held.token)) << "seed " << seed;
+                if (rng.below(3) != 0) welcome.adopted.push_back(held.token);
+            }
+            adopted += welcome.adopted.size();
+            outstanding = {welcome.adopted.begin(), welcome.adopted.end()};
+            delivered = 0;
+            // Threads may end between HELLO and WELCOME.
+            if (!h.started.empty() && rng.below(2) == 0) h.finish(1, microseconds(500));
+            h.frame(std::move(welcome), 0);
+            tell_results();
+        };
+        greet();
         for (int step = 0; step < 2'000; ++step) {
             h.now += microseconds(rng.below(3'000));
             h.effects.clear();
             const std::uint64_t dice = rng.below(100);
             if (dice < 45 && delivered < h.limit.items) {
-                protocol::Deliver deliver{WorkerHarness::kEpoch, "scans", {}};
+                protocol::Deliver deliver{epoch, "scans", {}};
                 const std::uint64_t n = 1 + rng.below(h.limit.items - delivered);
                 for (std::uint64_t i = 0; i < n; ++i) {
                     deliver.attempts.push_back({++h.counter, {}, "SPY", {"p", 0}, {}});
-                    outstanding.insert(h.counter);
+                    outstanding.insert({epoch, h.counter});
                 }
                 delivered += n;
                 h.frame(std::move(deliver), session);
-            } else if (dice < 98 && !h.started.empty()) {
+            } else if (dice < 96 && !h.started.empty()) {
                 h.finish(1 + rng.below(h.started.size()), microseconds(rng.below(20'000)));
+            } else if (dice == 98 && !outstanding.empty()) {
+                h.frame(protocol::Revoke{{*outstanding.begin(), *outstanding.rbegin()}}, session);
             } else if (dice == 99) {
                 h.event(DisconnectedEvent{});
-                outstanding.clear();
-                delivered = 0;
+                if (!h.started.empty()) h.finish(1, microseconds(500));
                 greet();
             }
             take_outcomes();
@@ -387,8 +384,12 @@ TEST(WorkerAttempts, EveryAttemptIsAnsweredOnce) {
             take_outcomes();
         }
         EXPECT_TRUE(outstanding.empty()) << "seed " << seed;
+        EXPECT_EQ(h.core.held(), 0U) << "seed " << seed;
         EXPECT_GT(answered, 500U) << "seed " << seed;
+        EXPECT_GT(adopted, 0U) << "seed " << seed;
+        EXPECT_EQ(h.core.counters().adopted, adopted);
         EXPECT_EQ(h.core.counters().over_credit, 0U);
+        EXPECT_EQ(h.core.counters().stale_answers, 0U);
     }
 }
 

@@ -77,7 +77,26 @@ class WorkerHarness {
         for (std::size_t i = 0; i < n; ++i) {
             deliver.attempts.push_back({++counter, {}, "SPY", {payload, 0}, {}});
         }
-        frame(std::move(deliver));
+        frame(std::move(deliver), core.session().value);
+    }
+    // The session is over, and the next begins: HELLO lists what is held, WELCOME adopts `adopted`.
+    // Returns what HELLO listed.
+    std::vector<protocol::WorkerInfo::Held> lose_and_greet(std::vector<protocol::Token> adopted,
+                                                           std::uint64_t session = kSession + 1,
+                                                           std::uint64_t epoch = kEpoch) {
+        if (core.phase() == WorkerCore::Phase::open) event(DisconnectedEvent{});
+        event(ConnectedEvent{});
+        const auto hello = sent<protocol::Hello>();
+        EXPECT_EQ(hello.size(), 1U);
+        auto next = welcome(session);
+        next.adopted = std::move(adopted);
+        next.epoch = epoch;
+        frame(std::move(next), 0);
+        return hello.at(0).worker->held;
+    }
+    void tell_result(AttemptId attempt, std::string_view body,
+                     AttemptOutcome outcome = AttemptOutcome::done) {
+        event(FinishedEvent{attempt, outcome, body, ErrorCode::none, {}, seconds(1)});
     }
     // Finishes the oldest n started attempts, in one batch.
     void finish(std::size_t n, Duration service, std::string_view body = "result") {

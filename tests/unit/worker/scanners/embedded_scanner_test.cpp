@@ -25,11 +25,13 @@ std::shared_ptr<Input> input_of(std::string bytes) {
 
 class EmbeddedScannerTest : public ::testing::Test {
   protected:
-    Outcome run(std::string_view payload) const {
+    Outcome run(std::string_view payload) {
         Task task;
         task.payload = payload;
         task.inputs = inputs;
         task.cancel = &cancel;
+        task.as_of_ns = as_of_ns;
+        task.progress = &progress;
         Outcome out;
         scanner.run(task, out);
         return out;
@@ -38,6 +40,8 @@ class EmbeddedScannerTest : public ::testing::Test {
     EmbeddedScanner scanner;
     std::vector<std::shared_ptr<Input>> inputs{input_of(snapshot_of("ABC", 500))};
     std::atomic<bool> cancel{false};
+    std::optional<std::int64_t> as_of_ns;
+    Progress progress;
 };
 
 TEST_F(EmbeddedScannerTest, ScansAChain) {
@@ -105,6 +109,41 @@ TEST_F(EmbeddedScannerTest, JobWithoutASnapshotIsRejected) {
 TEST_F(EmbeddedScannerTest, CancelledRunEndsEarly) {
     cancel = true;
     EXPECT_EQ(run("{}").status, ScanStatus::failed);
+}
+
+TEST_F(EmbeddedScannerTest, JobsPricingClockIsUsedWhereTheRequestHasNone) {
+    const auto own = service::decode_result(run(R"({"limit": 1})").body);
+    ASSERT_TRUE(own.ok());
+    constexpr WallMillis kHour = 3'600'000;
+    as_of_ns = (own->as_of - kHour) * 1'000'000 + 999'999;
+    const auto job = service::decode_result(run(R"({"limit": 1})").body);
+    ASSERT_TRUE(job.ok());
+    EXPECT_EQ(job->as_of, own->as_of - kHour) << "whole milliseconds, rounded down";
+    const std::string request =
+        R"({"limit": 1, "as_of_ms": )" + std::to_string(own->as_of - 2 * kHour) + "}";
+    const auto named = service::decode_result(run(request).body);
+    ASSERT_TRUE(named.ok());
+    EXPECT_EQ(named->as_of, own->as_of - 2 * kHour) << "the request's own wins";
+}
+
+TEST_F(EmbeddedScannerTest, ImpossiblePricingClockIsRejected) {
+    as_of_ns = -1;
+    const Outcome out = run("{}");
+    EXPECT_EQ(out.status, ScanStatus::rejected);
+    EXPECT_THAT(out.sentence, HasSubstr("as_of_ns"));
+}
+
+TEST_F(EmbeddedScannerTest, ProgressReachesItsTotalOverAllChains) {
+    ASSERT_EQ(run("{}").status, ScanStatus::done);
+    const std::uint64_t one = progress.total;
+    EXPECT_GT(one, 0U);
+    EXPECT_EQ(progress.done, one);
+    progress.reset();
+    inputs.push_back(input_of(snapshot_of("XYZ", 900)));
+    ASSERT_EQ(run("{}").status, ScanStatus::done);
+    EXPECT_EQ(progress.total, 2 * one);
+    EXPECT_EQ(progress.done, 2 * one);
+    EXPECT_STREQ(progress.note, "scanning");
 }
 
 TEST_F(EmbeddedScannerTest, ThreadsShareOneChain) {

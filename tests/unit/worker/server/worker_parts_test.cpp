@@ -30,6 +30,15 @@ TEST(ThreadPool, UsesAllItsThreads) {
     together.arrive_and_wait();
 }
 
+TEST(ThreadPool, FinishTellsWhetherAllHasEnded) {
+    ThreadPool pool(2, 16);
+    std::latch hang(1);
+    pool.post([&] { hang.wait(); });
+    EXPECT_FALSE(pool.finish(std::chrono::milliseconds(1)));
+    hang.count_down();
+    EXPECT_TRUE(pool.finish(std::chrono::minutes(1)));
+}
+
 TEST(TaskTable, OwnedTaskOutlivesItsFrame) {
     TaskTable table;
     const AttemptId id{2, 5};
@@ -49,6 +58,36 @@ TEST(TaskTable, OwnedTaskOutlivesItsFrame) {
     EXPECT_EQ(slot->task.queue, "scans");
     EXPECT_EQ(slot->task.subject, "SPY");
     EXPECT_EQ(slot->task.payload, "payload");
+}
+
+// Found by reading: a result that is its payload pointed into the frame after the task was copied.
+TEST(TaskTable, ResultThatIsThePayloadIsOwnedWithIt) {
+    TaskTable table;
+    auto payload = std::make_unique<std::string>("a payload that is given back");
+    protocol::Deliver deliver{1, "scans", {}};
+    const protocol::Attempt attempt{9, {}, "SPY", {*payload, 0}, {}};
+    table.take({{0, 1}, &deliver, &attempt});
+    TaskSlot& slot = *table.find({0, 1});
+    slot.outcome.body = slot.task.payload.substr(2);
+    slot.own();
+    payload.reset();
+    EXPECT_EQ(slot.outcome.body, "payload that is given back");
+    EXPECT_EQ(slot.outcome.body.data(), slot.task.payload.data() + 2);
+}
+
+TEST(TaskTable, PricingClockIsTakenAndProgressBeginsAnew) {
+    TaskTable table;
+    protocol::Deliver deliver{1, "scans", {}};
+    const protocol::Attempt with{9, {}, "", {"p", 0}, {}, 123'456};
+    table.take({{0, 1}, &deliver, &with});
+    TaskSlot& slot = *table.find({0, 1});
+    EXPECT_EQ(slot.task.as_of_ns, 123'456);
+    slot.task.progress->done = 5;
+    table.release({0, 1});
+    const protocol::Attempt without{10, {}, "", {"p", 0}, {}};
+    table.take({{0, 2}, &deliver, &without});
+    EXPECT_FALSE(slot.task.as_of_ns.has_value());
+    EXPECT_EQ(slot.task.progress->done, 0U);
 }
 
 TEST(TaskTable, ReleasedTaskIsGone) {
@@ -139,6 +178,19 @@ TEST(WorkerOptions, AreRead) {
     Outcome out;
     parsed.scanner->run({}, out);
     EXPECT_EQ(out.body.size(), 1024U);
+}
+
+TEST(WorkerOptions, FaultsOfTheNoopScannerAreRead) {
+    const ParsedProgram parsed =
+        parse({"--scanner", "noop", "--noop-service", "50ms", "--noop-fail-rate", "1",
+               "--noop-poison", "bad", "--progress-interval", "200ms"});
+    ASSERT_EQ(parsed.error, "");
+    EXPECT_FALSE(parsed.scanner->on_loop()) << "it takes its time on a thread";
+    EXPECT_EQ(parsed.program.settings.core.progress_interval, std::chrono::milliseconds(200));
+    Outcome out;
+    parsed.scanner->run({}, out);
+    EXPECT_EQ(out.status, ScanStatus::failed);
+    EXPECT_THAT(parse({"--noop-fail-rate", "1.5"}).error, testing::HasSubstr("noop-fail-rate"));
 }
 
 TEST(WorkerOptions, WrongSizeOfNoopResultsIsExplained) {
