@@ -48,6 +48,8 @@ bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
     if (waiting_.empty() && now.time - last_job_ >= kIdle) {
         return in_flight_.empty() && (available.items > 0 || available.bytes > 0);
     }
+    // A refusal would come back at once, and again.
+    if (refused_ && waiting_.empty()) return false;
     const Credit more = ahead(now);
     const Credit target{waiting_.size() + more.items, waiting_cost_ + more.bytes};
     const bool moved = sent_ != want_sent_;

@@ -62,6 +62,10 @@ Summary Cluster::run() {
     out.healed_in = world_.now() - healing;
     audit();
     out.counts = oracle_.counts();
+    const auto rows = broker_->query("counters", "");
+    for (const protocol::Row& row : rows ? *rows : std::vector<protocol::Row>{}) {
+        out.reached[std::get<std::string>(row[0].second)] = std::get<std::uint64_t>(row[1].second);
+    }
     out.events = world_.events();
     out.frames = network_.frames();
     out.digest = world_.digest();

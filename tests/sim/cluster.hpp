@@ -4,7 +4,9 @@
 // Use:      Cluster cluster(options); cluster.run();  CheckFailed is thrown when a check fails, also when
 //           what has to drain does not drain in Options::heal.
 
+#include <map>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "tests/sim/broker_node.hpp"
@@ -21,6 +23,7 @@ struct Summary {
     std::uint64_t frames{};
     std::uint64_t digest{};  // the same for the same options
     Duration healed_in{};
+    std::map<std::string, std::uint64_t> reached;  // the broker's counters in the end
 };
 
 class Cluster {

@@ -4,6 +4,8 @@
 #include <csignal>
 #include <cstdio>
 #include <iostream>
+#include <map>
+#include <string>
 
 #include "tests/sim/cluster.hpp"
 
@@ -21,10 +23,11 @@ void on_abort(int) {
     std::fflush(stdout);
 }
 
-bool run(const Options& options, bool verbose) {
+bool run(const Options& options, bool verbose, std::map<std::string, std::uint64_t>& reached) {
     running_seed = static_cast<std::sig_atomic_t>(options.seed);
     try {
         const Summary s = Cluster(options).run();
+        for (const auto& [name, value] : s.reached) reached[name] += value;
         if (verbose) {
             std::printf(
                 "seed %llu passed: %llu jobs acknowledged, %llu entries seen, %llu frames, %llu "
@@ -57,12 +60,14 @@ int main(int argc, char** argv) {
     std::string seeds;
     bool trace = false;
     bool verbose = false;
+    bool coverage = false;
     int planted_bug = 0;
     std::uint32_t failures_max = 10;
     app.add_option("--seed", seed, "one seed");
     app.add_option("--seeds", seeds, "a range of them, A..B");
     app.add_flag("--trace", trace, "print every event");
     app.add_flag("--verbose", verbose, "a line for each seed");
+    app.add_flag("--coverage", coverage, "in the end, the sums of the brokers' counters");
     app.add_option("--failures-max", failures_max, "stop after so many");
     app.add_option("--planted-bug", planted_bug, "canary builds: which bug is in");
     // Every number of the mixture: what is given here holds for each seed. Durations in ms.
@@ -87,6 +92,7 @@ int main(int argc, char** argv) {
         last = std::stoull(seeds.substr(dots + 2));
     }
     std::signal(SIGABRT, on_abort);
+    std::map<std::string, std::uint64_t> reached;
     std::uint64_t passed = 0;
     std::uint64_t failed = 0;
     for (std::uint64_t s = first; s <= last; ++s) {
@@ -97,11 +103,15 @@ int main(int argc, char** argv) {
             const auto found = given.find(knob.name);
             if (found != given.end()) set(knob, found->second);
         }
-        if (run(options, verbose || first == last)) {
+        if (run(options, verbose || first == last, reached)) {
             ++passed;
         } else if (++failed >= failures_max) {
             break;
         }
+    }
+    for (const auto& [name, value] : reached) {
+        if (!coverage) break;
+        std::printf("  %-32s %llu\n", name.c_str(), static_cast<unsigned long long>(value));
     }
     std::printf("%llu passed, %llu failed\n", static_cast<unsigned long long>(passed),
                 static_cast<unsigned long long>(failed));
