@@ -200,9 +200,11 @@ void WorkerNode::carry_out() {
     } else {
         for (const AttemptId id : p.effects.starts) start_on_pool(id);
     }
-    for (const AttemptId id : p.effects.cancels) {
-        if (Task* task = find(id)) task->cancelled = true;
+    for (const AttemptId id : p.effects.results) push_finished(id);
+    for (const AttemptId id : p.effects.polls) {
+        p.follow_up.emplace_back(ProgressEvent{id, 1, 2, "half way"});
     }
+    for (const AttemptId id : p.effects.cancels) cancel(id);
     for (const AttemptId id : p.effects.releases) {
         if (find(id) != nullptr) p.tasks.erase(id.slot);
     }
@@ -231,8 +233,24 @@ void WorkerNode::carry_out() {
     p.effects.clear();
 }
 
+// Scans look at their flag now and then; a wedged one does not.
+void WorkerNode::cancel(AttemptId id) {
+    Task* task = find(id);
+    if (task == nullptr) return;
+    task->cancelled = true;
+    if (!task->running || task->wedged || task->finished) return;
+    world_.after(world_.between(100us, 20ms), [this, id, life = starts_] {
+        if (process_ && life == starts_) finish(id);
+    });
+}
+
 // Sets the outcome; a poison ends the process.
 void WorkerNode::scan(Task& task) {
+    if (task.cancelled) {
+        task.outcome = AttemptOutcome::failed;
+        task.code = ErrorCode::scan_failed;
+        return;
+    }
     const std::uint64_t before = work_.count_run(task.payload);
     task.outcome = AttemptOutcome::done;
     switch (behaviour_of(task.payload)) {
@@ -272,29 +290,34 @@ Duration WorkerNode::service_time(const Task& task, bool& wedged) {
 void WorkerNode::begin(AttemptId id) {
     Process& p = *process_;
     ++p.busy;
-    bool wedged = false;
-    const Duration service = service_time(*find(id), wedged);
-    if (wedged) {
+    Task& task = *find(id);
+    task.running = true;
+    task.service = task.cancelled ? Duration{1us} : service_time(task, task.wedged);
+    if (task.wedged) {
         trace("a scan is wedged");
         ++p.wedged;
         return;
     }
-    find(id)->service = service;
-    world_.after(service, [this, id, life = starts_] {
-        if (!process_ || life != starts_) return;
-        Task* task = find(id);
-        if (task == nullptr) world_.fail(name() + " let go of an attempt that runs");
-        scan(*task);
-        if (process_->poisoned) return crash(world_.between(10ms, 500ms));
-        --process_->busy;
-        process_->completions.push_back(id);
-        if (!process_->pool.empty()) {
-            const AttemptId next = process_->pool.front();
-            process_->pool.pop_front();
-            begin(next);
-        }
-        wake();
+    world_.after(task.service, [this, id, life = starts_] {
+        if (process_ && life == starts_) finish(id);
     });
+}
+
+// The scan is over, by itself or because it was told to stop, whichever came first.
+void WorkerNode::finish(AttemptId id) {
+    Task* task = find(id);
+    if (task == nullptr || task->finished) return;
+    task->finished = true;
+    scan(*task);
+    if (process_->poisoned) return crash(world_.between(10ms, 500ms));
+    --process_->busy;
+    process_->completions.push_back(id);
+    if (!process_->pool.empty()) {
+        const AttemptId next = process_->pool.front();
+        process_->pool.pop_front();
+        begin(next);
+    }
+    wake();
 }
 
 void WorkerNode::push_finished(AttemptId id) {

@@ -46,6 +46,9 @@ class WorkerNode final : public Node {
         protocol::AttemptOutcome outcome{};
         protocol::ErrorCode code{};
         bool cancelled{};
+        bool running{};
+        bool wedged{};
+        bool finished{};
         Duration service{};
     };
     struct Process;
@@ -57,6 +60,8 @@ class WorkerNode final : public Node {
     void scan(Task& task);
     void start_on_pool(worker::AttemptId id);
     void begin(worker::AttemptId id);
+    void cancel(worker::AttemptId id);
+    void finish(worker::AttemptId id);
     void push_finished(worker::AttemptId id);
     [[nodiscard]] Duration service_time(const Task& task, bool& wedged);
     void end_process(Duration down);
