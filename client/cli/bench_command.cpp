@@ -18,6 +18,12 @@ using Json = nlohmann::ordered_json;
 void declare(config::Options& declared, BenchOptions& options, std::uint64_t& fill, bool& json) {
     declared.flag("self-contained", options.self_contained,
                   "Start a broker of its own on a free port");
+    declared.choice("durability", options.durability, {"memory", "sync", "async"},
+                    "Of that broker: in memory only, synced to disk, or written");
+    declared.text(
+        "data", options.data,
+        "That broker's directory, kept; without it (from the command line only) a temporary one, "
+        "removed afterwards");
     declared.choice(
         "mode", options.mode, {"throughput", "closed", "open"},
         "Throughput: as fast as credit allows; closed: one job at a time; open: a fixed rate");
@@ -54,6 +60,7 @@ Json describe(const BenchOptions& options, const BenchResult& result) {
     };
     Json out;
     out["mode"] = options.mode;
+    out["durability"] = options.self_contained ? Json(options.durability) : Json(nullptr);
     out["payload_bytes"] = options.payload_bytes;
     out["batch"] = options.mode == "closed" ? 1U : options.batch;
     out["producers"] = options.mode == "closed" ? 1U : options.producers;
@@ -116,6 +123,14 @@ Outcome bench(Invocation& invocation) {
         options.subscribers = 0;
     } else if (options.mode == "closed" && options.jobs == 0) {
         options.jobs = 5'000;
+    }
+    // Never a directory that the environment names: it is some other broker's.
+    if (!on_command_line(invocation, "data")) options.data.clear();
+    if (!options.self_contained &&
+        (on_command_line(invocation, "durability") || on_command_line(invocation, "data"))) {
+        return fail(
+            usage_problem("--durability and --data are for a broker of the bench's own: give "
+                          "--self-contained, too"));
     }
     if (options.seconds <= 0.0 && options.jobs == 0) {
         return fail(usage_problem("without --seconds, say how many --jobs to send"));

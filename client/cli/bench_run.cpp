@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "client/cli/bench_payload.hpp"
+#include "client/cli/files.hpp"
 #include "client/cli/rows.hpp"
 #include "common/base/rng.hpp"
 
@@ -258,45 +259,57 @@ class Run {
     BenchResult result_;
 };
 
-// A file that the broker writes its endpoint to, in a directory of its own.
-class EndpointFile {
-  public:
-    EndpointFile() {
-        std::string pattern =
-            (std::filesystem::temp_directory_path() / "scanmq-bench.XXXXXX").string();
-        if (::mkdtemp(pattern.data()) != nullptr) directory_ = pattern;
-    }
-    ~EndpointFile() {
-        std::error_code ignored;
-        if (!directory_.empty()) std::filesystem::remove_all(directory_, ignored);
-    }
-    EndpointFile(const EndpointFile&) = delete;
-    EndpointFile& operator=(const EndpointFile&) = delete;
+// The first line of a file, once it is whole.
+std::optional<std::string> first_line(const std::string& path) {
+    std::ifstream file(path);
+    std::string line;
+    if (!std::getline(file, line) || file.eof()) return std::nullopt;
+    return line;
+}
 
-    [[nodiscard]] std::string path() const { return directory_ + "/endpoint"; }
-    // Its first line, once it is whole.
-    [[nodiscard]] std::optional<std::string> read() const {
-        std::ifstream file(path());
-        std::string line;
-        if (!std::getline(file, line) || file.eof()) return std::nullopt;
-        return line;
-    }
-
-  private:
-    std::string directory_;
-};
+// Flip it once scanmq-broker has --durability and --data: until then it keeps everything in memory.
+constexpr bool kBrokerKnowsDurability = false;
 
 }  // namespace
 
-Result<OwnBroker, Problem> OwnBroker::start() {
-    const EndpointFile file;
-    auto process = cli::start(
-        sibling_program("scanmq-broker"),
-        {"--listen", "tcp://127.0.0.1:0", "--endpoint-file", file.path(), "--log", "warn"});
+TemporaryDirectory::TemporaryDirectory() {
+    std::string pattern = (std::filesystem::temp_directory_path() / "scanmq-bench.XXXXXX").string();
+    if (::mkdtemp(pattern.data()) != nullptr) path_ = pattern;
+}
+
+TemporaryDirectory::~TemporaryDirectory() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove_all(path_, ignored);
+}
+
+std::vector<std::string> durability_arguments(const std::string& durability,
+                                              const std::string& data) {
+    if (!kBrokerKnowsDurability && durability == "memory") return {};
+    return {"--durability", durability, "--data", data};
+}
+
+Result<OwnBroker, Problem> OwnBroker::start(const BenchOptions& options) {
+    auto directory = std::make_unique<TemporaryDirectory>();
+    if (directory->path().empty()) {
+        return fail(child_problem("no temporary directory can be made for the broker; see TMPDIR"));
+    }
+    const std::string file = directory->path() + "/endpoint";
+    std::vector<std::string> arguments{
+        "--listen", "tcp://127.0.0.1:0", "--endpoint-file", file, "--log", "warn"};
+    std::string data = options.data;
+    if (data.empty()) {
+        data = directory->path() + "/data";
+        if (const auto made = make_directory(data); !made) return fail(made.error());
+    }
+    for (std::string& argument : durability_arguments(options.durability, data)) {
+        arguments.push_back(std::move(argument));
+    }
+    auto process = cli::start(sibling_program("scanmq-broker"), std::move(arguments));
     if (!process) return fail(process.error());
     for (const Time deadline = now() + kStartPatience; now() < deadline;) {
-        if (auto endpoint = file.read())
-            return OwnBroker(std::move(*process), *std::move(endpoint));
+        if (auto endpoint = first_line(file)) {
+            return OwnBroker(std::move(directory), std::move(*process), *std::move(endpoint));
+        }
         if (process->wait_exit(now() + kLook))
             return fail(child_problem("the broker ended at its start; its error is above"));
     }
@@ -306,7 +319,7 @@ Result<OwnBroker, Problem> OwnBroker::start() {
 Result<BenchResult, Problem> run_bench(const BenchOptions& options) {
     std::signal(SIGPIPE, SIG_IGN);  // a child that died is told by its missing answer
     if (!options.self_contained) return Run(options, options.broker.brokers).go();
-    auto broker = OwnBroker::start();
+    auto broker = OwnBroker::start(options);
     if (!broker) return fail(broker.error());
     return Run(options, {broker->endpoint()}).go();
 }

@@ -31,6 +31,8 @@ struct BenchOptions {
     std::uint64_t jobs = 0;
     std::uint32_t warm_up = 500;
     bool self_contained = false;
+    std::string durability = "memory";  // of the broker it starts: memory, sync, async
+    std::string data;                   // its directory; empty: a temporary one
 };
 
 struct BenchResult {
@@ -40,15 +42,36 @@ struct BenchResult {
     std::uint64_t broker_rss_bytes{};
 };
 
-// A broker of our own on a free port of the loopback, kept in memory.
+// How a broker is told its durability and its directory.
+[[nodiscard]] std::vector<std::string> durability_arguments(const std::string& durability,
+                                                            const std::string& data);
+
+// A directory for the time of this value, removed with all that is in it.
+class TemporaryDirectory {
+  public:
+    TemporaryDirectory();  // path() is empty when it cannot be made
+    ~TemporaryDirectory();
+    TemporaryDirectory(const TemporaryDirectory&) = delete;
+    TemporaryDirectory& operator=(const TemporaryDirectory&) = delete;
+    [[nodiscard]] const std::string& path() const noexcept { return path_; }
+
+  private:
+    std::string path_;
+};
+
+// A broker of our own on a free port of the loopback. It is stopped before its directory goes.
 class OwnBroker {
   public:
-    [[nodiscard]] static Result<OwnBroker, Problem> start();
+    [[nodiscard]] static Result<OwnBroker, Problem> start(const BenchOptions& options);
     [[nodiscard]] const std::string& endpoint() const noexcept { return endpoint_; }
 
   private:
-    OwnBroker(ChildProcess process, std::string endpoint)
-        : process_(std::move(process)), endpoint_(std::move(endpoint)) {}
+    OwnBroker(std::unique_ptr<TemporaryDirectory> directory, ChildProcess process,
+              std::string endpoint)
+        : directory_(std::move(directory)),
+          process_(std::move(process)),
+          endpoint_(std::move(endpoint)) {}
+    std::unique_ptr<TemporaryDirectory> directory_;
     ChildProcess process_;
     std::string endpoint_;
 };

@@ -20,10 +20,27 @@ constexpr auto kCommands = std::to_array<Command>({
     {"queue create", "Creates a queue", queue_create},
     {"queue set", "Changes settings of a queue", queue_set},
     {"queue delete", "Deletes a queue and its stream", queue_delete},
+    {"queue pause", "Stops deliveries of a queue; what runs goes on", queue_pause},
+    {"queue resume", "Starts deliveries again, or takes a drain back", queue_resume},
+    {"queue drain", "Takes no more jobs and lets those that are there finish", queue_drain},
+    {"queue purge", "Ends all jobs that wait in a queue", queue_purge},
+    {"job show", "Tells where a job is", job_show},
+    {"job explain", "Tells why a job is not running", job_explain},
+    {"job cancel", "Ends jobs, wherever they are", job_cancel},
+    {"dead list", "Lists the dead letters of a queue", dead_list},
+    {"dead show", "Shows a dead letter and its attempts", dead_show},
+    {"dead retry", "Submits dead letters again, as new jobs", dead_retry},
+    {"dead drop", "Throws dead letters away", dead_drop},
     {"worker list", "Lists the workers that are connected", worker_list},
+    {"subscription list", "Lists durable subscriptions", subscription_list},
+    {"subscription forget", "Drops a durable subscription's cursor", subscription_forget},
     {"snapshot put", "Stores option chains in the broker", snapshot_put},
     {"snapshot get", "Fetches a stored snapshot", snapshot_get},
     {"snapshot list", "Lists stored snapshots", snapshot_list},
+    {"alias set", "Points an alias to a stored snapshot, or removes it", alias_set},
+    {"alias list", "Lists aliases", alias_list},
+    {"backup", "Copies the broker's state while it goes on", backup},
+    {"store show", "Figures of the broker's store", store_show},
     {"sample-market", "Makes up option chains to try things with", sample_market},
     {"bench", "Measures a broker with jobs that do nothing", bench},
     {"bench-role", "One process of bench; started by it", bench_role, false},
@@ -33,7 +50,7 @@ std::string usage() {
     std::string text =
         "scanmq: option scans through a message queue\n\nusage: scanmq COMMAND [OPTIONS]\n\n";
     for (const Command& command : kCommands) {
-        if (command.listed) text += fmt::format("  {:<15} {}\n", command.words, command.summary);
+        if (command.listed) text += fmt::format("  {:<19} {}\n", command.words, command.summary);
     }
     text +=
         "\nscanmq COMMAND --help tells the options of one. Exit codes: 0 done, 1 failed, 2 usage,"

@@ -52,9 +52,26 @@ Outcome queue_list(Invocation& invocation);
 Outcome queue_create(Invocation& invocation);
 Outcome queue_set(Invocation& invocation);
 Outcome queue_delete(Invocation& invocation);
+Outcome queue_pause(Invocation& invocation);
+Outcome queue_resume(Invocation& invocation);
+Outcome queue_drain(Invocation& invocation);
+Outcome queue_purge(Invocation& invocation);
+Outcome job_show(Invocation& invocation);
+Outcome job_explain(Invocation& invocation);
+Outcome job_cancel(Invocation& invocation);
+Outcome dead_list(Invocation& invocation);
+Outcome dead_show(Invocation& invocation);
+Outcome dead_retry(Invocation& invocation);
+Outcome dead_drop(Invocation& invocation);
 Outcome worker_list(Invocation& invocation);
+Outcome subscription_list(Invocation& invocation);
+Outcome subscription_forget(Invocation& invocation);
 Outcome snapshot_put(Invocation& invocation);
 Outcome snapshot_get(Invocation& invocation);
 Outcome snapshot_list(Invocation& invocation);
+Outcome alias_set(Invocation& invocation);
+Outcome alias_list(Invocation& invocation);
+Outcome backup(Invocation& invocation);
+Outcome store_show(Invocation& invocation);
 
 }  // namespace scanmq::cli

@@ -1,13 +1,12 @@
-// scanmq queue list | create | set | delete, and worker list.
+// scanmq queue list | create | set | delete | pause | resume | drain | purge, and worker list.
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.hpp"
-#include "client/cli/rows.hpp"
+#include "client/cli/query_command.hpp"
 #include "client/cli/session.hpp"
-#include "client/cli/table.hpp"
 #include "common/config/shared.hpp"
 #include "common/config/values.hpp"
 
@@ -71,20 +70,22 @@ Outcome change_queue(Invocation& invocation, std::string_view doing, std::string
     return ExitCode::ok;
 }
 
-Outcome list_topic(Invocation& invocation, std::string_view topic,
-                   std::initializer_list<std::string_view> columns, bool with_queue) {
+// pause, resume, drain and purge.
+Outcome control(Invocation& invocation, protocol::QueueAction action, std::string_view doing,
+                std::string_view done) {
     BrokerOptions broker;
-    std::string key;
+    std::string queue;
     config::Options declared(invocation.program, invocation.summary);
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
-    if (with_queue) declared.positional("queue", key, false, "Only this queue");
+    declared.positional("queue", queue, true, "The queue's name");
     if (auto over = parse(declared, invocation)) return *std::move(over);
     auto client = connect(broker);
     if (!client) return fail(client.error());
-    const auto rows = (*client)->query(topic, key);
-    if (!rows) return fail(problem_of(rows.error(), fmt::format("cannot list {}", topic)));
-    print_rows(*rows, topic, columns, invocation.json);
+    if (const auto answer = (*client)->control_queue(queue, action); !answer) {
+        return fail(problem_of(answer.error(), fmt::format("cannot {} queue {}", doing, queue)));
+    }
+    print_done(invocation, queue, done);
     return ExitCode::ok;
 }
 
@@ -92,16 +93,16 @@ Outcome list_topic(Invocation& invocation, std::string_view topic,
 
 Outcome queue_list(Invocation& invocation) {
     return list_topic(invocation, "queues",
-                      {"queue", "waiting", "running", "submitted", "done", "rejected", "dead",
-                       "groups", "used_bytes", "max_jobs", "stream_next", "stream_bytes"},
-                      true);
+                      {"queue", "state", "waiting", "running", "submitted", "done", "rejected",
+                       "dead", "groups", "used_bytes", "max_jobs", "stream_next", "stream_bytes"},
+                      QueueArgument::optional);
 }
 
 Outcome worker_list(Invocation& invocation) {
     return list_topic(invocation, "workers",
                       {"name", "threads", "scanner_version", "running", "credit_items", "delivered",
                        "done", "failed"},
-                      false);
+                      QueueArgument::none);
 }
 
 Outcome queue_create(Invocation& invocation) {
@@ -137,6 +138,19 @@ Outcome queue_delete(Invocation& invocation) {
     }
     print_done(invocation, queue, "deleted");
     return ExitCode::ok;
+}
+
+Outcome queue_pause(Invocation& invocation) {
+    return control(invocation, protocol::QueueAction::pause, "pause", "paused");
+}
+Outcome queue_resume(Invocation& invocation) {
+    return control(invocation, protocol::QueueAction::resume, "resume", "resumed");
+}
+Outcome queue_drain(Invocation& invocation) {
+    return control(invocation, protocol::QueueAction::drain, "drain", "draining");
+}
+Outcome queue_purge(Invocation& invocation) {
+    return control(invocation, protocol::QueueAction::purge, "purge", "purged");
 }
 
 }  // namespace scanmq::cli

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "client/cli/table.hpp"
@@ -11,15 +12,17 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
+Json object_of(const protocol::Row& row) {
+    Json object = Json::object();
+    for (const auto& [key, value] : row) {
+        std::visit([&, &k = key](const auto& v) { object[k] = v; }, value);
+    }
+    return object;
+}
+
 void print_json(const std::vector<protocol::Row>& rows, std::string_view name) {
     Json list = Json::array();
-    for (const protocol::Row& row : rows) {
-        Json object = Json::object();
-        for (const auto& [key, value] : row) {
-            std::visit([&, &k = key](const auto& v) { object[k] = v; }, value);
-        }
-        list.push_back(std::move(object));
-    }
+    for (const protocol::Row& row : rows) list.push_back(object_of(row));
     Json out;
     out[std::string(name)] = std::move(list);
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
@@ -45,6 +48,18 @@ std::string text_of(const protocol::Row& row, std::string_view key) {
     if (value == nullptr) return {};
     if (const auto* number = std::get_if<std::uint64_t>(value)) return grouped(*number);
     return std::get<std::string>(*value);
+}
+
+void print_row(const protocol::Row& row, bool json) {
+    if (json) {
+        fmt::print("{}\n", object_of(row).dump(-1, ' ', false, Json::error_handler_t::replace));
+        return;
+    }
+    std::size_t width = 0;
+    for (const auto& [key, value] : row) width = std::max(width, key.size());
+    for (const auto& [key, value] : row) {
+        fmt::print("{:<{}}  {}\n", printable(key), width, printable(text_of(row, key)));
+    }
 }
 
 void print_rows(const std::vector<protocol::Row>& rows, std::string_view name,

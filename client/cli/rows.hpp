@@ -19,6 +19,9 @@ namespace scanmq::cli {
                                       std::string_view key) noexcept;               // 0: absent
 [[nodiscard]] std::string text_of(const protocol::Row& row, std::string_view key);  // "": absent
 
+// One row as an object, or as lines of name and value.
+void print_row(const protocol::Row& row, bool json);
+
 // --json: {"<name>": [every row with every key]}. Else a table of the columns named, numbers to the
 // right, and a last line when the broker left rows out.
 void print_rows(const std::vector<protocol::Row>& rows, std::string_view name,

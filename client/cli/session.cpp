@@ -26,6 +26,13 @@ std::optional<Outcome> parse(config::Options& declared, Invocation& invocation) 
     return ExitCode::ok;
 }
 
+bool on_command_line(const Invocation& invocation, std::string_view option) {
+    const std::string flag = fmt::format("--{}", option);
+    return std::ranges::any_of(invocation.arguments, [&](const std::string& argument) {
+        return argument == flag || argument.starts_with(flag + '=');
+    });
+}
+
 Result<std::unique_ptr<client::Client>, Problem> connect(const BrokerOptions& options,
                                                          bool background_thread) {
     client::ClientOptions wanted;

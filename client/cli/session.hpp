@@ -28,6 +28,9 @@ void add_broker_options(config::Options& declared, BrokerOptions& options);
 // Parses, prints --help, and takes invocation.json. A value: the command is over with it.
 [[nodiscard]] std::optional<Outcome> parse(config::Options& declared, Invocation& invocation);
 
+// Whether the option was given with the command itself, not by the environment or a file.
+[[nodiscard]] bool on_command_line(const Invocation& invocation, std::string_view option);
+
 // A client with an open session. Problem: no_broker, naming the endpoints and the last reason.
 [[nodiscard]] Result<std::unique_ptr<client::Client>, Problem> connect(
     const BrokerOptions& options, bool background_thread = false);

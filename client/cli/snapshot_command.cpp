@@ -39,10 +39,12 @@ Outcome snapshot_put(Invocation& invocation) {
     BrokerOptions broker{.brokers = {}, .name = {}, .timeout = std::chrono::minutes(1)};
     std::vector<std::string> paths;
     std::string label;
+    std::string alias;
     config::Options declared(invocation.program, invocation.summary);
     declared.positional("path", paths, true,
                         "Files or directories of vendors' chains or snapshots");
     declared.text("label", label, "Label of the one chain, instead of its symbol");
+    declared.text("alias", alias, "Alias that points to the one chain afterwards, SPY@latest");
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);
@@ -61,10 +63,21 @@ Outcome snapshot_put(Invocation& invocation) {
         }
         inputs[0].label = label;
     }
+    if (!alias.empty() && inputs.size() != 1) {
+        return fail(usage_problem(
+            fmt::format("--alias is for one chain, and there are {}", inputs.size())));
+    }
     auto client = connect(broker);
     if (!client) return fail(client.error());
     const auto published = publish(**client, inputs, Progress::choose(false));
     if (!published) return fail(published.error());
+    if (!alias.empty()) {
+        if (const auto set = (*client)->set_alias(alias, inputs[0].snapshot); !set) {
+            return fail(problem_of(set.error(), "the snapshot " + inputs[0].snapshot.hex() +
+                                                    " is stored, but alias " + alias +
+                                                    " cannot be set"));
+        }
+    }
     print_stored(inputs, invocation.json);
     for (const ScanFailure& failure : unread) {
         fmt::print(stderr, "{}: {}: {}\n", invocation.program, failure.code,

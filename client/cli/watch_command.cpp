@@ -1,7 +1,8 @@
-// scanmq watch: a queue's stream, entry by entry.
+// scanmq watch: a queue's stream, entry by entry; durable with --name.
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
@@ -9,6 +10,7 @@
 #include "client/cli/interrupt.hpp"
 #include "client/cli/session.hpp"
 #include "client/cli/table.hpp"
+#include "client/cli/time_text.hpp"
 #include "client/cpp/subscriber.hpp"
 #include "common/config/shared.hpp"
 #include "common/config/values.hpp"
@@ -23,6 +25,9 @@ struct WatchFlags {
     std::string queue;
     std::string pattern = ">";
     std::string from = "latest";
+    std::string since;
+    std::string durable_name;
+    bool no_ack = false;
     std::uint64_t count = 0;
     Duration idle{0};
     bool body = false;
@@ -33,6 +38,12 @@ void declare(config::Options& declared, WatchFlags& flags, bool& json) {
     declared.text("pattern", flags.pattern,
                   "Subjects to show: * is one token, a last > one or more");
     declared.text("from", flags.from, "Latest, earliest, or an offset");
+    declared.text(
+        "since", flags.since,
+        "Start with what was appended then or later: 2024-05-01T09:30:00Z, or so long ago: "
+        "10m, 24h");
+    declared.flag("no-ack", flags.no_ack,
+                  "With --name, leave the subscription's cursor where it is");
     declared.number("count", flags.count, {}, "entries", "Stop after so many; 0: never");
     declared.duration("idle", flags.idle, {}, "Stop when nothing came for so long; 0: never");
     declared.flag("body", flags.body, "Print each entry's body, too");
@@ -50,6 +61,12 @@ class Watch {
         if (const auto active = subscriber.wait_active(flags_.broker.timeout); !active) {
             return fail(problem_of(active.error(), "cannot watch " + flags_.queue));
         }
+        if (subscriber.info().status == protocol::SubscriptionStatus::lapsed) {
+            fmt::print(stderr,
+                       "scanmq watch: subscription {} had lapsed and starts anew: entries may have "
+                       "been missed\n",
+                       printable(flags_.durable_name));
+        }
         const Interrupt interrupt(&client_);
         Time heard = now();
         while (!interrupt.requested() && !enough()) {
@@ -64,12 +81,21 @@ class Watch {
             heard = now();
             const client::EntryBatch& batch = (*received)->batch();
             if (batch.gap) print_gap(*batch.gap);
+            std::uint64_t done = batch.position.next_offset;
             for (const protocol::Entry& entry : batch.entries) {
-                if (enough()) break;
+                if (enough()) {
+                    done = entry.offset;
+                    break;
+                }
                 ++shown_;
                 json_ ? print_json(entry) : print_text(entry);
             }
             if (std::fflush(stdout) != 0) return ExitCode::failed;  // the reader went away
+            if (flags_.durable_name.empty() || flags_.no_ack) continue;
+            // Once it is printed, and no more than was printed.
+            if (const auto acked = subscriber.ack(done); !acked) {
+                return fail(problem_of(acked.error(), "cannot acknowledge"));
+            }
         }
         return ExitCode::ok;
     }
@@ -138,10 +164,25 @@ Outcome watch(Invocation& invocation) {
     config::Options declared(invocation.program, invocation.summary);
     declare(declared, flags, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);
+    // A name that comes from the environment or a file names every command of this user.
+    if (on_command_line(invocation, "name")) flags.durable_name = flags.broker.name;
+    if (flags.no_ack && flags.durable_name.empty()) {
+        return fail(usage_problem("--no-ack is for a durable subscription: give it a --name"));
+    }
     client::SubscriberOptions options;
     options.queue = flags.queue;
     options.pattern = flags.pattern;
-    if (flags.from == "earliest") {
+    options.durable_name = flags.durable_name;
+    options.auto_ack = false;
+    if (!flags.since.empty()) {
+        if (declared.given("from")) {
+            return fail(usage_problem("give --from or --since, not both"));
+        }
+        const auto since = parse_moment(flags.since, SystemClock().wall_millis());
+        if (!since) return fail(usage_problem("--since: " + since.error()));
+        options.from = protocol::StartFrom::time;
+        options.offset = static_cast<std::uint64_t>(std::max<std::int64_t>(*since, 0)) / 1'000'000;
+    } else if (flags.from == "earliest") {
         options.from = protocol::StartFrom::earliest;
     } else if (flags.from != "latest") {
         const auto offset = config::parse_number(flags.from);
@@ -154,7 +195,10 @@ Outcome watch(Invocation& invocation) {
     }
     auto client = connect(flags.broker);
     if (!client) return fail(client.error());
-    return Watch(**client, flags, invocation.json).run(std::move(options));
+    Outcome outcome = Watch(**client, flags, invocation.json).run(std::move(options));
+    // So that the last acknowledgement is the broker's when the command ends.
+    if (!flags.durable_name.empty()) (void)(*client)->query("broker", {}, std::chrono::seconds(1));
+    return outcome;
 }
 
 }  // namespace scanmq::cli

@@ -9,11 +9,41 @@ using protocol::ErrorCode;
 
 namespace {
 
+constexpr std::uint32_t kPriorityMax = 9;
+
 Error invalid(ErrorCode code, std::string sentence) {
     return {ErrorKind::invalid, code, std::move(sentence)};
 }
 
 const Error kClosed{ErrorKind::closed, ErrorCode::none, "the client was closed"};
+
+// Why the job's options are outside their ranges.
+std::optional<std::string> problem_of_options(const Job& job, const protocol::Limits& limits) {
+    if (job.priority > kPriorityMax) {
+        return "priority is " + std::to_string(job.priority) + "; it goes from 0 to 9";
+    }
+    if (job.delay < Duration{} || job.deadline < Duration{}) {
+        return "delay and deadline must not be negative";
+    }
+    if (job.conflate_key.size() > limits.name_bytes_max) {
+        return "conflate_key has at most name_bytes_max bytes; take a shorter one";
+    }
+    if (job.inputs.size() / ContentId::kSize + job.aliases.size() > limits.inputs_per_job_max) {
+        return "inputs and aliases together are at most inputs_per_job_max";
+    }
+    for (const std::string& alias : job.aliases) {
+        if (alias.empty() || alias.size() > limits.name_bytes_max) {
+            return "an alias has 1 to name_bytes_max bytes";
+        }
+    }
+    return std::nullopt;
+}
+
+std::size_t buffered_bytes(const Job& job, bool blob) {
+    const auto options = options_of(job);
+    return job.payload.size() + job.subject.size() + job.inputs.size() +
+           (blob ? ContentId::kSize : 0) + encoded_bytes_max(options.get());
+}
 
 }  // namespace
 
@@ -63,10 +93,12 @@ std::uint32_t ClientCore::add_producer(std::string_view queue, const ProducerSet
     return book_.add(settings, link_of(queue, batches));
 }
 
-void ClientCore::remove_producer(std::uint32_t producer) { book_.remove(producer); }
+void ClientCore::remove_producer(std::uint32_t producer) {
+    book_.remove(producer);
+    links_[book_.link(producer)]->drop_abandoned();
+}
 
-Result<Ticket> ClientCore::submit(std::uint32_t producer, const Job& job, const ContentId* content,
-                                  Now now, Effects& effects) {
+Result<void> ClientCore::check_rules(std::uint32_t producer, const Job& job) const {
     const protocol::Limits& limits = session_.limits();
     if (closed_) return fail(kClosed);
     if (!links_[book_.link(producer)]->valid_name()) {
@@ -87,23 +119,59 @@ Result<Ticket> ClientCore::submit(std::uint32_t producer, const Job& job, const 
         return fail(
             invalid(ErrorCode::item_too_large, "the payload is larger than blob_bytes_max"));
     }
-    const std::size_t bytes = job.payload.size() + job.subject.size() + job.inputs.size() +
-                              (content != nullptr ? ContentId::kSize : 0);
-    if (!book_.room(producer, bytes)) {
+    if (auto problem = problem_of_options(job, limits)) {
+        return fail(invalid(ErrorCode::bad_option, std::move(*problem)));
+    }
+    return {};
+}
+
+Result<void> ClientCore::check(std::uint32_t producer, const Job& job,
+                               const ContentId* content) const {
+    if (auto checked = check_rules(producer, job); !checked) return checked;
+    if (!book_.room(producer, buffered_bytes(job, content != nullptr))) {
         return fail(Error{ErrorKind::buffer_full, ErrorCode::none,
                           "the producer's buffer is full: wait for answers"});
     }
+    return {};
+}
+
+Result<Ticket> ClientCore::submit(std::uint32_t producer, const Job& job, const ContentId* content,
+                                  Now now, Effects& effects) {
+    if (auto checked = check(producer, job, content); !checked) {
+        return fail(std::move(checked).error());
+    }
     outbox_.bind(effects);
+    return take(producer, job, content, false, now);
+}
+
+Result<Ticket> ClientCore::restore(std::uint32_t producer, const Job& job, const ContentId* content,
+                                   Now now, Effects& effects) {
+    if (auto checked = check_rules(producer, job); !checked) {
+        return fail(std::move(checked).error());
+    }
+    outbox_.bind(effects);
+    return take(producer, job, content, !job.id.is_zero(), now);
+}
+
+Ticket ClientCore::take(std::uint32_t producer, const Job& job, const ContentId* content,
+                        bool sent_before, Now now) {
     SubmitLink& link = *links_[book_.link(producer)];
     StoredJob stored = link.store(job, content);
     stored.producer = producer;
-    stored.ticket = book_.take(producer, bytes);
+    stored.sent_before = sent_before;
+    stored.ticket = book_.take(producer, stored.buffered_bytes());
     if (content != nullptr) {
         put_payload(stored, book_.link(producer), now);
     } else {
         link.wait(stored, now);
     }
     return stored.ticket;
+}
+
+ProducerStats ClientCore::producer_stats(std::uint32_t producer) const {
+    ProducerStats out = book_.stats(producer);
+    out.held = links_[book_.link(producer)]->held();
+    return out;
 }
 
 void ClientCore::put_payload(StoredJob job, std::size_t link, Now now) {
@@ -155,19 +223,38 @@ Result<std::uint64_t> ClientCore::subscribe(const StreamOptions& options, Effect
     if (readers_.size() >= options_.subscriptions_max) {
         return fail(invalid(ErrorCode::over_limit, "this client has subscriptions_max already"));
     }
+    if (options.durable_name.size() > session_.limits().name_bytes_max) {
+        return fail(invalid(ErrorCode::bad_name,
+                            "a durable name has at most name_bytes_max bytes; take a shorter one"));
+    }
+    for (const auto& reader : readers_) {
+        if (!options.durable_name.empty() && reader->holds(options.queue, options.durable_name)) {
+            return fail(invalid(ErrorCode::subscription_exists,
+                                "this client reads " + options.queue + " as '" +
+                                    options.durable_name + "' already; take another name"));
+        }
+    }
     outbox_.bind(effects);
     readers_.push_back(std::make_unique<StreamReader>(++last_subscription_, options, outbox_));
     if (session_.open()) readers_.back()->start();
     return last_subscription_;
 }
 
-void ClientCore::unsubscribe(std::uint64_t subscription, Effects& effects) {
+void ClientCore::unsubscribe(std::uint64_t subscription, Effects& effects, bool known) {
     outbox_.bind(effects);
     const auto found = std::find_if(readers_.begin(), readers_.end(),
                                     [&](const auto& r) { return r->id() == subscription; });
     if (found == readers_.end()) return;
-    if (!closed_) (*found)->stop();
+    if (!closed_ && !known) (*found)->stop();
     readers_.erase(found);
+}
+
+std::uint64_t ClientCore::forget(std::uint64_t subscription, Time deadline, Effects& effects) {
+    StreamReader* found = reader(subscription);
+    if (closed_ || found == nullptr) return 0;
+    outbox_.bind(effects);
+    // After its SUBSCRIBE, in this session and in later ones: RequestTable sees to that.
+    return requests_.add(protocol::Unsubscribe{subscription, true}, deadline, session_.open());
 }
 
 StreamReader* ClientCore::reader(std::uint64_t subscription) const {
@@ -181,7 +268,34 @@ void ClientCore::consumed(const EntriesArrived& entries, const StreamPosition& p
                           Effects& effects) {
     outbox_.bind(effects);
     StreamReader* found = reader(entries.subscription);
-    if (found != nullptr) found->consumed({entries.items, entries.bytes}, position);
+    if (found != nullptr)
+        found->consumed({entries.items, entries.bytes, 0, std::nullopt}, position);
+}
+
+void ClientCore::done_with(std::uint64_t subscription, const StreamPosition& position, Now now,
+                           Effects& effects) {
+    outbox_.bind(effects);
+    StreamReader* found = reader(subscription);
+    if (found != nullptr && !closed_) found->done_with(position, now.time);
+}
+
+Result<void> ClientCore::ack(std::uint64_t subscription, std::uint64_t next_offset, Now now,
+                             Effects& effects) {
+    if (closed_) return fail(kClosed);
+    outbox_.bind(effects);
+    StreamReader* found = reader(subscription);
+    if (found == nullptr || !found->durable()) {
+        return fail(invalid(ErrorCode::unknown_subscription,
+                            "only a durable subscription is acknowledged: give it a name"));
+    }
+    const StreamPosition& handed_out = found->info().position;
+    if (next_offset > handed_out.next_offset) {
+        return fail(invalid(ErrorCode::bad_offset, "offset " + std::to_string(next_offset) +
+                                                       " lies beyond what was handed out, " +
+                                                       std::to_string(handed_out.next_offset)));
+    }
+    found->ack({handed_out.incarnation, next_offset}, now.time);
+    return {};
 }
 
 const SubscriptionInfo* ClientCore::subscription(std::uint64_t subscription) const {
@@ -221,7 +335,10 @@ void ClientCore::forget_blob(std::uint64_t request) {
 
 CoreStats ClientCore::stats() const {
     CoreStats out = stats_;
-    for (const auto& link : links_) out.resubmitted += link->resubmitted();
+    for (const auto& link : links_) {
+        out.resubmitted += link->resubmitted();
+        out.holds += link->holds();
+    }
     return out;
 }
 

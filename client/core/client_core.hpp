@@ -41,6 +41,7 @@ struct CoreStats {
     std::uint64_t frames_stale{};     // of an old session
     std::uint64_t frames_bad{};       // could not be decoded
     std::uint64_t resubmitted{};      // jobs sent again in a later session
+    std::uint64_t holds{};            // pauses because a broker's store was full
     std::uint64_t protocol_errors{};  // ERRORs that answer nothing that is known
 };
 
@@ -66,23 +67,42 @@ class ClientCore {
     // Copies the job. Precondition: content is the payload's id when that is over inline_bytes_max,
     // else null.
     // Errors: buffer_full, invalid.
+    [[nodiscard]] Result<void> check(std::uint32_t producer, const Job& job,
+                                     const ContentId* content) const;
+    // The same, and takes the job. Its ticket is next_ticket().
     [[nodiscard]] Result<Ticket> submit(std::uint32_t producer, const Job& job,
                                         const ContentId* content, Now now, Effects& effects);
+    // A job that a journal kept from an earlier process: taken whatever the buffer's limits are.
+    [[nodiscard]] Result<Ticket> restore(std::uint32_t producer, const Job& job,
+                                         const ContentId* content, Now now, Effects& effects);
+    [[nodiscard]] Ticket next_ticket(std::uint32_t producer) const {
+        return Ticket{book_.stats(producer).submitted + 1};
+    }
     // Sends what waits, as far as credit reaches.
     void flush(std::uint32_t producer, Now now, Effects& effects);
     // Whether a full batch of its queue waits: tick() sends it.
     [[nodiscard]] bool batch_waits(std::uint32_t producer) const {
         return links_[book_.link(producer)]->batch_waits();
     }
-    [[nodiscard]] const ProducerStats& producer_stats(std::uint32_t producer) const {
-        return book_.stats(producer);
-    }
+    [[nodiscard]] ProducerStats producer_stats(std::uint32_t producer) const;
 
-    // Error: over_limit (subscriptions_max).
+    // Errors: over_limit (subscriptions_max), bad_name, subscription_exists (the durable name is in
+    // use here).
     [[nodiscard]] Result<std::uint64_t> subscribe(const StreamOptions& options, Effects& effects);
-    void unsubscribe(std::uint64_t subscription, Effects& effects);
-    // EntriesArrived was handed out.
+    // `known`: the broker unsubscribed it already.
+    void unsubscribe(std::uint64_t subscription, Effects& effects, bool known = false);
+    // The same, and the broker forgets its cursor: ends with a RequestDone of that number.
+    std::uint64_t forget(std::uint64_t subscription, Time deadline, Effects& effects);
+    // EntriesArrived was handed out: its credit may be granted again.
     void consumed(const EntriesArrived& entries, const StreamPosition& position, Effects& effects);
+    // What was handed out before `position` is done with: acknowledged when the subscription is
+    // durable and its auto_ack is set. Another incarnation's position changes nothing.
+    void done_with(std::uint64_t subscription, const StreamPosition& position, Now now,
+                   Effects& effects);
+    // The same by hand. Errors: invalid unknown_subscription, or bad_offset when it lies beyond what
+    // was handed out.
+    [[nodiscard]] Result<void> ack(std::uint64_t subscription, std::uint64_t next_offset, Now now,
+                                   Effects& effects);
     // nullptr: no such subscription.
     [[nodiscard]] const SubscriptionInfo* subscription(std::uint64_t subscription) const;
 
@@ -105,6 +125,9 @@ class ClientCore {
     void on_main(const protocol::Frame& frame, std::size_t index, Now now);
     void on_error(Socket socket, const protocol::Error& error, Now now);
     void on_results(const protocol::Results& results, std::size_t index);
+    [[nodiscard]] Result<void> check_rules(std::uint32_t producer, const Job& job) const;
+    Ticket take(std::uint32_t producer, const Job& job, const ContentId* content, bool sent_before,
+                Now now);
     void apply(SessionState::Change change, Now now);
     void pump(Now now);
     void put_payload(StoredJob job, std::size_t link, Now now);

@@ -50,6 +50,7 @@ Time ClientCore::next_deadline() const {
         std::min({session_.next_deadline(), requests_.next_deadline(), blobs_.next_deadline()});
     if (session_.open()) {
         for (const auto& link : links_) next = std::min(next, link->next_deadline());
+        for (const auto& reader : readers_) next = std::min(next, reader->next_deadline());
     }
     return next;
 }
@@ -61,6 +62,7 @@ void ClientCore::apply(SessionState::Change change, Now now) {
         requests_.opened();
         blobs_.opened(session_.blob_endpoint(), session_.limits(), session_.dead_after(), now);
         for (const auto& reader : readers_) reader->start();
+        requests_.opened_after_subscriptions();
     } else {
         requests_.lost();
         blobs_.lost();
@@ -117,7 +119,7 @@ void ClientCore::on_main(const protocol::Frame& frame, std::size_t index, Now no
         }
     } else if (const auto* subscribed = std::get_if<protocol::Subscribed>(&message)) {
         StreamReader* found = reader(subscribed->subscription);
-        if (found != nullptr && found->on_subscribed(*subscribed)) {
+        if (found != nullptr && found->on_subscribed(*subscribed, now.time)) {
             outbox_.notify(SubscriptionChanged{found->id()});
         }
     } else if (const auto* welcome = std::get_if<protocol::Welcome>(&message)) {
@@ -130,6 +132,12 @@ void ClientCore::on_main(const protocol::Frame& frame, std::size_t index, Now no
         requests_.on_reply(state->re, message);
     } else if (const auto* answer = std::get_if<protocol::Answer>(&message)) {
         requests_.on_reply(answer->re, message);
+    } else if (const auto* cancelled = std::get_if<protocol::Cancelled>(&message)) {
+        requests_.on_reply(cancelled->re, message);
+    } else if (const auto* dead = std::get_if<protocol::DeadDone>(&message)) {
+        requests_.on_reply(dead->re, message);
+    } else if (const auto* backup = std::get_if<protocol::BackupDone>(&message)) {
+        requests_.on_reply(backup->re, message);
     }
 }
 
@@ -139,7 +147,7 @@ void ClientCore::on_results(const protocol::Results& results, std::size_t index)
     const auto taken = found->on_results(results, session_.limits());
     if (!taken) return;
     outbox_.notify(EntriesArrived{results.subscription, index, taken->items, taken->bytes,
-                                  found->incarnation()});
+                                  found->incarnation(), taken->skipped, taken->gap});
 }
 
 void ClientCore::on_error(Socket socket, const protocol::Error& error, Now now) {
@@ -157,7 +165,7 @@ void ClientCore::on_error(Socket socket, const protocol::Error& error, Now now) 
         return;
     }
     for (const auto& link : links_) {
-        if (link->on_error(error)) return;
+        if (link->on_error(error, now)) return;
     }
     for (const auto& reader : readers_) {
         if (!reader->owns(error.re)) continue;
@@ -186,6 +194,7 @@ void ClientCore::pump(Now now) {
         if (main_writable_) link->pump(session_.limits(), acked_seq(), ids_, now, false);
         if (link->ask(session_.limits(), now)) begin_return(*link, false, now);
     }
+    for (const auto& reader : readers_) reader->send_ack(now.time);
     blobs_.pump(blob_writable_, now);
 }
 

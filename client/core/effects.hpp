@@ -83,6 +83,8 @@ struct EntriesArrived {
     std::uint64_t items{};
     std::uint64_t bytes{};
     Id128 incarnation;
+    std::size_t skipped{};             // first entries of the frame that were handed out before
+    std::optional<protocol::Gap> gap;  // what is new of the frame's
 };
 struct SubscriptionChanged {
     std::uint64_t subscription{};
@@ -90,6 +92,7 @@ struct SubscriptionChanged {
 struct RequestDone {
     std::uint64_t request{};
     Result<protocol::Message> reply;
+    bool repeated{};  // sent in several sessions: an earlier sending may have taken effect
 };
 struct PutDone {
     std::uint64_t request{};
@@ -102,12 +105,21 @@ struct GetDone {
 using Notice = std::variant<SessionChanged, JobsAnswered, EntriesArrived, SubscriptionChanged,
                             RequestDone, PutDone, GetDone>;
 
-// Actions are carried out in order, then notices are handed out in order.
+// A journaled producer's job got its id: to be written down before any action is carried out.
+struct JobStamped {
+    std::uint32_t producer{};
+    Ticket ticket;
+    Id128 id;
+};
+
+// Stamps are kept, then actions are carried out in order, then notices are handed out in order.
 struct Effects {
+    std::vector<JobStamped> stamps;
     std::vector<Action> actions;
     std::vector<Notice> notices;
 
     void clear() {
+        stamps.clear();
         actions.clear();
         notices.clear();
     }

@@ -16,6 +16,8 @@ std::string_view to_string(ErrorKind kind) noexcept {
             return "interrupted";
         case ErrorKind::closed:
             return "closed";
+        case ErrorKind::io:
+            return "io";
         case ErrorKind::transport:
             return "transport";
     }

@@ -18,6 +18,7 @@ enum class ErrorKind : std::uint8_t {
     buffer_full,  // the producer's buffer is full and the deadline passed (or there was none)
     interrupted,  // Client::interrupt() was called while the call waited
     closed,       // the client was closed while, or before, the call was made
+    io,           // a file of the client's own could not be read or written
     transport,    // a socket could not be made or an endpoint is not one
 };
 

@@ -1,10 +1,20 @@
 #include "client/core/job_arena.hpp"
 
 #include <cstring>
+#include <utility>
 
 #include "common/base/assert.hpp"
 
 namespace scanmq::client {
+
+std::size_t encoded_bytes_max(const protocol::JobOptions* options) noexcept {
+    if (options == nullptr) return 0;
+    constexpr std::size_t kNumbers = 64;  // the map, keys, and what is no text
+    constexpr std::size_t kText = 5;      // before each text
+    std::size_t bytes = kNumbers + kText + options->conflate_key.size();
+    for (const std::string& alias : options->aliases) bytes += kText + alias.size();
+    return bytes;
+}
 
 StoredJob JobArena::store(const Job& job, const ContentId* content) {
     SCANMQ_ASSERT(job.subject.size() <= 0xffff && job.inputs.size() <= 0xffff &&
@@ -16,6 +26,18 @@ StoredJob JobArena::store(const Job& job, const ContentId* content) {
     out.inputs_bytes = static_cast<std::uint16_t>(job.inputs.size());
     out.payload_bytes = static_cast<std::uint32_t>(job.payload.size());
     out.blob = content != nullptr;
+    if (auto options = options_of(job)) {
+        out.options_bytes = static_cast<std::uint32_t>(encoded_bytes_max(options.get()));
+        if (options_free_.empty()) {
+            options_.emplace_back();
+            options_free_.reserve(options_.capacity());  // so that giving back never allocates
+            out.options = static_cast<std::uint32_t>(options_.size());
+        } else {
+            out.options = options_free_.back();
+            options_free_.pop_back();
+        }
+        options_[out.options - 1] = std::move(options);
+    }
     out.block = take(out.stored_bytes());
 
     Block& block = blocks_[out.block];
@@ -37,6 +59,10 @@ StoredJob JobArena::store(const Job& job, const ContentId* content) {
 void JobArena::release(const StoredJob& job) noexcept {
     Block& block = blocks_[job.block];
     SCANMQ_ASSERT(block.jobs > 0);
+    if (job.options != 0) {
+        options_[job.options - 1].reset();
+        options_free_.push_back(job.options);
+    }
     if (--block.jobs > 0) return;
     if (job.block == current_) {
         block.used = 0;  // nothing points into it any more: fill it again from the start

@@ -31,6 +31,7 @@ class Outbox {
     std::uint64_t main(protocol::Message message) { return send(Socket::main, std::move(message)); }
     std::uint64_t blob(protocol::Message message) { return send(Socket::blob, std::move(message)); }
     void act(Action action) { effects_->actions.push_back(std::move(action)); }
+    void stamp(const JobStamped& stamp) { effects_->stamps.push_back(stamp); }
     void notify(Notice notice) { effects_->notices.push_back(std::move(notice)); }
 
     [[nodiscard]] std::vector<Notice>& notices() noexcept { return effects_->notices; }

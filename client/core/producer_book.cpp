@@ -51,13 +51,20 @@ void ProducerBook::unsent(const StoredJob& job) noexcept {
     --stats.unanswered;
 }
 
+void ProducerBook::drop(const StoredJob& job) noexcept {
+    ProducerStats& stats = rows_[job.producer].stats;
+    --stats.waiting;
+    stats.buffered_bytes -= job.buffered_bytes();
+}
+
 void ProducerBook::answer(const StoredJob& job, JobAnswer answer, bool was_sent) {
     Row& row = rows_[job.producer];
     --(was_sent ? row.stats.unanswered : row.stats.waiting);
-    row.stats.buffered_bytes -= job.stored_bytes();
+    row.stats.buffered_bytes -= job.buffered_bytes();
     if (answer.taken()) {
         ++row.stats.accepted;
         if (answer.verdict == protocol::Verdict::duplicate) ++row.stats.duplicates;
+        if (answer.verdict == protocol::Verdict::coalesced) ++row.stats.coalesced;
     } else {
         ++row.stats.refused;
     }

@@ -19,7 +19,17 @@ Message copy(const Message& message) {
     if (const auto* m = std::get_if<protocol::QueueCreate>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::QueueAlter>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::QueueDelete>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::QueueControl>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::Cancel>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::DeadLetters>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::AliasSet>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::Backup>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::Unsubscribe>(&message)) return *m;
     SCANMQ_ASSERT(false);
+}
+
+bool after_subscriptions(const Message& message) {
+    return std::holds_alternative<protocol::Unsubscribe>(message);
 }
 
 }  // namespace
@@ -37,7 +47,15 @@ void RequestTable::forget(std::uint64_t id) {
 }
 
 void RequestTable::opened() {
-    for (Row& row : rows_) row.seq = outbox_.main(copy(row.message));
+    for (Row& row : rows_) {
+        if (!after_subscriptions(row.message)) row.seq = outbox_.main(copy(row.message));
+    }
+}
+
+void RequestTable::opened_after_subscriptions() {
+    for (Row& row : rows_) {
+        if (after_subscriptions(row.message)) row.seq = outbox_.main(copy(row.message));
+    }
 }
 
 void RequestTable::lost() {
@@ -66,7 +84,7 @@ std::vector<RequestTable::Row>::iterator RequestTable::by_seq(std::uint64_t seq)
 }
 
 void RequestTable::done(std::vector<Row>::iterator row, Result<Message> reply) {
-    outbox_.notify(RequestDone{row->id, std::move(reply)});
+    outbox_.notify(RequestDone{row->id, std::move(reply), row->repeated});
     rows_.erase(row);
 }
 
@@ -79,6 +97,12 @@ bool RequestTable::on_reply(std::uint64_t re, const Message& reply) {
         done(row, Message{*state});
     } else if (const auto* answer = std::get_if<protocol::Answer>(&reply)) {
         done(row, Message{*answer});
+    } else if (const auto* cancelled = std::get_if<protocol::Cancelled>(&reply)) {
+        done(row, Message{*cancelled});
+    } else if (const auto* dead = std::get_if<protocol::DeadDone>(&reply)) {
+        done(row, Message{*dead});
+    } else if (const auto* backup = std::get_if<protocol::BackupDone>(&reply)) {
+        done(row, Message{*backup});
     }
     return true;
 }
@@ -111,7 +135,11 @@ bool RequestTable::on_error(const protocol::Error& error) {
             return true;
         }
     }
-    done(row, fail(Error{ErrorKind::refused, error.code, error.sentence}));
+    std::string sentence = error.sentence;
+    if (row->repeated && std::holds_alternative<protocol::Backup>(row->message)) {
+        sentence += " (asked twice, as the session was lost: the first may have made it)";
+    }
+    done(row, fail(Error{ErrorKind::refused, error.code, std::move(sentence)}));
     return true;
 }
 

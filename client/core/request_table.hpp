@@ -5,7 +5,9 @@
 // Threads:  the core's.
 // Sessions: a request that was not answered when its session ended is sent again in the next one,
 //           until its deadline. One that may have taken effect the first time is then judged by
-//           that: a group that is there already was opened, a queue that is gone was deleted.
+//           that: a group that is there already was opened, a queue that is gone was deleted. Where
+//           the second answer cannot tell (jobs that are finished by now, dead letters that are
+//           gone), RequestDone::repeated says so.
 // Limits:   at most `requests_max` requests.
 
 #include <cstdint>
@@ -25,6 +27,8 @@ class RequestTable {
     std::uint64_t add(protocol::Message message, Time deadline, bool open);
     void forget(std::uint64_t id);
     void opened();
+    // Those that name a subscription, once that is there again.
+    void opened_after_subscriptions();
     void lost();
     void expire(Time now);
     void fail_all(const Error& error);

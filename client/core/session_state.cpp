@@ -17,6 +17,8 @@ struct LimitName {
 
 constexpr std::array kLimitNames{
     LimitName{"frame_bytes_max", &protocol::Limits::frame_bytes_max},
+    LimitName{"elements_max", &protocol::Limits::elements_max},
+    LimitName{"name_bytes_max", &protocol::Limits::name_bytes_max},
     LimitName{"inline_bytes_max", &protocol::Limits::inline_bytes_max},
     LimitName{"subject_bytes_max", &protocol::Limits::subject_bytes_max},
     LimitName{"items_per_frame_max", &protocol::Limits::items_per_frame_max},

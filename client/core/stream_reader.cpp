@@ -25,9 +25,14 @@ void StreamReader::start() {
     limit_ = {
         options_.credit_items - std::min<std::uint64_t>(options_.credit_items, unconsumed_.items),
         options_.credit_bytes - std::min(options_.credit_bytes, unconsumed_.bytes)};
-    protocol::Subscribe subscribe{
-        id_, options_.queue, options_.pattern, options_.from, options_.offset, options_.incarnation,
-        {},  limit_};
+    protocol::Subscribe subscribe{id_,
+                                  options_.queue,
+                                  options_.pattern,
+                                  options_.from,
+                                  options_.offset,
+                                  options_.incarnation,
+                                  options_.durable_name,
+                                  limit_};
     if (known_) {
         subscribe.from = StartFrom::offset;
         subscribe.offset = next_offset_;
@@ -42,20 +47,53 @@ void StreamReader::lost() {
 }
 
 void StreamReader::stop() {
+    if (info_.state == SubscriptionState::active && ackable() > info_.acknowledged) {
+        outbox_.main(protocol::Ack{id_, ackable()});
+    }
     if (subscribe_seq_ != 0) outbox_.main(protocol::Unsubscribe{id_});
     subscribe_seq_ = 0;
     info_.state = SubscriptionState::closed;
 }
 
-bool StreamReader::on_subscribed(const protocol::Subscribed& subscribed) {
+bool StreamReader::on_subscribed(const protocol::Subscribed& subscribed, Time now) {
     if (subscribe_seq_ == 0 || subscribed.re != subscribe_seq_) return false;
-    incarnation_ = subscribed.incarnation;
-    next_offset_ = subscribed.start_offset;
-    if (!known_) info_.position = {incarnation_, next_offset_};
+    if (known_ && subscribed.incarnation != incarnation_) {
+        // A durable name that outlived its stream: the offsets are others now.
+        ++info_.resets;
+        if (options_.on_reset == ResetPolicy::stop) {
+            outbox_.main(protocol::Unsubscribe{id_});
+            return fail_with(ErrorCode::stream_reset,
+                             "the stream of " + options_.queue +
+                                 " began anew; subscribe again from earliest or latest");
+        }
+        known_ = false;
+    }
+    if (!known_) {
+        incarnation_ = subscribed.incarnation;
+        next_offset_ = subscribed.start_offset;
+        done_ = 0;
+        info_.position = {incarnation_, next_offset_};
+    } else if (durable()) {
+        next_offset_ = std::max(next_offset_, subscribed.start_offset);
+    } else {
+        next_offset_ = subscribed.start_offset;
+    }
     known_ = true;
+    sent_to_ = subscribed.start_offset;
+    ack_after_ = now;
     info_.state = SubscriptionState::active;
     info_.first_offset = subscribed.first_offset;
     info_.end_offset = subscribed.next_offset;
+    info_.status = subscribed.status;
+    info_.acknowledged = subscribed.start_offset;
+    return true;
+}
+
+bool StreamReader::fail_with(ErrorCode code, std::string sentence) {
+    subscribe_seq_ = 0;
+    info_.state = SubscriptionState::failed;
+    info_.code = code;
+    info_.sentence = std::move(sentence);
     return true;
 }
 
@@ -74,11 +112,7 @@ bool StreamReader::on_error(const protocol::Error& error) {
             return true;
         }
     }
-    subscribe_seq_ = 0;
-    info_.state = SubscriptionState::failed;
-    info_.code = error.code;
-    info_.sentence = error.sentence;
-    return true;
+    return fail_with(error.code, error.sentence);
 }
 
 std::optional<StreamReader::Taken> StreamReader::on_results(const protocol::Results& results,
@@ -86,22 +120,71 @@ std::optional<StreamReader::Taken> StreamReader::on_results(const protocol::Resu
     if (info_.state != SubscriptionState::active) return std::nullopt;
     Taken taken;
     for (const protocol::Entry& entry : results.entries) {
-        ++taken.items;
-        taken.bytes +=
+        const std::uint64_t bytes =
             limits.item_overhead_bytes + (entry.body.is_blob() ? 0 : entry.body.bytes.size());
+        received_.items += 1;
+        received_.bytes += bytes;
+        if (entry.offset < next_offset_) {
+            ++taken.skipped;
+            continue;
+        }
+        taken.items += 1;
+        taken.bytes += bytes;
     }
-    received_.items += taken.items;
-    received_.bytes += taken.bytes;
+    if (results.gap && results.gap->to > next_offset_) {
+        taken.gap = protocol::Gap{std::max(results.gap->from, next_offset_), results.gap->to};
+    }
     unconsumed_.items += taken.items;
     unconsumed_.bytes += taken.bytes;
     next_offset_ = std::max(next_offset_, results.next_offset);
+    sent_to_ = std::max(sent_to_, results.next_offset);
+    if (taken.skipped > 0) refill();
     return taken;
+}
+
+std::uint64_t StreamReader::ackable() const noexcept {
+    return durable() ? std::max(info_.acknowledged, std::min(done_, sent_to_)) : info_.acknowledged;
+}
+
+void StreamReader::done_with(const StreamPosition& position, Time now) {
+    if (durable() && options_.auto_ack) ack(position, now);
+}
+
+void StreamReader::ack(const StreamPosition& position, Time now) {
+    if (position.incarnation == incarnation_) done_ = std::max(done_, position.next_offset);
+    send_ack(now);
+}
+
+void StreamReader::send_ack(Time now) {
+    if (info_.state != SubscriptionState::active || now < ack_after_) return;
+    const std::uint64_t to = ackable();
+    if (to <= info_.acknowledged) return;
+    info_.acknowledged = to;
+    ack_after_ = now + kAckPause;
+    outbox_.main(protocol::Ack{id_, to});
+}
+
+Time StreamReader::next_deadline() const noexcept {
+    if (info_.state != SubscriptionState::active || ackable() <= info_.acknowledged) {
+        return Time::max();
+    }
+    return ack_after_;
+}
+
+bool StreamReader::holds(std::string_view queue, std::string_view durable_name) const noexcept {
+    return options_.queue == queue && options_.durable_name == durable_name &&
+           info_.state != SubscriptionState::failed && info_.state != SubscriptionState::closed;
 }
 
 void StreamReader::consumed(const Taken& taken, const StreamPosition& position) {
     unconsumed_.items -= std::min(unconsumed_.items, taken.items);
     unconsumed_.bytes -= std::min(unconsumed_.bytes, taken.bytes);
-    info_.position = position;
+    // What a cursor brings again, or was left of a stream that is gone, does not move it back.
+    const bool same = position.incarnation == info_.position.incarnation;
+    if (same ? position.next_offset > info_.position.next_offset
+             : position.incarnation == incarnation_) {
+        info_.position = position;
+    }
     if (subscribe_seq_ != 0 && info_.state == SubscriptionState::active) refill();
 }
 

@@ -48,6 +48,8 @@ bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
     if (waiting_.empty() && now.time - last_job_ >= kIdle) {
         return in_flight_.empty() && (available.items > 0 || available.bytes > 0);
     }
+    if (now.time < hold_until_) return false;
+    hold_until_ = {};
     // A refusal would come back at once, and again.
     if (refused_ && waiting_.empty()) return false;
     const Credit more = ahead(now);
@@ -90,6 +92,7 @@ void SubmitLink::want(const Credit& amount, bool exact, Now now) {
 }
 
 void SubmitLink::raise(const Credit& limit) {
+    release_hold();
     if (limit.items <= limit_.items && limit.bytes <= limit_.bytes) return;
     limit_.items = std::max(limit_.items, limit.items);
     limit_.bytes = std::max(limit_.bytes, limit.bytes);
@@ -125,6 +128,7 @@ void SubmitLink::on_pong(std::uint64_t pong) {
 }
 
 Time SubmitLink::next_deadline() const noexcept {
+    if (!waiting_.empty() && hold_until_ != Time{}) return hold_until_;
     if (!waiting_.empty()) return fits(waiting_.front()) ? Time::max() : want_at_ + kAskAgain;
     const bool holds = limit_.items > sent_.items || limit_.bytes > sent_.bytes;
     return holds && in_flight_.empty() && !returning_ ? last_job_ + kIdle : Time::max();

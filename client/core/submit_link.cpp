@@ -12,6 +12,14 @@ using protocol::Verdict;
 namespace {
 constexpr std::uint8_t kPutsMax = 3;  // a body's blob that was dropped meanwhile is put again
 constexpr std::size_t kSpareMax = 64;
+constexpr std::size_t kEnvelopeElements = 16;
+
+// msgpack elements of one job in a frame.
+std::size_t elements_of(const protocol::JobOptions* options) {
+    constexpr std::size_t kPlain = 7;  // the record, its fields, a body that is a blob
+    constexpr std::size_t kOptions = 20;
+    return options == nullptr ? kPlain : kPlain + kOptions + options->aliases.size();
+}
 }  // namespace
 
 SubmitLink::SubmitLink(std::string queue, const BatchSettings& batches, ProducerBook& book,
@@ -34,6 +42,11 @@ bool SubmitLink::fits(const StoredJob& job) const noexcept {
 }
 
 void SubmitLink::wait(StoredJob job, Now now) {
+    if (book_.abandoned(job)) {
+        book_.drop(job);
+        arena_.release(job);
+        return;
+    }
     const std::uint64_t bytes = cost(job);
     count_submission(now, bytes);
     waiting_cost_ += bytes;
@@ -46,9 +59,21 @@ void SubmitLink::refuse(const StoredJob& job, ErrorCode code, std::string_view s
     arena_.release(job);
 }
 
+void SubmitLink::drop_abandoned() {
+    std::erase_if(waiting_, [this](const StoredJob& job) {
+        if (!book_.abandoned(job)) return false;
+        waiting_cost_ -= cost(job);
+        book_.drop(job);
+        arena_.release(job);
+        return true;
+    });
+}
+
 void SubmitLink::pump(const protocol::Limits& limits, std::uint64_t acked_seq, UuidV7& ids, Now now,
                       bool force) {
     overhead_ = limits.item_overhead_bytes;
+    if (now.time < hold_until_) return;
+    hold_until_ = {};
     while (!waiting_.empty()) {
         if (!force && in_flight_.size() >= batches_.frames_ahead) {
             // The broker is busy with what it has: only a full batch is worth another frame.
@@ -73,21 +98,33 @@ bool SubmitLink::send_batch(const protocol::Limits& limits, std::uint64_t acked_
     protocol::Submit submit{queue_, group, acked_seq, {}};
     submit.jobs.reserve(std::min(waiting_.size(), items_max));
     std::size_t frame_bytes = protocol::kEnvelopeBytesMax;
+    std::size_t elements = kEnvelopeElements;
     while (!waiting_.empty() && submit.jobs.size() < items_max) {
         StoredJob& job = waiting_.front();
+        const protocol::JobOptions* options = arena_.options(job);
         const std::size_t bytes = protocol::kItemFixedBytesMax + job.subject_bytes +
-                                  job.inputs_bytes + (job.blob ? 0 : job.payload_bytes);
+                                  job.inputs_bytes + job.options_bytes +
+                                  (job.blob ? 0 : job.payload_bytes);
         const bool first = submit.jobs.empty();
         if (job.group != group || !fits(job)) break;
         if (!first && (frame_bytes + bytes > batches_.bytes_max ||
-                       frame_bytes + bytes > limits.frame_bytes_max)) {
+                       frame_bytes + bytes > limits.frame_bytes_max ||
+                       elements + elements_of(options) > limits.elements_max)) {
             break;
         }
         frame_bytes += bytes;
-        if (job.id.is_zero()) job.id = ids.next(now.wall);
+        elements += elements_of(options);
+        if (job.id.is_zero()) {
+            job.id = ids.next(now.wall);
+            if (book_.journaled(job.producer)) {
+                outbox_.stamp({job.producer, job.ticket, job.id});
+            }
+        }
         const protocol::Body body = job.blob ? protocol::Body{job.content(), job.payload_bytes}
                                              : protocol::Body{job.payload(), 0};
-        submit.jobs.push_back({job.id, job.subject(), body, job.inputs(), nullptr});
+        submit.jobs.push_back(
+            {job.id, job.subject(), body, job.inputs(),
+             options == nullptr ? nullptr : std::make_unique<protocol::JobOptions>(*options)});
         sent_.items += 1;
         sent_.bytes += cost(job);
         waiting_cost_ -= cost(job);
@@ -108,10 +145,7 @@ bool SubmitLink::on_accepted(const protocol::Accepted& accepted,
                                     [&](const Batch& b) { return b.seq == accepted.re; });
     if (found == in_flight_.end()) return false;
     // An answer from before RECLAIMED tells a limit that was given back.
-    if (accepted.re > reclaimed_seq_) {
-        raise(accepted.limit);
-        credit_proven_ = true;
-    }
+    if (accepted.re > reclaimed_seq_) raise(accepted.limit);
     std::vector<StoredJob> jobs = std::move(found->jobs);
     in_flight_.erase(found);
     std::vector<const protocol::JobVerdict*> verdicts;
@@ -162,8 +196,8 @@ void SubmitLink::refuse_waiting(const protocol::Error& error) {
     waiting_cost_ = 0;
 }
 
-bool SubmitLink::on_error(const protocol::Error& error) {
-    if (error.re == want_seq_ && want_seq_ != 0) return on_want_error(error);
+bool SubmitLink::on_error(const protocol::Error& error, Now now) {
+    if (error.re == want_seq_ && want_seq_ != 0) return on_want_error(error, now);
     const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
                                     [&](const Batch& b) { return b.seq == error.re; });
     if (found == in_flight_.end()) return false;
@@ -171,11 +205,22 @@ bool SubmitLink::on_error(const protocol::Error& error) {
     if (error.code == ErrorCode::shutting_down) return true;
     Batch batch = std::move(*found);
     in_flight_.erase(found);
-    if (error.code == ErrorCode::over_credit && (credit_proven_ || error.re <= reclaimed_seq_)) {
+    if (error.code == ErrorCode::store_full) {
+        take_back(batch.jobs);
+        hold(error.code, now);
+        return true;
+    }
+    if (error.code == ErrorCode::over_credit) {
         // None was taken, and this side keeps its limits: the queue is another one, made anew under
-        // the same name. Asked from nothing, it takes them. Refused again, they are told.
+        // the same name. Asked from nothing, it takes them.
         if (error.re > reclaimed_seq_) forget_credit();
-        take_back(batch);
+        const auto again = std::stable_partition(batch.jobs.begin(), batch.jobs.end(),
+                                                 [](const StoredJob& job) { return job.refused; });
+        std::vector<StoredJob> jobs(again, batch.jobs.end());
+        batch.jobs.erase(again, batch.jobs.end());
+        answer_all(batch, error.code, error.sentence);
+        for (StoredJob& job : jobs) job.refused = true;
+        take_back(jobs);
         return true;
     }
     answer_all(batch, error.code, error.sentence);
@@ -183,17 +228,28 @@ bool SubmitLink::on_error(const protocol::Error& error) {
     return true;
 }
 
-void SubmitLink::take_back(Batch& batch) {
-    for (auto job = batch.jobs.rbegin(); job != batch.jobs.rend(); ++job) {
+void SubmitLink::take_back(std::span<const StoredJob> jobs) {
+    for (auto job = jobs.rbegin(); job != jobs.rend(); ++job) {
         book_.unsent(*job);
         waiting_cost_ += cost(*job);
         waiting_.push_front(*job);
     }
 }
 
-bool SubmitLink::on_want_error(const protocol::Error& error) {
+bool SubmitLink::on_want_error(const protocol::Error& error, Now now) {
     switch (error.code) {
         case ErrorCode::shutting_down:
+            return true;
+        case ErrorCode::store_full:
+            want_seq_ = 0;
+            want_answered_ = true;
+            hold(error.code, now);
+            return true;
+        case ErrorCode::queue_draining:
+            // The counts go on: the queue is the same one when it is resumed.
+            want_seq_ = 0;
+            want_answered_ = true;
+            refuse_waiting(error);
             return true;
         case ErrorCode::item_too_large:
             want_answered_ = true;
@@ -217,6 +273,21 @@ bool SubmitLink::on_want_error(const protocol::Error& error) {
     }
 }
 
+void SubmitLink::hold(ErrorCode code, Now now) {
+    // Answers to frames sent before the pause began say nothing new.
+    if (now.time < hold_until_) return;
+    ++holds_;
+    held_ = code;
+    hold_until_ = now.time + hold_for_;
+    hold_for_ = std::min(hold_for_ * 2, kHoldMax);
+}
+
+void SubmitLink::release_hold() noexcept {
+    held_ = ErrorCode::none;
+    hold_until_ = {};
+    hold_for_ = kHoldMin;
+}
+
 // The queue is gone, or another one of its name is there: it knows nothing of what was sent and
 // granted.
 void SubmitLink::forget_credit() {
@@ -224,7 +295,6 @@ void SubmitLink::forget_credit() {
     limit_ = {};
     window_ = {};
     reclaimed_seq_ = outbox_.last_seq(Socket::main);
-    credit_proven_ = false;
     want_seq_ = 0;
     want_sent_ = {};
     want_answered_ = true;
@@ -236,12 +306,12 @@ void SubmitLink::forget_credit() {
 void SubmitLink::lost() {
     for (auto batch = in_flight_.rbegin(); batch != in_flight_.rend(); ++batch) {
         for (StoredJob& job : batch->jobs) job.sent_before = true;
-        take_back(*batch);
+        take_back(batch->jobs);
     }
     in_flight_.clear();
     forget_credit();
+    release_hold();
     reclaimed_seq_ = 0;
-    credit_proven_ = true;
 }
 
 }  // namespace scanmq::client

@@ -13,6 +13,7 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -37,6 +38,11 @@ class SubmitLink {
     }
     void wait(StoredJob job, Now now);  // ready to be sent
     void refuse(const StoredJob& job, protocol::ErrorCode code, std::string_view sentence);
+    // Drops what waits of producers that are gone and will submit it from their journals.
+    void drop_abandoned();
+    [[nodiscard]] const protocol::JobOptions* options(const StoredJob& job) const noexcept {
+        return arena_.options(job);
+    }
 
     // --- from the session
     // Sends what credit allows. Not forced: only full batches once frames_ahead are unanswered.
@@ -47,8 +53,12 @@ class SubmitLink {
     // False: the frame was none of this link's. put_again: jobs, still unanswered, whose blob is
     // gone.
     bool on_accepted(const protocol::Accepted& accepted, std::vector<StoredJob>& put_again);
-    // False: the frame was none of this link's.
-    bool on_error(const protocol::Error& error);
+    // False: the frame was none of this link's. What a whole frame's error does to its jobs:
+    // shutting_down  they stay for the next session
+    // store_full     they wait, and are sent again after a pause that doubles from 0.1 to 5 s
+    // over_credit    they are sent again once, in case the queue was made anew; then refused
+    // another        they are refused: the same bytes would be answered the same
+    bool on_error(const protocol::Error& error, Now now);
     void on_credit(const protocol::Credit& limit);
     // Giving credit back takes a round trip: WANT nothing first, so that no grant is on its way
     // when RECLAIMED names the new limit. True: a ping must follow; tell its number to return_after().
@@ -72,6 +82,9 @@ class SubmitLink {
     [[nodiscard]] protocol::Credit sent() const noexcept { return sent_; }
     [[nodiscard]] protocol::Credit limit() const noexcept { return limit_; }
     [[nodiscard]] std::uint64_t resubmitted() const noexcept { return resubmitted_; }
+    // Why there is no credit at present (store_full), none when there is no reason known.
+    [[nodiscard]] protocol::ErrorCode held() const noexcept { return held_; }
+    [[nodiscard]] std::uint64_t holds() const noexcept { return holds_; }
 
   private:
     struct Batch {
@@ -86,9 +99,11 @@ class SubmitLink {
     void answer_one(const StoredJob& job, const protocol::JobVerdict* verdict,
                     std::vector<StoredJob>& put_again);
     void refuse_waiting(const protocol::Error& error);
-    bool on_want_error(const protocol::Error& error);
+    bool on_want_error(const protocol::Error& error, Now now);
+    void hold(protocol::ErrorCode code, Now now);
+    void release_hold() noexcept;
     void forget_credit();
-    void take_back(Batch& batch);
+    void take_back(std::span<const StoredJob> jobs);
     void raise(const protocol::Credit& limit);
     void want(const protocol::Credit& amount, bool exact, Now now);
     void count_submission(Now now, std::uint64_t bytes);
@@ -111,7 +126,6 @@ class SubmitLink {
     protocol::Credit sent_;
     protocol::Credit limit_;
     std::uint64_t reclaimed_seq_ = 0;  // limits told for frames up to it are void
-    bool credit_proven_ = true;        // a SUBMIT was answered since credit was last forgotten
     std::uint64_t return_ping_ = 0;
     bool returning_ = false;
     bool return_asked_ = false;
@@ -126,6 +140,12 @@ class SubmitLink {
     bool refused_ = false;  // the queue takes nothing; until a job waits again, nothing is asked
     protocol::Credit window_;  // the largest credit a grant has made available
 
+    // Told to wait: nothing is sent or asked for before hold_until_.
+    protocol::ErrorCode held_{};
+    Time hold_until_{};
+    Duration hold_for_ = kHoldMin;
+    std::uint64_t holds_ = 0;
+
     // Jobs of the present and the last period, for how much to hold ahead.
     struct Period {
         std::uint64_t items{};
@@ -135,6 +155,9 @@ class SubmitLink {
     Period last_period_;
     Time period_end_{};
     Time last_job_{};
+
+    static constexpr Duration kHoldMin = std::chrono::milliseconds(100);
+    static constexpr Duration kHoldMax = std::chrono::seconds(5);
 };
 
 }  // namespace scanmq::client

@@ -1,5 +1,6 @@
 #include "client/cpp/client.hpp"
 
+#include <algorithm>
 #include <utility>
 
 #include "client/cpp/client_impl.hpp"
@@ -19,6 +20,11 @@ Result<protocol::GroupState> group_state(Result<protocol::Message> reply) {
     if (!reply) return fail(std::move(reply).error());
     if (auto* state = std::get_if<protocol::GroupState>(&*reply)) return std::move(*state);
     return fail(Error{ErrorKind::refused, ErrorCode::none, "the answer is not a group's state"});
+}
+
+Error unexpected(std::string_view wanted) {
+    return {ErrorKind::refused, ErrorCode::none,
+            "the broker's answer is not " + std::string(wanted) + "; is it of another version?"};
 }
 
 }  // namespace
@@ -85,6 +91,75 @@ Result<void> Client::alter_queue(std::string_view queue, const protocol::Setting
 
 Result<void> Client::delete_queue(std::string_view queue, bool force, Duration timeout) {
     return only_ok(impl_->request(protocol::QueueDelete{std::string(queue), force}, timeout));
+}
+
+Result<void> Client::control_queue(std::string_view queue, protocol::QueueAction action,
+                                   Duration timeout) {
+    return only_ok(impl_->request(protocol::QueueControl{std::string(queue), action}, timeout));
+}
+
+Result<CancelAnswer> Client::cancel(std::string_view queue, std::span<const Id128> jobs,
+                                    Duration timeout) {
+    CancelAnswer out;
+    const std::size_t frame = limits().items_per_frame_max;
+    while (!jobs.empty()) {
+        const auto some = jobs.first(std::min(jobs.size(), frame));
+        jobs = jobs.subspan(some.size());
+        bool repeated = false;
+        auto reply = impl_->request(
+            protocol::Cancel{std::string(queue), {some.begin(), some.end()}}, timeout, &repeated);
+        if (!reply) return fail(std::move(reply).error());
+        const auto* cancelled = std::get_if<protocol::Cancelled>(&*reply);
+        if (cancelled == nullptr || cancelled->states.size() != some.size()) {
+            return fail(unexpected("a state for each job"));
+        }
+        out.states.insert(out.states.end(), cancelled->states.begin(), cancelled->states.end());
+        out.repeated = out.repeated || repeated;
+    }
+    return out;
+}
+
+Result<DeadAnswer> Client::dead_letters(std::string_view queue, protocol::DeadAction action,
+                                        std::span<const Id128> jobs, Duration timeout) {
+    if (jobs.size() > limits().items_per_frame_max) {
+        return fail(Error{ErrorKind::invalid, ErrorCode::over_limit,
+                          "one request names at most items_per_frame_max dead letters"});
+    }
+    DeadAnswer out;
+    auto reply = impl_->request(
+        protocol::DeadLetters{std::string(queue), action, {jobs.begin(), jobs.end()}}, timeout,
+        &out.repeated);
+    if (!reply) return fail(std::move(reply).error());
+    auto* done = std::get_if<protocol::DeadDone>(&*reply);
+    if (done == nullptr) return fail(unexpected("dead letters"));
+    out.jobs = std::move(done->jobs);
+    return out;
+}
+
+Result<void> Client::set_alias(std::string_view alias, const ContentId& id, Duration timeout) {
+    return only_ok(impl_->request(protocol::AliasSet{std::string(alias), id}, timeout));
+}
+
+Result<protocol::BackupDone> Client::backup(std::string_view name, Duration timeout) {
+    auto reply = impl_->request(protocol::Backup{std::string(name)}, timeout);
+    if (!reply) return fail(std::move(reply).error());
+    if (auto* done = std::get_if<protocol::BackupDone>(&*reply)) return std::move(*done);
+    return fail(unexpected("where the backup is"));
+}
+
+Result<void> Client::forget_subscription(std::string_view queue, std::string_view durable_name,
+                                         Duration timeout) {
+    if (durable_name.empty()) {
+        return fail(Error{ErrorKind::invalid, ErrorCode::bad_name,
+                          "a durable subscription has a name: say which"});
+    }
+    StreamOptions options;
+    options.queue = queue;
+    options.durable_name = durable_name;
+    options.auto_ack = false;
+    options.on_reset = ResetPolicy::latest;
+    options.credit_items = 1;
+    return impl_->forget(options, timeout);
 }
 
 Result<std::vector<protocol::Row>> Client::query(std::string_view topic, std::string_view key,

@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,9 +58,22 @@ struct ClientStats {
     std::uint64_t frames_stale{};     // of an old session
     std::uint64_t resubmitted{};      // jobs sent again after a reconnect
     std::uint64_t protocol_errors{};  // ERRORs that answer no request and no job
+    std::uint64_t holds{};            // pauses because a broker's store was full
 };
 
 using Blob = BlobFetched;  // type, label, bytes
+
+// `repeated`: a reconnect came between question and answer, so the question was put twice and the
+// answer may describe what the first one left: jobs that it cancelled are `finished` by then, dead
+// letters that it retried are not there any more.
+struct CancelAnswer {
+    std::vector<protocol::JobState> states;  // what each job was, in order
+    bool repeated{};
+};
+struct DeadAnswer {
+    std::vector<protocol::DeadDone::One> jobs;  // those that were there
+    bool repeated{};
+};
 
 class Client {
   public:
@@ -95,6 +109,25 @@ class Client {
     Result<void> alter_queue(std::string_view queue, const protocol::Settings& settings,
                              Duration timeout = kDefault);
     Result<void> delete_queue(std::string_view queue, bool force, Duration timeout = kDefault);
+
+    Result<void> control_queue(std::string_view queue, protocol::QueueAction action,
+                               Duration timeout = kDefault);
+    // Ends jobs `cancelled`, wherever they are. Any number, in frames of items_per_frame_max; after
+    // an error those of the frames before are cancelled.
+    Result<CancelAnswer> cancel(std::string_view queue, std::span<const Id128> jobs,
+                                Duration timeout = kDefault);
+    // No jobs: all dead letters, as many as one answer holds; ask again until none are left.
+    // Error: invalid with over_limit (items_per_frame_max).
+    Result<DeadAnswer> dead_letters(std::string_view queue, protocol::DeadAction action,
+                                    std::span<const Id128> jobs, Duration timeout = kDefault);
+    // A zero id removes the alias.
+    Result<void> set_alias(std::string_view alias, const ContentId& id,
+                           Duration timeout = kDefault);
+    // A copy of the broker's state, below its backup directory. It may take long: name a timeout.
+    Result<protocol::BackupDone> backup(std::string_view name, Duration timeout = kDefault);
+    // Drops a durable subscription's cursor; a session that has the name loses it.
+    Result<void> forget_subscription(std::string_view queue, std::string_view durable_name,
+                                     Duration timeout = kDefault);
 
     // Topics and rows: docs/PROTOCOL.md, section 11.
     Result<std::vector<protocol::Row>> query(std::string_view topic, std::string_view key = {},

@@ -20,7 +20,11 @@ void Client::Impl::collect(Inbox* inbox) {
 
 void Client::Impl::collect(Notice& notice, Inbox* inbox) {
     if (const auto* answered = std::get_if<JobsAnswered>(&notice)) {
-        if (producers_.contains(answered->producer)) calls_.push_back({std::move(notice), nullptr});
+        if (producers_.contains(answered->producer)) {
+            calls_.push_back({std::move(notice), nullptr});
+        } else {
+            keep_answers(*answered);
+        }
     } else if (const auto* arrived = std::get_if<EntriesArrived>(&notice)) {
         Reader* to = reader(arrived->subscription);
         if (to == nullptr || inbox == nullptr) return;
@@ -37,7 +41,7 @@ void Client::Impl::collect(Notice& notice, Inbox* inbox) {
         if (to != nullptr && to->on_change) calls_.push_back({std::move(notice), nullptr});
     } else if (auto* request = std::get_if<RequestDone>(&notice)) {
         const auto waiter = requests_.find(request->request);
-        if (waiter != requests_.end()) waiter->second->emplace(std::move(request->reply));
+        if (waiter != requests_.end()) waiter->second->emplace(std::move(*request));
     } else if (auto* put = std::get_if<PutDone>(&notice)) {
         const auto waiter = puts_.find(put->request);
         if (waiter != puts_.end()) waiter->second->emplace(std::move(put->result));
@@ -70,6 +74,7 @@ void Client::Impl::call(Lock& lock, Call& next) {
         lock.unlock();
         (*callback)(answered->answers);
         lock.lock();
+        keep_answers(*answered);  // a crash before tells them again
     } else if (const auto* arrived = std::get_if<EntriesArrived>(&next.notice)) {
         const auto found = readers_.find(arrived->subscription);
         if (found == readers_.end()) return;
@@ -83,6 +88,7 @@ void Client::Impl::call(Lock& lock, Call& next) {
         }
         if (closed_) return;
         core_.consumed(*arrived, batch.position, effects_);
+        core_.done_with(arrived->subscription, batch.position, now(), effects_);
         perform();
     } else if (const auto* changed = std::get_if<SubscriptionChanged>(&next.notice)) {
         const auto found = readers_.find(changed->subscription);
@@ -99,7 +105,9 @@ void Client::Impl::call(Lock& lock, Call& next) {
 
 EntryBatch Client::Impl::batch_of(const EntriesArrived& arrived, const Incoming& frame) {
     const auto& results = std::get<protocol::Results>(frame.frame.message);
-    return {results.entries, results.gap, {arrived.incarnation, results.next_offset}};
+    return {std::span(results.entries).subspan(arrived.skipped),
+            arrived.gap,
+            {arrived.incarnation, results.next_offset}};
 }
 
 bool Client::Impl::tells_progress_only(const Entries& entries) {
@@ -107,17 +115,37 @@ bool Client::Impl::tells_progress_only(const Entries& entries) {
     return batch.entries.empty() && !batch.gap;
 }
 
-void Client::Impl::skip_progress(Reader& reader) {
+void Client::Impl::settle(std::uint64_t id, Reader& reader) {
+    if (!reader.handed) return;
+    if (!closed_) core_.done_with(id, *reader.handed, now(), effects_);
+    reader.handed.reset();
+    wake_for_deadline();
+}
+
+void Client::Impl::keep_answers(const JobsAnswered& answered) {
+    const auto found = journals_.find(answered.producer);
+    if (found == journals_.end()) return;
+    std::vector<Ticket> tickets;
+    tickets.reserve(answered.answers.size());
+    for (const JobAnswer& answer : answered.answers) tickets.push_back(answer.ticket);
+    found->second->answer(tickets);
+}
+
+void Client::Impl::skip_progress(std::uint64_t id, Reader& reader) {
     while (!reader.queue.empty() && tells_progress_only(reader.queue.front())) {
         const Entries& first = reader.queue.front();
         if (!closed_) {
-            core_.consumed(first.arrived, batch_of(first.arrived, *first.frame).position, effects_);
+            const StreamPosition position = batch_of(first.arrived, *first.frame).position;
+            core_.consumed(first.arrived, position, effects_);
+            core_.done_with(id, position, now(), effects_);
         }
         reader.queue.pop_front();
     }
 }
 
-void Client::Impl::attach_producer(std::uint32_t id, AnswerCallback on_answers) {
+void Client::Impl::attach_producer(std::uint32_t id, AnswerCallback on_answers,
+                                   JournalFile* journal) {
+    if (journal != nullptr) journals_[id] = journal;
     if (on_answers) producers_[id] = std::make_shared<AnswerCallback>(std::move(on_answers));
 }
 
@@ -128,6 +156,7 @@ void Client::Impl::detach_producer(Lock& lock, std::uint32_t id) {
         return answered != nullptr && answered->producer == id;
     });
     if (!on_driver()) changed_.wait(lock, [&] { return calling_ != producer_key(id); });
+    journals_.erase(id);
 }
 
 void Client::Impl::attach_reader(std::uint64_t id, SubscriberOptions& options) {
@@ -147,22 +176,54 @@ Client::Impl::Reader* Client::Impl::reader(std::uint64_t id) {
     return found == readers_.end() ? nullptr : found->second.get();
 }
 
-Result<protocol::Message> Client::Impl::request(protocol::Message message, Duration timeout) {
+Result<protocol::Message> Client::Impl::request(protocol::Message message, Duration timeout,
+                                                bool* repeated) {
     Lock held(mutex_);
     if (closed_) return fail(why(Waited::closed, {}));
     const Time until = deadline(timeout);
     const std::uint64_t id = core_.request(std::move(message), until, effects_);
     if (id == 0) return fail(too_many());
-    std::optional<Result<protocol::Message>> reply;
-    requests_.emplace(id, &reply);
+    std::optional<RequestDone> done;
+    requests_.emplace(id, &done);
     commit();
-    const Waited waited = wait(held, until, [&] { return reply.has_value(); });
+    const Waited waited = wait(held, until, [&] { return done.has_value(); });
     requests_.erase(id);
-    if (!reply) return fail(why(waited, "the request"));
-    if (!reply->ok() && reply->error().kind == ErrorKind::timed_out) {
+    if (!done) return fail(why(waited, "the request"));
+    if (!done->reply && done->reply.error().kind == ErrorKind::timed_out) {
         return fail(why(Waited::timed_out, "the request"));
     }
-    return std::move(*reply);
+    if (repeated != nullptr) *repeated = done->repeated;
+    return std::move(done->reply);
+}
+
+Result<void> Client::Impl::forget(const StreamOptions& options, Duration timeout) {
+    Lock held(mutex_);
+    if (closed_) return fail(why(Waited::closed, {}));
+    const Time until = deadline(timeout);
+    const auto subscribed = core_.subscribe(options, effects_);
+    if (!subscribed) return fail(Error(subscribed.error()));
+    const std::uint64_t id = core_.forget(*subscribed, until, effects_);
+    if (id == 0) {
+        core_.unsubscribe(*subscribed, effects_);
+        commit();
+        return fail(too_many());
+    }
+    std::optional<RequestDone> done;
+    requests_.emplace(id, &done);
+    commit();
+    const Waited waited = wait(held, until, [&] { return done.has_value(); });
+    requests_.erase(id);
+    const SubscriptionInfo info = closed_ ? SubscriptionInfo{} : *core_.subscription(*subscribed);
+    if (!closed_) core_.unsubscribe(*subscribed, effects_, done && done->reply);
+    commit();
+    if (info.state == SubscriptionState::failed) {
+        return fail(Error{ErrorKind::refused, info.code, info.sentence});
+    }
+    if (!done || (!done->reply && done->reply.error().kind == ErrorKind::timed_out)) {
+        return fail(why(waited, "forgetting the subscription"));
+    }
+    if (!done->reply) return fail(Error(done->reply.error()));
+    return {};
 }
 
 Result<ContentId> Client::Impl::put_blob(ByteView bytes, protocol::BlobType type,

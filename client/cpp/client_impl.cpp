@@ -54,6 +54,7 @@ std::optional<std::string> Client::Impl::start() {
 void Client::Impl::close() {
     Lock held(mutex_);
     if (!closed_) {
+        for (const auto& [id, to] : readers_) settle(id, *to);
         closed_ = true;
         core_.close(effects_);
         commit();
@@ -94,6 +95,7 @@ bool Client::Impl::step(Lock& lock, Duration timeout) {
     if (!calls_.empty() && !dispatching_) timeout = Duration::zero();
     timeout = std::min(timeout, std::max(due - at.time, Duration::zero()));
     sleeping_ = timeout > Duration::zero();
+    sleeps_until_ = at.time + timeout;
     lock.unlock();
     inbox_.clear();
     wire_.receive(inbox_, kFramesPerStep);
@@ -118,7 +120,20 @@ bool Client::Impl::step(Lock& lock, Duration timeout) {
     return any;
 }
 
+void Client::Impl::keep_stamps() {
+    if (effects_.stamps.empty()) return;
+    for (const auto& [producer, journal] : journals_) {
+        std::vector<JobStamped> stamps;
+        for (const JobStamped& stamp : effects_.stamps) {
+            if (stamp.producer == producer) stamps.push_back(stamp);
+        }
+        journal->stamp(stamps);
+    }
+    effects_.stamps.clear();
+}
+
 void Client::Impl::perform() {
+    keep_stamps();
     auto problem = wire_.perform(effects_.actions);
     if (problem) wire_problem_ = std::move(problem);
     core_.set_writable(Socket::main, wire_.writable(Socket::main));
@@ -126,6 +141,7 @@ void Client::Impl::perform() {
 }
 
 void Client::Impl::commit() {
+    keep_stamps();
     if (on_driver()) {
         perform();
     } else if (!effects_.actions.empty()) {
@@ -139,6 +155,10 @@ void Client::Impl::wake() {
     if (!sleeping_ || !threaded()) return;
     sleeping_ = false;
     wakeup_.notify();
+}
+
+void Client::Impl::wake_for_deadline() {
+    if (threaded() && sleeping_ && core_.next_deadline() < sleeps_until_) wake();
 }
 
 void Client::Impl::drive(Lock& lock) {
@@ -207,7 +227,7 @@ ClientStats Client::Impl::stats() const {
             wire_stats_.bytes_sent,  wire_stats_.bytes_received,
             core.sessions_opened,    core.frames_bad,
             core.frames_stale,       core.resubmitted,
-            core.protocol_errors};
+            core.protocol_errors,    core.holds};
 }
 
 }  // namespace scanmq::client

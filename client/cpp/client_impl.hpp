@@ -54,6 +54,8 @@ class Client::Impl {
     void commit();
     // Lets the driver look again: jobs wait.
     void wake();
+    // The same when something is due before the driver would look by itself.
+    void wake_for_deadline();
     // Sends full batches and takes in what came, without waiting. The lock is released meanwhile.
     void drive(Lock& lock);
 
@@ -63,24 +65,31 @@ class Client::Impl {
     [[nodiscard]] Error why(Waited waited, std::string_view what) const;
     [[nodiscard]] Time deadline(Duration timeout) const;
 
-    Result<protocol::Message> request(protocol::Message message, Duration timeout);
+    // `repeated`: whether it was sent in several sessions.
+    Result<protocol::Message> request(protocol::Message message, Duration timeout,
+                                      bool* repeated = nullptr);
+    // Takes the durable name over and makes the broker forget it.
+    Result<void> forget(const StreamOptions& options, Duration timeout);
     Result<ContentId> put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
                                Duration timeout);
     Result<Blob> get_blob(const ContentId& id, Duration timeout);
 
-    // With the lock held. Callbacks may be empty.
-    void attach_producer(std::uint32_t id, AnswerCallback on_answers);
+    // With the lock held. Callbacks may be empty, the journal null; it must outlive detaching.
+    void attach_producer(std::uint32_t id, AnswerCallback on_answers, JournalFile* journal);
     void detach_producer(Lock& lock, std::uint32_t id);
     struct Reader {
         std::function<void(const EntryBatch&)> on_batch;
         std::function<void(const SubscriptionInfo&)> on_change;
-        std::deque<Entries> queue;  // of a subscriber that calls receive()
+        std::deque<Entries> queue;             // of a subscriber that calls receive()
+        std::optional<StreamPosition> handed;  // by receive(), not known to be done with yet
     };
     void attach_reader(std::uint64_t id, SubscriberOptions& options);
     void detach_reader(Lock& lock, std::uint64_t id);
     [[nodiscard]] Reader* reader(std::uint64_t id);
+    // What receive() handed out before is done with.
+    void settle(std::uint64_t id, Reader& reader);
     // Takes frames without entries off the front of the queue; they only move the position.
-    void skip_progress(Reader& reader);
+    void skip_progress(std::uint64_t id, Reader& reader);
     [[nodiscard]] static EntryBatch batch_of(const EntriesArrived& arrived, const Incoming& frame);
 
     [[nodiscard]] bool closed() const noexcept { return closed_; }
@@ -100,6 +109,8 @@ class Client::Impl {
     void run();
     bool step(Lock& lock, Duration timeout);
     void perform();
+    void keep_stamps();
+    void keep_answers(const JobsAnswered& answered);
     void collect(Inbox* inbox);
     void collect(Notice& notice, Inbox* inbox);
     [[nodiscard]] static bool tells_progress_only(const Entries& entries);
@@ -120,17 +131,19 @@ class Client::Impl {
     Effects effects_;
     std::optional<std::string> wire_problem_;
     // What blocking calls wait for, on their stacks.
-    std::unordered_map<std::uint64_t, std::optional<Result<protocol::Message>>*> requests_;
+    std::unordered_map<std::uint64_t, std::optional<RequestDone>*> requests_;
     std::unordered_map<std::uint64_t, std::optional<Result<ContentId>>*> puts_;
     std::unordered_map<std::uint64_t, std::optional<Result<BlobFetched>>*> gets_;
     // Shared: a callback may outlive its entry while it runs.
     std::unordered_map<std::uint32_t, std::shared_ptr<AnswerCallback>> producers_;
     std::map<std::uint64_t, std::shared_ptr<Reader>> readers_;  // shared for the same reason
+    std::unordered_map<std::uint32_t, JournalFile*> journals_;  // the producers own them
     std::deque<Call> calls_;
     bool dispatching_ = false;
     std::uint64_t calling_ = 0;  // whose callback runs: producer id * 2 + 1, subscription * 2
     bool sleeping_ = false;      // the driver waits for the sockets
-    bool dirty_ = false;         // jobs wait that the driver has not seen
+    Time sleeps_until_{};
+    bool dirty_ = false;  // jobs wait that the driver has not seen
     std::atomic<bool> interrupted_ = false;
     std::uint64_t frames_seen_ = 0;
     bool stop_ = false;

@@ -6,12 +6,15 @@
 //          leave: batches grow because the broker is busy, never by waiting for more.
 // Answers: each job gets exactly one JobAnswer, unless the client is closed first.
 // Threads: as the Client's. Producers of one queue share its credit.
-// Owns:    copies of what was submitted, until answered; bounded by the options.
+// Owns:    copies of what was submitted, until answered; bounded by the options. With a journal, its
+//          file: at most four times buffer_bytes_max and 2 KiB for each of buffer_items_max.
 // See:     docs/PROTOCOL.md, sections 7 and 8
 
 #include <chrono>
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,6 +22,7 @@
 #include "client/core/error.hpp"
 #include "client/core/job.hpp"
 #include "client/core/producer_book.hpp"
+#include "client/cpp/journal_file.hpp"
 
 namespace scanmq::client {
 
@@ -30,6 +34,11 @@ struct ProducerOptions {
     std::uint32_t batch_items_max = 1024;        // jobs of one SUBMIT
     std::uint32_t batch_bytes_max = 256U << 10;  // its size; one large job may pass it
     std::uint32_t frames_ahead = 8;
+    // A file that keeps what is not answered: a process that was killed and starts again with the
+    // same file submits it again, under the same ids where it may have been sent. Empty: none. It
+    // belongs to one queue and one producer at a time.
+    std::string journal{};
+    bool journal_sync = false;  // survive a crash of the machine, too, at the price of a sync a job
     // Called with the answers of each SUBMIT; empty: only counted.
     std::function<void(std::span<const JobAnswer>)> on_answers{};
 };
@@ -39,26 +48,40 @@ class Producer {
     // Precondition: queue is a valid queue name (protocol::valid_queue_name); else each submit() is
     // `invalid`.
     Producer(Client& client, std::string_view queue, ProducerOptions options = {});
-    ~Producer();  // what was not answered is forgotten: drain() first
+    // The same, when the journal can be used. Errors: io, invalid (in use, another queue's,
+    // damaged); the sentence names the file and what to do.
+    [[nodiscard]] static Result<std::unique_ptr<Producer>> open(Client& client,
+                                                                std::string_view queue,
+                                                                ProducerOptions options = {});
+    // What was not answered is forgotten, but by a journal: drain() first.
+    ~Producer();
     Producer(const Producer&) = delete;
     Producer& operator=(const Producer&) = delete;
 
     // Copies the job into the buffer. While that is full, waits up to `timeout` for room (0: not at
     // all). A payload over inline_bytes_max is put as a blob before its job is sent. Errors:
-    // buffer_full; invalid with bad_subject, item_too_large or over_limit; closed.
+    // buffer_full; invalid with bad_subject, item_too_large, over_limit or bad_option; closed; io
+    // and what open() says, when there is a journal: then the job was not taken.
     Result<Ticket> submit(const Job& job, Duration timeout = std::chrono::seconds(10));
 
     // Sends what waits, as far as credit reaches, whatever frames_ahead says.
     void flush();
-    // Waits until every job is answered. Error: timed_out, closed.
+    // Waits until every job is answered. Errors: timed_out (with store_full when that is why),
+    // closed.
     Result<void> drain(Duration timeout);
 
     [[nodiscard]] ProducerStats stats() const;
+    [[nodiscard]] JournalInfo journal() const;  // zeros without a journal
     [[nodiscard]] const std::string& queue() const noexcept { return queue_; }
 
   private:
+    Result<Ticket> submit_locked(const Job& job, const ContentId* content);
+    Result<void> restore();
+
     Client& client_;
     std::string queue_;
+    std::unique_ptr<JournalFile> journal_;
+    std::optional<Error> refused_;  // why the journal cannot be used
     std::uint32_t id_ = 0;
     std::uint32_t look_after_;
     std::uint32_t since_look_ = 0;

@@ -33,6 +33,7 @@ Subscriber::~Subscriber() {
     Client::Impl& impl = client_.impl();
     auto held = impl.lock();
     if (id_ == 0) return;
+    if (Client::Impl::Reader* reader = impl.reader(id_)) impl.settle(id_, *reader);
     impl.detach_reader(held, id_);
     impl.core().unsubscribe(id_, impl.effects());
     impl.commit();
@@ -52,6 +53,15 @@ SubscriptionInfo Subscriber::info_locked() const {
 SubscriptionInfo Subscriber::info() const {
     const auto held = client_.impl().lock();
     return info_locked();
+}
+
+Result<void> Subscriber::ack(std::uint64_t next_offset) {
+    Client::Impl& impl = client_.impl();
+    const auto held = impl.lock();
+    auto acked = impl.core().ack(id_, next_offset, impl.now(), impl.effects());
+    impl.commit();
+    impl.wake_for_deadline();
+    return acked;
 }
 
 namespace {
@@ -87,8 +97,10 @@ Result<std::optional<Subscriber::Received>> Subscriber::receive(Duration timeout
     const auto state = [&] { return info_locked(); };
     Client::Impl::Reader* reader = impl.reader(id_);
     if (reader == nullptr) return fail(failure(state()));
+    impl.settle(id_, *reader);
+    impl.commit();
     const Waited waited = impl.wait(held, impl.deadline(timeout), [&] {
-        impl.skip_progress(*reader);
+        impl.skip_progress(id_, *reader);
         const SubscriptionInfo* info = impl.core().subscription(id_);
         return !reader->queue.empty() || info == nullptr || ended(*info);
     });
@@ -99,6 +111,7 @@ Result<std::optional<Subscriber::Received>> Subscriber::receive(Duration timeout
         out.batch_ = Client::Impl::batch_of(entries.arrived, *entries.frame);
         out.frame_ = std::make_unique<Received::Frame>(Received::Frame{std::move(entries.frame)});
         if (!impl.closed()) {
+            reader->handed = out.batch_.position;
             impl.core().consumed(entries.arrived, out.batch_.position, impl.effects());
             impl.commit();
         }

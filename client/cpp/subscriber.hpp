@@ -6,6 +6,9 @@
 //            queue was made anew, or a broker without durable state was restarted), `on_reset` says
 //            what happens.
 // Delivery:  at least once; entries carry offsets that rise, so keep the offset with your effect.
+// Durable:   with durable_name the broker keeps the cursor. By default a batch is acknowledged after
+//            on_batch returned; with receive(), when the next is asked for or the subscriber goes.
+//            When another session takes the name, this one ends `subscription_taken`.
 // Threads:   as the Client's.
 // See:       docs/PROTOCOL.md, section 9
 
@@ -54,7 +57,7 @@ class Subscriber {
     };
 
     Subscriber(Client& client, SubscriberOptions options);
-    ~Subscriber();  // unsubscribes
+    ~Subscriber();  // unsubscribes; a durable name keeps its cursor
     Subscriber(const Subscriber&) = delete;
     Subscriber& operator=(const Subscriber&) = delete;
 
@@ -64,6 +67,11 @@ class Subscriber {
     // The next batch, nullopt after `timeout` (0: only what is there). Precondition: no on_batch.
     // Errors: refused (the subscription failed; stream_reset among others), closed.
     Result<std::optional<Received>> receive(Duration timeout);
+
+    // Durable: everything before next_offset is done with. Leaves at once or within 200 ms, never
+    // moves back. Errors: invalid with unknown_subscription (not durable), or bad_offset (beyond
+    // what was handed out); closed.
+    Result<void> ack(std::uint64_t next_offset);
 
     [[nodiscard]] SubscriptionInfo info() const;
 

@@ -33,11 +33,11 @@ def wait_until(condition, what, patience_s=PATIENCE_S):
 class Process:
     """A program under test, with its output kept in a file."""
 
-    def __init__(self, program, arguments, log):
+    def __init__(self, program, arguments, log, stdin=os.devnull):
         self.log = log
-        with open(log, "wb") as output:
+        with open(log, "wb") as output, open(stdin, "rb") as read:
             self.popen = subprocess.Popen([BIN / program, *arguments], stdout=output, stderr=subprocess.STDOUT,
-                                          stdin=subprocess.DEVNULL, env=environment())
+                                          stdin=read, env=environment())
 
     def kill(self):
         self.popen.kill()
@@ -80,9 +80,10 @@ class Case(unittest.TestCase):
         self.broker = None
         self.started = 0
 
-    def start(self, program, *arguments):
+    def start(self, program, *arguments, stdin=os.devnull):
+        """stdin: a file."""
         self.started += 1
-        process = Process(program, arguments, self.dir / f"{self.started}-{program}.log")
+        process = Process(program, arguments, self.dir / f"{self.started}-{program}.log", stdin)
         self.addCleanup(self.stop, process)
         return process
 

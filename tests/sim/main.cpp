@@ -7,6 +7,7 @@
 #include <map>
 #include <string>
 
+#include "broker/core/planted_bug.hpp"
 #include "tests/sim/cluster.hpp"
 
 namespace {
@@ -61,7 +62,6 @@ int main(int argc, char** argv) {
     bool trace = false;
     bool verbose = false;
     bool coverage = false;
-    int planted_bug = 0;
     std::uint32_t failures_max = 10;
     app.add_option("--seed", seed, "one seed");
     app.add_option("--seeds", seeds, "a range of them, A..B");
@@ -69,7 +69,16 @@ int main(int argc, char** argv) {
     app.add_flag("--verbose", verbose, "a line for each seed");
     app.add_flag("--coverage", coverage, "in the end, the sums of the brokers' counters");
     app.add_option("--failures-max", failures_max, "stop after so many");
-    app.add_option("--planted-bug", planted_bug, "canary builds: which bug is in");
+#ifdef SCANMQ_CANARY
+    using broker::PlantedBug;
+    const std::map<std::string, PlantedBug> bugs{
+        {"forgets-ids", PlantedBug::forgets_ids},
+        {"leaks-room", PlantedBug::leaks_room},
+        {"acknowledges-early", PlantedBug::acknowledges_early},
+        {"publishes-early", PlantedBug::publishes_early}};
+    app.add_option("--planted-bug", broker::planted_bug, "the bug that is in")
+        ->transform(CLI::CheckedTransformer(bugs));
+#endif
     // Every number of the mixture: what is given here holds for each seed. Durations in ms.
     Options names;
     std::map<std::string, double> given;
@@ -98,7 +107,6 @@ int main(int argc, char** argv) {
     for (std::uint64_t s = first; s <= last; ++s) {
         Options options = draw(s);
         options.trace = trace;
-        options.planted_bug = planted_bug;
         for (const Knob& knob : knobs(options)) {
             const auto found = given.find(knob.name);
             if (found != given.end()) set(knob, found->second);

@@ -90,7 +90,6 @@ struct Options {
     std::uint64_t stream_max_bytes = 256U << 20;
     std::uint32_t subscriber_credit = 256;
     bool durable = false;
-    int planted_bug = 0;  // canary builds only
     FaultOptions faults;
     Features features = supported();
 };

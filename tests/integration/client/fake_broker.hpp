@@ -13,6 +13,7 @@
 #include <future>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 #include <string>
 #include <thread>
@@ -86,6 +87,25 @@ class FakeBroker {
     std::atomic<std::uint64_t> submits = 0;
     std::atomic<std::uint64_t> over_credit = 0;
     std::atomic<std::uint64_t> chunks = 0;
+    // Not none: what every WANT is refused with.
+    std::atomic<protocol::ErrorCode> want_error = protocol::ErrorCode::none;
+    std::atomic<bool> ignore_acks = false;
+
+    // Of the job that came last.
+    protocol::JobOptions last_options() {
+        protocol::JobOptions out;
+        ask([&] { out = last_options_; });
+        return out;
+    }
+    // A durable subscription's cursor; nullopt: none of that name.
+    std::optional<std::uint64_t> cursor(const std::string& queue, const std::string& name) {
+        std::optional<std::uint64_t> out;
+        ask([&] {
+            const auto found = cursors_.find({queue, name});
+            if (found != cursors_.end()) out = found->second;
+        });
+        return out;
+    }
 
   private:
     struct Link {
@@ -98,6 +118,8 @@ class FakeBroker {
         std::uint64_t next{};
         protocol::Credit sent;
         protocol::Credit limit;
+        std::string durable_name;
+        std::uint64_t seq{};  // of its SUBSCRIBE
     };
     struct Session {
         std::uint32_t peer{};
@@ -173,6 +195,10 @@ class FakeBroker {
         if (const auto* submit = std::get_if<Submit>(&frame.message)) {
             on_submit(id, session, seq, *submit);
         } else if (const auto* want = std::get_if<Want>(&frame.message)) {
+            if (want_error.load() != ErrorCode::none) {
+                say(protocol::Error{seq, Kind::want, want_error, "as the test wants"});
+                return;
+            }
             Link& link = session.links[want->queue];
             link.limit.items = std::max(
                 link.limit.items, link.used.items + std::min(want->want.items, options_.window));
@@ -194,6 +220,25 @@ class FakeBroker {
             say(Answer{seq, query->topic, {{{"name", std::string("fake")}}}});
         } else if (const auto* open = std::get_if<GroupOpen>(&frame.message)) {
             say(GroupState{seq, open->queue, open->group, GroupPhase::open, 0, 0, 0, {}});
+        } else if (const auto* ack = std::get_if<Ack>(&frame.message)) {
+            on_ack(session, *ack);
+        } else if (const auto* unsubscribe = std::get_if<Unsubscribe>(&frame.message)) {
+            on_unsubscribe(session, *unsubscribe);
+            say(Ok{seq});
+        } else if (const auto* cancel = std::get_if<Cancel>(&frame.message)) {
+            Cancelled out{seq, {}};
+            for (const Id128& job : cancel->jobs) {
+                out.states.push_back(known_.contains(job) ? JobState::finished : JobState::unknown);
+            }
+            say(out);
+        } else if (const auto* dead = std::get_if<DeadLetters>(&frame.message)) {
+            DeadDone out{seq, {}};
+            for (const Id128& job : dead->jobs) {
+                out.jobs.push_back({job, dead->action == DeadAction::drop ? Id128{} : job});
+            }
+            say(out);
+        } else if (const auto* backup = std::get_if<Backup>(&frame.message)) {
+            say(BackupDone{seq, "backups/" + backup->name, 7});
         } else if (std::holds_alternative<Bye>(frame.message)) {
             sessions_.erase(found);
         } else {
@@ -222,6 +267,7 @@ class FakeBroker {
         auto& stream = streams_[std::string(submit.queue)];
         std::uint32_t index = 0;
         for (const protocol::Job& job : submit.jobs) {
+            last_options_ = job.options ? *job.options : protocol::JobOptions{};
             link.used.items += 1;
             link.used.bytes += 64 + (job.payload.is_blob() ? 0 : job.payload.bytes.size());
             if (job.subject == "refuse") {
@@ -266,11 +312,59 @@ class FakeBroker {
         std::uint64_t start = stream.size();
         if (subscribe.from == StartFrom::earliest) start = 0;
         if (subscribe.from == StartFrom::offset) start = subscribe.offset;
-        session.subscriptions.push_back(
-            {subscribe.queue, subscribe.subscription, start, {}, subscribe.limit});
-        send(*main_, session.peer, id,
-             Subscribed{seq, subscribe.subscription, incarnation_, 0, stream.size(), start});
+        SubscriptionStatus status = SubscriptionStatus::created;
+        if (!subscribe.durable_name.empty()) {
+            const std::pair name{subscribe.queue, subscribe.durable_name};
+            const auto known = cursors_.find(name);
+            if (known != cursors_.end()) {
+                start = known->second;
+                status = SubscriptionStatus::resumed;
+            }
+            cursors_[name] = start;
+            take_over(name);
+        }
+        session.subscriptions.push_back({subscribe.queue,
+                                         subscribe.subscription,
+                                         start,
+                                         {},
+                                         subscribe.limit,
+                                         subscribe.durable_name,
+                                         seq});
+        send(
+            *main_, session.peer, id,
+            Subscribed{seq, subscribe.subscription, incarnation_, 0, stream.size(), start, status});
         publish(id, session);
+    }
+
+    void take_over(const std::pair<std::string, std::string>& name) {
+        for (auto& [other, session] : sessions_) {
+            std::erase_if(session.subscriptions, [&, to = other](const Subscription& s) {
+                if (s.durable_name.empty() || std::pair{s.queue, s.durable_name} != name) {
+                    return false;
+                }
+                send(*main_, session.peer, to,
+                     protocol::Error{s.seq, protocol::Kind::subscribe,
+                                     protocol::ErrorCode::subscription_taken, "another has it"});
+                return true;
+            });
+        }
+    }
+
+    void on_ack(Session& session, const protocol::Ack& ack) {
+        if (ignore_acks) return;
+        for (const Subscription& s : session.subscriptions) {
+            if (s.number != ack.subscription || s.durable_name.empty()) continue;
+            std::uint64_t& cursor = cursors_[{s.queue, s.durable_name}];
+            if (ack.next_offset > cursor && ack.next_offset <= s.next) cursor = ack.next_offset;
+        }
+    }
+
+    void on_unsubscribe(Session& session, const protocol::Unsubscribe& unsubscribe) {
+        std::erase_if(session.subscriptions, [&](const Subscription& s) {
+            if (s.number != unsubscribe.subscription) return false;
+            if (unsubscribe.forget) cursors_.erase({s.queue, s.durable_name});
+            return true;
+        });
     }
 
     void publish(std::uint64_t id, Session& session) {
@@ -361,6 +455,8 @@ class FakeBroker {
     std::map<std::uint64_t, Session> sessions_;
     std::map<std::string, std::deque<Stored>> streams_;
     std::set<Id128> known_;
+    std::map<std::pair<std::string, std::string>, std::uint64_t> cursors_;  // by queue and name
+    protocol::JobOptions last_options_;
     std::map<ContentId, std::string> blobs_;
     std::uint64_t put_seq_ = 0;
     std::uint64_t put_size_ = 0;

@@ -11,7 +11,9 @@ Time in(Duration duration) { return std::chrono::steady_clock::now() + duration;
 constexpr Duration kPatience = std::chrono::seconds(20);
 
 TEST(ChildProcess, SpeaksInLines) {
-    auto child = ChildProcess::start("/bin/cat", {});
+    // Goes on after the end of its input, so that it is the signal that ends it.
+    auto child = ChildProcess::start(
+        "/bin/sh", {"-c", "while read -r line; do echo \"$line\"; done; exec tail -f /dev/null"});
     ASSERT_TRUE(child) << child.error();
     ASSERT_TRUE(child->write_line("first"));
     ASSERT_TRUE(child->write_line("second"));

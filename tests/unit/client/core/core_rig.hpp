@@ -58,6 +58,8 @@ class CoreRig {
             }
         }
         effects.actions.clear();
+        stamps.insert(stamps.end(), effects.stamps.begin(), effects.stamps.end());
+        effects.stamps.clear();
         for (Notice& notice : effects.notices) {
             if (auto* answered = std::get_if<JobsAnswered>(&notice)) {
                 for (const JobAnswer& a : answered->answers) {
@@ -161,8 +163,11 @@ class CoreRig {
         job.payload = payload;
         job.group = group;
         job.id = id;
+        return submit_job(p, job);
+    }
+    Result<Ticket> submit_job(std::uint32_t p, const Job& job) {
         std::optional<ContentId> content;
-        if (payload.size() > core.limits().inline_bytes_max) content = content_id(payload);
+        if (job.payload.size() > core.limits().inline_bytes_max) content = content_id(job.payload);
         auto out = core.submit(p, job, content ? &*content : nullptr, now, effects);
         settle();
         return out;
@@ -190,6 +195,7 @@ class CoreRig {
     std::deque<std::unique_ptr<Sent>> sent;
     std::vector<Connect> connects;
     std::vector<Notice> notices;
+    std::vector<JobStamped> stamps;
     std::vector<JobAnswer> answers;
     std::vector<std::string> answer_sentences;
     protocol::SessionId session;

@@ -120,6 +120,59 @@ TEST_F(ClientRequest, ARepeatedDeleteOfAQueueThatIsGoneSucceeded) {
     EXPECT_TRUE(out[0].reply.ok());
 }
 
+// Each new kind: asked, lost with its session, asked again, answered.
+TEST_F(ClientRequest, EveryKindIsAskedAgainAndItsAnswerSaysSo) {
+    const auto round = [&]<class M, class Reply>(M message, Reply reply) {
+        rig.sent.clear();
+        const auto id = ask(std::move(message));
+        ASSERT_EQ(rig.count<M>(), 1U);
+        rig.sent.clear();
+        rig.connected();
+        rig.greet();
+        const auto again = rig.take<M>();
+        ASSERT_TRUE(again);
+        reply.re = again->frame.header.seq;
+        rig.feed(reply);
+        const auto out = done();
+        ASSERT_EQ(out.size(), 1U);
+        EXPECT_EQ(out[0].request, id);
+        EXPECT_TRUE(out[0].repeated);
+        ASSERT_TRUE(out[0].reply.ok());
+        EXPECT_TRUE(std::holds_alternative<Reply>(*out[0].reply));
+    };
+    rig.open();
+    Id128 job;
+    job.bytes[0] = 1;
+    round(protocol::Cancel{"q", {job}}, protocol::Cancelled{0, {protocol::JobState::finished}});
+    round(protocol::QueueControl{"q", protocol::QueueAction::pause}, protocol::Ok{});
+    round(protocol::DeadLetters{"q", protocol::DeadAction::retry, {job}},
+          protocol::DeadDone{0, {{job, {}}}});
+    round(protocol::AliasSet{"SPY@latest", {}}, protocol::Ok{});
+    round(protocol::Backup{"monday"}, protocol::BackupDone{0, "backups/monday", 5});
+}
+
+TEST_F(ClientRequest, AFirstAnswerIsNotARepeatedOne) {
+    rig.open();
+    ask(protocol::Cancel{"q", {}});
+    rig.feed(protocol::Cancelled{rig.take<protocol::Cancel>()->frame.header.seq, {}});
+    const auto out = done();
+    ASSERT_EQ(out.size(), 1U);
+    EXPECT_FALSE(out[0].repeated);
+}
+
+TEST_F(ClientRequest, ARepeatedBackupThatFailsSaysThatTheFirstMayHaveMadeIt) {
+    rig.open();
+    ask(protocol::Backup{"monday"});
+    rig.sent.clear();
+    rig.connected();
+    rig.greet();
+    rig.error(rig.take<protocol::Backup>(), ErrorCode::backup_failed, "monday is there already");
+    const auto out = done();
+    ASSERT_EQ(out.size(), 1U);
+    EXPECT_EQ(out[0].reply.error().code, ErrorCode::backup_failed);
+    EXPECT_NE(out[0].reply.error().sentence.find("asked twice"), std::string::npos);
+}
+
 TEST_F(ClientRequest, TheNumberUnderWayIsBounded) {
     CoreOptions options = rig_options();
     options.requests_max = 2;

@@ -1,0 +1,47 @@
+#include "client/cli/query_command.hpp"
+
+#include <fmt/format.h>
+
+#include "client/cli/rows.hpp"
+#include "client/cli/session.hpp"
+#include "common/config/shared.hpp"
+
+namespace scanmq::cli {
+
+Outcome list_topic(Invocation& invocation, std::string_view topic,
+                   std::initializer_list<std::string_view> columns, QueueArgument queue) {
+    BrokerOptions broker;
+    std::string key;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    if (queue == QueueArgument::optional) {
+        declared.positional("queue", key, false, "Only this queue");
+    } else if (queue == QueueArgument::required) {
+        declared.positional("queue", key, true, "The queue's name");
+    }
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    const auto rows = (*client)->query(topic, key);
+    if (!rows) return fail(problem_of(rows.error(), fmt::format("cannot list {}", topic)));
+    print_rows(*rows, topic, columns, invocation.json);
+    return ExitCode::ok;
+}
+
+Result<std::vector<Id128>, Problem> read_ids(const std::vector<std::string>& texts) {
+    std::vector<Id128> out;
+    for (const std::string& text : texts) {
+        const auto id = Id128::parse_hex(text);
+        if (!id || id->is_zero()) {
+            return fail(usage_problem(fmt::format(
+                "\"{}\" is not a job's id; ids are 32 hexadecimal digits, as scanmq submit and "
+                "scanmq watch print them",
+                text)));
+        }
+        out.push_back(*id);
+    }
+    return out;
+}
+
+}  // namespace scanmq::cli
