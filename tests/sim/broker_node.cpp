@@ -194,6 +194,8 @@ bool BrokerNode::receive() {
             }
         } else if (const auto* gone = std::get_if<protocol::QueueDelete>(&kept)) {
             oracle_.deletes(gone->queue);
+        } else if (const auto* control = std::get_if<protocol::QueueControl>(&kept)) {
+            if (control->action == protocol::QueueAction::purge) oracle_.purges(control->queue);
         } else if (const auto* cancel = std::get_if<protocol::Cancel>(&kept)) {
             for (const Id128& id : cancel->jobs) oracle_.cancels(cancel->queue, id);
         }

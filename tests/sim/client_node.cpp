@@ -91,6 +91,8 @@ void ClientNode::commit() {
 
 void ClientNode::perform() {
     Process& p = *process_;
+    for (const JobStamped& stamp : p.effects.stamps) on_stamp(stamp);
+    p.effects.stamps.clear();
     for (const Action& action : p.effects.actions) {
         if (const auto* out = std::get_if<Outgoing>(&action)) {
             if (out->socket != Socket::main) continue;

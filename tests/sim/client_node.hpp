@@ -37,6 +37,8 @@ class ClientNode : public Node {
     };
 
     void turn() final;
+    // Before what was stamped is sent.
+    virtual void on_stamp(const client::JobStamped&) {}
     // What the program does in a turn, behind what came in.
     virtual void program() {}
     virtual void on_answers(const client::JobsAnswered&) {}

@@ -131,6 +131,17 @@ void Cluster::schedule_faults() {
         any_node().jump_wall(static_cast<WallMillis>(world_.rng.below(7'200'000)) - 3'600'000);
     });
     repeat(f.delete_every, [this] { operator_->delete_one(); });
+    if (options_.features.pause) {
+        repeat(f.pause_every, [this] { operator_->control_one(); });
+        repeat(f.dead_every, [this] { operator_->retry_dead(); });
+    }
+    if (options_.features.cancel) {
+        repeat(f.cancel_every, [this] {
+            std::string queue;
+            Id128 id;
+            if (any(producers_).any_job(queue, id)) operator_->cancel(queue, id);
+        });
+    }
     repeat(f.alter_every, [this] { operator_->alter_one(); });
     if (!broker_->store().survives()) return;
     repeat(f.broker_crash_every, [this, down] { broker_->crash(down()); });

@@ -31,13 +31,42 @@ void OperatorNode::alter_one() {
     request(queue, protocol::QueueAlter{queue, {{"max_jobs", 10 + world_.rng.below(500)}}});
 }
 
+void OperatorNode::control_one() {
+    using protocol::QueueAction;
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    const std::uint64_t dice = world_.rng.below(6);
+    const QueueAction action = dice < 3   ? QueueAction::pause
+                               : dice < 5 ? QueueAction::drain
+                                          : QueueAction::purge;
+    request(queue, protocol::QueueControl{queue, action});
+    if (action == QueueAction::purge) return;
+    world_.after(world_.between(1ms, 5s), [this, queue] {
+        request(queue, protocol::QueueControl{queue, QueueAction::resume});
+    });
+}
+
+void OperatorNode::retry_dead() {
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    const bool retry = world_.chance(0.7);
+    request(queue,
+            protocol::DeadLetters{
+                queue, retry ? protocol::DeadAction::retry : protocol::DeadAction::drop, {}});
+}
+
+void OperatorNode::cancel(const std::string& queue, const Id128& id) {
+    request(queue, protocol::Cancel{queue, {id}});
+}
+
 void OperatorNode::create(const std::string& queue) {
     missing_[queue] = true;
     request(queue, protocol::QueueCreate{queue, settings_});
 }
 
 void OperatorNode::restore() {
-    for (const std::string& queue : queues_) create(queue);
+    for (const std::string& queue : queues_) {
+        create(queue);
+        request(queue, protocol::QueueControl{queue, protocol::QueueAction::resume});
+    }
 }
 
 void OperatorNode::delete_all() {

@@ -17,6 +17,10 @@ class OperatorNode final : public ClientNode {
     // Deletes a queue, by force or not, and makes it again a little later.
     void delete_one();
     void alter_one();
+    // Pauses, drains or purges one; the first two are taken back a little later.
+    void control_one();
+    void retry_dead();
+    void cancel(const std::string& queue, const Id128& id);
     // Every queue has to be there again.
     void restore();
     [[nodiscard]] bool idle() const;

@@ -14,6 +14,12 @@ Features supported() {
     f.max_run = true;
     f.crash_budget = true;
     f.pure = true;
+    f.cancel = true;
+    f.pause = true;
+    f.priority = true;
+    f.delay = true;
+    f.deadline = true;
+    f.conflate = true;
     return f;
 }
 
@@ -92,6 +98,7 @@ Options draw(std::uint64_t seed) {
     d.every(f.wall_jump_every, p, 2s, 20s);
     d.every(f.cancel_every, p, 100ms, 2s);
     d.every(f.pause_every, p * 0.6, 3s, 15s);
+    d.every(f.dead_every, p * 0.6, 1s, 10s);
     d.every(f.delete_every, p * 0.5, 5s, 25s);
     d.every(f.alter_every, p * 0.5, 2s, 15s);
     d.every(f.sync_slow_every, p, 1s, 10s);
@@ -161,6 +168,7 @@ std::vector<Knob> knobs(Options& o) {
     duration("wall-jump-every", f.wall_jump_every);
     duration("cancel-every", f.cancel_every);
     duration("pause-every", f.pause_every);
+    duration("dead-every", f.dead_every);
     duration("delete-every", f.delete_every);
     duration("alter-every", f.alter_every);
     duration("sync-slow-every", f.sync_slow_every);

@@ -32,6 +32,7 @@ struct FaultOptions {
     Duration wall_jump_every{};  // one process's wall clock, by up to an hour
     Duration cancel_every{};     // needs Features::cancel
     Duration pause_every{};      // needs Features::pause
+    Duration dead_every{};       // dead letters are retried or dropped
     Duration delete_every{};     // a queue, by force; made again a little later
     Duration alter_every{};      // a queue's room
     // Of the store:

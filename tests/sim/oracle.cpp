@@ -46,6 +46,8 @@ void Oracle::sent(const std::string& queue, const protocol::Job& job, const Id12
     at->second.subject = std::string(job.subject);
     at->second.group = group;
     at->second.first_sent = world_.now();
+    at->second.has_deadline = job.options && job.options->deadline_ms != 0;
+    at->second.conflates = job.options && !job.options->conflate_key.empty();
 }
 
 void Oracle::acknowledged(const std::string& queue, const Id128& id) {
@@ -156,8 +158,8 @@ void Oracle::recovered(broker::LogPosition position) {
     }
 }
 
-void Oracle::check_outcome(const JobInfo& job, const Id128& id, FinalOutcome outcome,
-                           ErrorCode code) const {
+void Oracle::check_outcome(const std::string& queue, const JobInfo& job, const Id128& id,
+                           FinalOutcome outcome, ErrorCode code) const {
     const Behaviour behaviour = behaviour_of(job.payload);
     bool right = true;
     switch (outcome) {
@@ -176,7 +178,17 @@ void Oracle::check_outcome(const JobInfo& job, const Id128& id, FinalOutcome out
                 right = code == ErrorCode::worker_lost || code == ErrorCode::max_run_exceeded;
             }
             break;
-        default:
+        case FinalOutcome::cancelled:
+            right = job.cancelled || purged_.contains(queue) || excused(queue, job);
+            break;
+        case FinalOutcome::expired:
+            right = job.has_deadline;
+            break;
+        case FinalOutcome::superseded:
+            right = job.conflates;
+            break;
+        case FinalOutcome::shed:
+            right = false;
             break;
     }
     if (!right) {
@@ -231,10 +243,12 @@ void Oracle::seen(const std::string& who, const std::string& queue, const Id128&
         world_.fail(what + "another entry than was committed");
     }
     if (entry.kind == protocol::EntryKind::group) return check_completion(*part, entry);
-    const auto job = jobs_[queue].find(entry.id);
+    Id128 first = entry.id;
+    while (part->retry_of.contains(first)) first = part->retry_of.at(first);
+    const auto job = jobs_[queue].find(first);
     if (job == jobs_[queue].end()) world_.fail(what + "a job that was never sent");
     if (entry.subject != job->second.subject) world_.fail(what + "a wrong subject");
-    check_outcome(job->second, entry.id, entry.outcome, entry.code);
+    check_outcome(queue, job->second, entry.id, entry.outcome, entry.code);
     if (entry.outcome == FinalOutcome::done && entry.body.bytes != result_of(job->second.payload)) {
         world_.fail(what + "a result that is not its payload's");
     }

@@ -36,6 +36,7 @@ class Oracle {
     // --- the broker
     void deletes(const std::string& queue);  // it takes a QUEUE_DELETE in
     void cancels(const std::string& queue, const Id128& id);
+    void purges(const std::string& queue) { purged_[queue] = true; }
     void appended(std::span<const broker::CommitRecord> records, broker::LogPosition last,
                   const broker::BodyStore& bodies);
     void durable(broker::LogPosition position);
@@ -70,6 +71,8 @@ class Oracle {
         Time first_sent;
         bool acknowledged{};
         bool cancelled{};
+        bool has_deadline{};
+        bool conflates{};
     };
     struct Record {
         broker::LogPosition position{};
@@ -84,8 +87,8 @@ class Oracle {
         std::uint64_t body{};  // hash
     };
     void check_acknowledged(bool in_the_end) const;
-    void check_outcome(const JobInfo& job, const Id128& id, protocol::FinalOutcome outcome,
-                       protocol::ErrorCode code) const;
+    void check_outcome(const std::string& queue, const JobInfo& job, const Id128& id,
+                       protocol::FinalOutcome outcome, protocol::ErrorCode code) const;
     void check_completion(const ModelPartition& part, const protocol::Entry& entry) const;
     [[nodiscard]] bool excused(const std::string& queue, const JobInfo& job) const;
 
@@ -96,6 +99,7 @@ class Oracle {
     broker::LogPosition durable_ = 0;
     std::map<std::string, std::unordered_map<Id128, JobInfo>> jobs_;
     std::map<std::string, Time> deleted_;
+    std::map<std::string, bool> purged_;
     std::map<Id128, std::unordered_map<std::uint64_t, Seen>> seen_;  // by incarnation, offset
     std::string scratch_;
     Counts counts_;

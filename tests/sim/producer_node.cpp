@@ -30,6 +30,7 @@ void ProducerNode::start() {
         client::ProducerSettings settings;
         settings.buffer_items_max = 200;
         settings.wants_answers = true;
+        settings.journaled = true;
         client::BatchSettings batches;
         batches.items_max = 1 + static_cast<std::uint32_t>(world_.rng.below(64));
         batches.frames_ahead = 1 + static_cast<std::uint32_t>(world_.rng.below(8));
@@ -60,11 +61,39 @@ void ProducerNode::submit_some(std::uint32_t count) {
     const std::string& queue = queues_[world_.rng.below(queues_.size())];
     if (world_.chance(options_.group_share)) return open_group(queue, count);
     for (; count > 0; --count) {
-        Spec spec{queue, any_subject(), work_.next_payload(), {}, {}, false};
+        Spec spec;
+        spec.queue = queue;
+        spec.subject = any_subject();
+        spec.payload = work_.next_payload();
+        draw_options(spec);
         if (world_.chance(0.7)) spec.id = ids_.next(wall());
         submit(std::move(spec));
     }
     wake();
+}
+
+void ProducerNode::draw_options(Spec& spec) {
+    const auto some = [&](bool supported) {
+        return supported && world_.chance(options_.faults.option_share);
+    };
+    const Features& f = options_.features;
+    if (some(f.priority)) spec.priority = static_cast<std::uint32_t>(world_.rng.below(10));
+    if (some(f.delay)) spec.delay = world_.between(1ms, 6s);
+    if (some(f.deadline)) spec.deadline = world_.between(1ms, 10s);
+    if (some(f.conflate)) spec.conflate_key = std::string(1, "abc"[world_.rng.below(3)]);
+    if (some(f.pure)) spec.pure = world_.chance(0.7);
+    spec.finish_late = some(f.deadline);
+}
+
+// A job got its id: it is written down before it is sent.
+void ProducerNode::on_stamp(const client::JobStamped& stamp) {
+    auto& tickets = tickets_[stamp.producer];
+    const auto found = tickets.find(stamp.ticket.value);
+    if (found == tickets.end()) world_.fail(name() + ": an id for a job it does not have");
+    Spec& spec = found->second;
+    spec.id = stamp.id;
+    memory_[{spec.queue, spec.id}] = spec;
+    submitted_.emplace_back(spec.queue, spec.id);
 }
 
 void ProducerNode::submit(Spec spec) {
@@ -77,7 +106,17 @@ void ProducerNode::submit(Spec spec) {
 
 bool ProducerNode::hand_over(const Spec& spec) {
     const std::uint32_t producer = producers_.at(spec.queue);
-    const client::Job job{spec.subject, spec.payload, {}, spec.group, spec.id};
+    client::Job job;
+    job.subject = spec.subject;
+    job.payload = spec.payload;
+    job.group = spec.group;
+    job.id = spec.id;
+    job.priority = spec.priority;
+    job.delay = spec.delay;
+    job.deadline = spec.deadline;
+    job.conflate_key = spec.conflate_key;
+    job.pure = spec.pure;
+    job.finish_late = spec.finish_late;
     const auto ticket = core().submit(producer, job, nullptr, client_now(), effects());
     if (!ticket) {
         if (ticket.error().kind == client::ErrorKind::buffer_full) return false;
@@ -113,8 +152,13 @@ void ProducerNode::advance(const Id128& id, Group& group) {
             // In one go or a few.
             while (group.left > 0 && (finishing_ || world_.chance(0.9))) {
                 --group.left;
-                Spec spec{group.queue, any_subject(), work_.next_payload(), ids_.next(wall()),
-                          id,          false};
+                Spec spec;
+                spec.queue = group.queue;
+                spec.subject = any_subject();
+                spec.payload = work_.next_payload();
+                spec.id = ids_.next(wall());
+                spec.group = id;
+                draw_options(spec);
                 group.jobs.emplace(spec.id, false);
                 submit(std::move(spec));
             }
@@ -152,7 +196,7 @@ void ProducerNode::on_answers(const client::JobsAnswered& answered) {
             group->second.jobs[spec.id] = true;
             if (answer.taken()) ++group->second.taken;
         }
-        if (!spec.id.is_zero() && world_.chance(options_.faults.again_share)) {
+        if (world_.chance(options_.faults.again_share)) {
             // Some time later, by a program that does not know that it was answered.
             world_.after(world_.between(1ms, 5s), [this, spec] {
                 if (!running() || finishing_) return;

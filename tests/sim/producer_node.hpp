@@ -1,8 +1,9 @@
 #pragma once
 // ProducerNode: a program that submits jobs, some of them in groups, and remembers what is unanswered.
 //
-// Memory:  jobs with an id of the program's own are kept until they are answered, on a disk of its own:
-//          after a crash they are submitted again, unless the memory went with it.
+// Memory:  jobs are kept on a disk of its own from when they have an id, the program's or the core's,
+//          until they are answered: after a crash they are submitted again, unless the memory went
+//          with it.
 // Groups:  opened, filled, sealed with what was taken. A group that its program forgot stays open and
 //          ends incomplete.
 
@@ -33,6 +34,7 @@ class ProducerNode final : public ClientNode {
 
   protected:
     void program() override;
+    void on_stamp(const client::JobStamped& stamp) override;
     void on_answers(const client::JobsAnswered& answered) override;
     void on_request(client::RequestDone& done) override;
     void on_send(const protocol::Message& message) override;
@@ -44,6 +46,12 @@ class ProducerNode final : public ClientNode {
         std::string payload;
         Id128 id;  // zero: the core's
         Id128 group;
+        std::uint32_t priority = protocol::JobOptions::kDefaultPriority;
+        Duration delay{};
+        Duration deadline{};
+        std::string conflate_key;
+        std::optional<bool> pure;
+        bool finish_late{};
         bool again{};  // an earlier submission was answered
     };
     enum class Phase : std::uint8_t { opening, filling, sealing };
@@ -58,6 +66,7 @@ class ProducerNode final : public ClientNode {
 
     void burst();
     void submit_some(std::uint32_t count);
+    void draw_options(Spec& spec);
     void submit(Spec spec);
     bool hand_over(const Spec& spec);
     void open_group(const std::string& queue, std::uint32_t jobs);

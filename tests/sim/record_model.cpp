@@ -66,6 +66,7 @@ void RecordModel::on(Part& part, const change::Accepted& change) {
     }
     execution(part, change.execution, "a job").jobs.push_back(id);
     part.live.emplace(id, change.execution);
+    if (!change.job.retry_of.is_zero()) part.retry_of.emplace(id, change.job.retry_of);
     if (change.job.group.is_zero()) return;
     const auto group = part.groups.find(change.job.group);
     if (group == part.groups.end()) fail(part, "a job of a group that is not there");

@@ -49,6 +49,7 @@ struct ModelPartition {
     std::unordered_map<std::uint64_t, ModelExecution> executions;
     std::unordered_map<Id128, std::uint64_t> live;   // jobs, to their execution
     std::unordered_map<Id128, std::uint64_t> ended;  // jobs, to their offset
+    std::unordered_map<Id128, Id128> retry_of;       // of dead letters, by the new job
     std::unordered_map<Id128, Id128> group_of;       // live jobs
     std::vector<ModelEntry> entries;                 // by offset
     std::uint64_t first{};                           // kept from here on

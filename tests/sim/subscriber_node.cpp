@@ -89,6 +89,7 @@ void SubscriberNode::on_entries(const client::EntriesArrived& arrived,
         if (at.incarnation != arrived.incarnation) {
             world_.fail(name() + " gets entries of another stream than it was told");
         }
+        if (arrived.skipped != 0) world_.fail(name() + " is sent entries again");
         if (results.gap) {
             const ModelPartition* part = oracle_.model().find(arrived.incarnation);
             const bool follows =
