@@ -122,7 +122,7 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
         if (known != kNoSlot && state_->table.find_extra(known)->jobs >= kJobsPerExecutionMax) {
             // The next ones join the execution made now.
             queue.fingerprints.erase(shared, known);
-            state_->table.extra_of(known).fingerprint = {};
+            state_->table.executions[known].shared = false;
             known = kNoSlot;
         }
     }
@@ -139,16 +139,19 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
         return JobVerdict{0, Verdict::coalesced, was, ErrorCode::none, {}};
     }
     const Slot execution = add_execution(frame, job, body, job_slot, inputs);
-    if (!shared.is_zero()) {
-        state_->table.extra_of(execution).fingerprint = shared;
-        queue.fingerprints.insert(shared, execution);
-    }
+    if (!shared.is_zero()) share(queue, execution, shared);
     if (job.options && job.options->as_of_ns) {
         state_->table.extra_of(execution).as_of_ns = job.options->as_of_ns;
     }
     note_accepted(queue, job_slot, false);
     place(queue, job_slot, execution);
     return std::nullopt;
+}
+
+void SubmitHandler::share(Queue& queue, Slot execution, const ContentId& fingerprint) {
+    state_->table.extra_of(execution).fingerprint = fingerprint;
+    state_->table.executions[execution].shared = true;
+    queue.fingerprints.insert(fingerprint, execution);
 }
 
 void SubmitHandler::set_options(Queue& queue, Slot job_slot, const JobOptions& options) {
@@ -261,6 +264,12 @@ Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& i
     execution.queue = queue.number;
     execution.priority = letter.priority & 0xf;
     if (letter.as_of_ns) table.extra_of(slot).as_of_ns = letter.as_of_ns;
+    if (!letter.fingerprint.is_zero()) {
+        table.extra_of(slot).fingerprint = letter.fingerprint;
+        if (queue.fingerprints.find(table, letter.fingerprint) == kNoSlot) {
+            share(queue, slot, letter.fingerprint);
+        }
+    }
     queue.credit.occupy(job.bytes);
     queue.ids.add_live(job_slot);
     ++queue.submitted;

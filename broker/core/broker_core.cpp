@@ -4,6 +4,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "broker/core/alias_handler.hpp"
 #include "broker/core/core_state.hpp"
 #include "broker/core/ending.hpp"
 #include "broker/core/group_handler.hpp"
@@ -32,6 +33,8 @@ constexpr Duration kExpireEvery = std::chrono::milliseconds(250);
 BrokerOptions checked(BrokerOptions options) {
     // A queue's number has 16 bits.
     options.queues_max = std::min<std::uint32_t>(options.queues_max, 65'535);
+    // An alias's history is told as one change.
+    options.alias_history_max = std::min<std::uint32_t>(options.alias_history_max, 1'024);
     return options;
 }
 
@@ -59,10 +62,13 @@ class BrokerCore::Impl {
         runner.dispatch();
         leases.tell_revoked();
         publisher.publish();
+        writer.trim();
+        aliases.tell_gone();
         state.commit();
         queues.sweep();
         state.schedule(std::min(leases.next_overdue(), leases.next_abandoned()));
         state.effects = nullptr;
+        called = state.now;
         expected = next_deadline().value_or(Time::max());
     }
 
@@ -87,9 +93,11 @@ class BrokerCore::Impl {
     GroupHandler groups{state, writer};
     QueueHandler queues{state, {leases, ending, control, publisher, writer}};
     SessionHandler sessions{state, leases, runner, publisher};
+    AliasHandler aliases{state};
     QueryHandler queries{state};
-    Restorer restorer{state, leases, writer};
+    Restorer restorer{state, {leases, writer, groups, publisher}};
     bool stopping = false;
+    Time called{};                // the last call
     Time expected = Time::max();  // when the next call was due at the latest
 
   private:
@@ -133,6 +141,12 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::Unsubscribe& m) {
         publisher.unsubscribe(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::Ack& m) {
+        publisher.ack(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::AliasSet& m) {
+        aliases.set(s, e.frame->header, m);
+    }
     void on(Session& s, const FrameEvent& e, const protocol::GroupOpen& m) {
         groups.open(s, e.frame->header, m);
     }
@@ -175,8 +189,11 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
         return kProducer | kOperator;
     } else if constexpr (std::is_same_v<M, Done> || std::is_same_v<M, Progress>) {
         return kWorker;
-    } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe>) {
+    } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe> ||
+                         std::is_same_v<M, Ack>) {
         return kSubscriber;
+    } else if constexpr (std::is_same_v<M, AliasSet>) {
+        return kProducer | kOperator;
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
                          std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup>) {
@@ -295,7 +312,8 @@ void BrokerCore::Impl::apply(const BadFrameEvent& event) {
 
 void BrokerCore::Impl::stand_still() {
     if (expected == Time::max() || state.now - expected < state.options.heartbeat) return;
-    const Duration gap = state.now - expected;
+    // It may have begun right after the last call: from there on nothing was heard.
+    const Duration gap = state.now - called;
     state.sessions.extend(gap);
     leases.extend(gap);
     state.counters.add(Counter::suspensions);
@@ -311,13 +329,16 @@ void BrokerCore::Impl::due() {
         if (!queue || queue->deleting) continue;
         const std::size_t forgotten = queue->ids.expire(state.now, kExpireSlice);
         state.counters.add(Counter::ids_forgotten, forgotten);
-        if (forgotten > 0) state.note_trimmed(*queue);
+        if (forgotten > 0) state.touch(*queue);
         if (forgotten == kExpireSlice) state.unfinished = true;
         groups.expire(*queue, kExpireSlice);
+        lazy = std::min(lazy, publisher.expire(*queue));
+        lazy = std::min(lazy, writer.expire(*queue));
         if (queue->ids.finished() > 0) lazy = std::min(lazy, queue->ids.next_expiry());
         lazy = std::min(lazy, queue->groups.next_expiry());
     }
     if (lazy != Time::max()) state.schedule(std::max(lazy, state.now + kExpireEvery));
+    if (state.unfinished) state.schedule(state.now);
     state.schedule(control.next_due());
 }
 

@@ -34,6 +34,10 @@ struct BrokerOptions {
     std::uint32_t sessions_max = 1024;
     std::uint32_t queues_max = 256;
     std::uint32_t subscriptions_per_session_max = 64;
+    std::uint32_t cursors_per_queue_max = 10'000;  // durable subscriptions
+    std::uint32_t aliases_max = 100'000;
+    std::uint32_t alias_history_max =
+        64;  // former versions of one alias, for open groups; 1,024 at most
     std::uint32_t groups_per_queue_max = 100'000;
     Duration group_ttl = std::chrono::hours(24);
     std::uint64_t submit_window_items = 16'384;  // most that one WANT is granted at once

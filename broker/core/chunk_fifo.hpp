@@ -26,9 +26,9 @@ class ChunkFifo {
         (*this)[end_] = record;
         return end_++;
     }
-    // Positions begin there. Precondition: nothing was pushed yet.
-    void start_at(std::uint64_t position) {
-        SCANMQ_ASSERT(chunks_.empty());
+    // The next record's position is to be this one. Precondition: nothing was ever pushed.
+    void begin_at(std::uint64_t position) {
+        SCANMQ_ASSERT(chunks_.empty() && !spare_);
         base_ = begin_ = end_ = position;
     }
     // Precondition: !empty().

@@ -16,7 +16,8 @@ Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const Que
               protocol::kLimits.item_overhead_bytes}),
       ids({options.id_window_jobs, options.id_window_ttl}, table),
       groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
-      stream(incarnation) {
+      stream(incarnation),
+      cursors(options.cursors_per_queue_max) {
     journal.partition = partition;
     apply(values);
 }
@@ -24,6 +25,7 @@ Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const Que
 void Queue::apply(const QueueSettings& values) {
     settings = values;
     credit.set_room({values.max_jobs, values.max_bytes});
+    trim = true;
 }
 
 CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
@@ -31,6 +33,7 @@ CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
       blobs(blob_table),
       rng(broker_options.seed),
       sessions(broker_options.seed ^ 0x5e5510115ULL),
+      aliases({broker_options.aliases_max, broker_options.alias_history_max}, blob_table),
       bodies(blob_table) {}
 
 Queue* CoreState::find_queue(std::string_view name) const {
@@ -73,6 +76,26 @@ void CoreState::mark_current(const Queue& queue) {
     }
 }
 
+void CoreState::follow_version(Queue& queue) {
+    const std::string* version = nullptr;
+    for (const Session* session : sessions.list()) {
+        if (!session->worker || !session->worker->serves(queue.number)) continue;
+        const std::string& one = session->worker->info.scanner_version;
+        if (version != nullptr && *version != one) return;
+        version = &one;
+    }
+    if (version == nullptr || *version == queue.scanner_version) return;
+    queue.scanner_version = *version;
+    mark_current(queue);
+    note_marks(queue);
+}
+
+void CoreState::follow_versions() {
+    for (const auto& queue : queues) {
+        if (queue && !queue->deleting) follow_version(*queue);
+    }
+}
+
 void CoreState::note_marks(Queue& queue) {
     change(queue, change::QueueMarked{queue.paused, queue.draining, queue.scanner_version});
 }
@@ -111,15 +134,14 @@ void CoreState::refuse(ConnectionId connection, std::uint64_t re, protocol::Kind
     out.message = protocol::Error{re, kind, code, std::move(sentence)};
 }
 
-CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes) {
-    // A change's own fields take a few KiB at most; an execution's jobs are told in slices.
-    constexpr std::size_t kChangeBytesMax = 128U << 10;
+CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes,
+                                     std::uint64_t own_bytes) {
     CommitRecord& record = journal.open;
     if (!journal.touched) {
         journal.touched = true;
         touched_.push_back(&journal);
         record.bytes.reserve(journal.size);
-    } else if (record.bytes.size() + journal.body_bytes + body_bytes + kChangeBytesMax >
+    } else if (record.bytes.size() + journal.body_bytes + body_bytes + own_bytes >
                kRecordBytesMax) {
         close_record(journal);
         record.bytes.reserve(journal.size);
@@ -130,6 +152,7 @@ CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes)
 
 void CoreState::close_record(Journal& journal) {
     CommitRecord& record = journal.open;
+    if (record.bytes.empty()) return;
     record.partition = journal.partition;
     record.epoch = options.epoch;
     record.previous = journal.sequence;
@@ -140,16 +163,47 @@ void CoreState::close_record(Journal& journal) {
     effects->commits.push_back(std::exchange(record, {}));
 }
 
+void CoreState::note_moves(Queue& queue) {
+    if (queue.stream.first() != queue.told_first) {
+        queue.told_first = queue.stream.first();
+        change(queue, change::StreamTrimmed{queue.told_first});
+    }
+    if (queue.ids.begin() != queue.told_ids_begin) {
+        queue.told_ids_begin = queue.ids.begin();
+        change(queue, change::IdsForgotten{queue.told_ids_begin});
+    }
+    for (const std::string& name : queue.cursors.forgotten()) {
+        change(queue, change::CursorForgotten{name});
+    }
+    for (const Cursor* const cursor : queue.cursors.changed()) {
+        const WallMillis used = cursor->holder != nullptr ? 0 : wall_at(cursor->since);
+        change(queue,
+               change::CursorSet{cursor->name,
+                                 {cursor->next_offset, cursor->pattern, used, cursor->lapsed}});
+    }
+    queue.cursors.clear_changes();
+}
+
+void CoreState::change_deleted(Queue& queue) {
+    if (!options.records) return;
+    if (broker_journal_.touched) close_record(broker_journal_);
+    if (queue.journal.touched) {
+        close_record(queue.journal);
+        queue.journal.touched = false;
+        std::erase(touched_, &queue.journal);
+    }
+    if (queue.touched) {
+        queue.touched = false;
+        std::erase(touched_queues_, &queue);
+    }
+    change_broker(change::QueueDeleted{queue.partition()});
+}
+
 void CoreState::commit() {
     for (Queue* queue : touched_queues_) {
-        if (queue->stream.first() != queue->told_first) {
-            queue->told_first = queue->stream.first();
-            change(*queue, change::StreamTrimmed{queue->told_first});
-        }
-        if (queue->ids.begin() != queue->told_ids_begin) {
-            queue->told_ids_begin = queue->ids.begin();
-            change(*queue, change::IdsForgotten{queue->told_ids_begin});
-        }
+        // Of a queue that goes, QueueDeleted says it all, and has to be the last word.
+        if (!queue->deleting) note_moves(*queue);
+        queue->touched = false;
     }
     touched_queues_.clear();
     for (Journal* journal : touched_) {
@@ -181,6 +235,13 @@ void CoreState::release_inputs(Slot slot) {
 WallMillis CoreState::wall_at(Time at) const noexcept {
     return options.wall_offset_ms +
            std::chrono::duration_cast<std::chrono::milliseconds>(at.time_since_epoch()).count();
+}
+
+Time CoreState::time_at(WallMillis wall) const noexcept {
+    constexpr WallMillis kMost =
+        std::chrono::duration_cast<std::chrono::milliseconds>(Duration::max()).count() / 2;
+    return Time(
+        std::chrono::milliseconds(std::clamp(wall - options.wall_offset_ms, -kMost, kMost)));
 }
 
 WallMillis CoreState::wall_millis() const noexcept { return wall_at(now); }

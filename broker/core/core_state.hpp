@@ -15,9 +15,11 @@
 #include <unordered_map>
 #include <vector>
 
+#include "broker/core/alias_table.hpp"
 #include "broker/core/bodies.hpp"
 #include "broker/core/broker_core.hpp"
 #include "broker/core/counters.hpp"
+#include "broker/core/cursor_table.hpp"
 #include "broker/core/dead_table.hpp"
 #include "broker/core/fingerprint_index.hpp"
 #include "broker/core/group_table.hpp"
@@ -62,6 +64,7 @@ struct Queue {
     FingerprintIndex fingerprints;             // of executions that may be shared
     std::unordered_map<Slot, Slot> conflated;  // key, in CoreState::texts, to the job that waits
     DeadTable dead;
+    CursorTable cursors;
     std::uint64_t running = 0;
     std::uint64_t submitted = 0;
     std::uint64_t coalesced = 0;
@@ -83,6 +86,8 @@ struct Queue {
 
     bool active = false;    // in CoreState::active
     bool publish = false;   // entries or credit came since the last publication
+    bool trim = false;      // entries or a lower limit came since the stream was last trimmed
+    bool touched = false;   // in CoreState's list: commit() looks for what moved
     bool deleting = false;  // no name any more; its jobs are being ended
     protocol::SessionId deleted_by_session;
     std::uint64_t delete_request = 0;
@@ -120,32 +125,41 @@ class CoreState {
     void refuse(ConnectionId connection, std::uint64_t re, protocol::Kind kind,
                 protocol::ErrorCode code, std::string sentence);
 
-    // `body_bytes`: of the bodies that the change names.
+    // A change's own fields take so many bytes at most, unless its writer says otherwise. What is
+    // left of it is room for changes that have to be in the same record: those say kFollows.
+    static constexpr std::uint64_t kChangeBytesMax = 128U << 10;
+    static constexpr std::uint64_t kFollows = 0;
+    // `body_bytes`: of the bodies that the change names; `own_bytes`: all else, at most.
     template <class Change>
-    void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0) {
+    void change(Queue& queue, const Change& change, std::uint64_t body_bytes = 0,
+                std::uint64_t own_bytes = kChangeBytesMax) {
         if (!options.records) return;
-        if (!queue.journal.touched) touched_queues_.push_back(&queue);
-        write_change(change, open_record(queue.journal, body_bytes).bytes,
+        touch(queue);
+        write_change(change, open_record(queue.journal, body_bytes, own_bytes).bytes,
                      queue.journal.open.bodies);
     }
     // Of what is broker-wide.
     template <class Change>
     void change_broker(const Change& change) {
         if (!options.records) return;
-        write_change(change, open_record(broker_journal_, 0).bytes, broker_journal_.open.bodies);
-    }
-    // Its stream or ids were trimmed: to be told in this batch's record.
-    void note_trimmed(Queue& queue) {
-        if (options.records && !queue.journal.touched) {
-            touched_queues_.push_back(&queue);
-            open_record(queue.journal, 0);
-        }
+        write_change(change, open_record(broker_journal_, 0, kChangeBytesMax).bytes,
+                     broker_journal_.open.bodies);
     }
     // Of the broker-wide partition: the sequence of its last record, after a restart.
     void restore_sequence(std::uint64_t sequence) { broker_journal_.sequence = sequence; }
+    // commit() is to tell what moved in it: the stream's begin, forgotten ids, cursors.
+    void touch(Queue& queue) {
+        if (queue.touched) return;
+        queue.touched = true;
+        touched_queues_.push_back(&queue);
+    }
+    // The queue is gone: what it did so far stands in the records before that.
+    void change_deleted(Queue& queue);
     // Moves every partition's changes into its commit records.
     void commit();
     [[nodiscard]] WallMillis wall_at(Time at) const noexcept;
+    // The other way; what lies beyond the clock's range is moved to its end.
+    [[nodiscard]] Time time_at(WallMillis wall) const noexcept;
     void publish(Queue& queue) noexcept { queue.publish = true; }
 
     void release(BodyHandle body, bool is_blob = false) {
@@ -166,14 +180,11 @@ class CoreState {
         const ExecutionExtra* const extra = table.find_extra(execution);
         return extra != nullptr && !extra->fingerprint.is_zero();
     }
-    // Stand-ins until aliases are there.
-    [[nodiscard]] std::optional<ContentId> resolve_alias(const std::string&, std::uint64_t) const {
-        return std::nullopt;
-    }
-    [[nodiscard]] std::uint64_t alias_generation() const { return 0; }
-    [[nodiscard]] std::uint64_t group_generation(const Queue&, Slot) const { return 0; }
     // Sets which workers are of the queue's scanner version.
     void mark_current(const Queue& queue);
+    // A queue takes the scanner version on which all workers that serve it agree.
+    void follow_version(Queue& queue);
+    void follow_versions();
     void note_marks(Queue& queue);  // journals paused, draining, scanner_version
 
     const BrokerOptions options;
@@ -186,6 +197,7 @@ class CoreState {
     InternTable subjects;
     InternTable inputs;
     InternTable texts;
+    AliasTable aliases;
     Bodies bodies;
     std::vector<std::unique_ptr<Queue>> queues;  // by number; null: free
     std::deque<Queue*> active;
@@ -201,8 +213,9 @@ class CoreState {
     Queue& place_queue(PartitionId partition, const std::string& name,
                        const QueueSettings& settings, const Id128& incarnation);
     // The journal's record, with room for a change.
-    CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes);
+    CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes, std::uint64_t own_bytes);
     void close_record(Journal& journal);
+    void note_moves(Queue& queue);
 
     struct NameHash {
         using is_transparent = void;

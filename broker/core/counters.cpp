@@ -53,6 +53,16 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "queues_deleted",
     "subscriptions_opened",
     "subscriptions_ended",
+    "entries_aged",
+    "restored_without_blob",
+    "subscriptions_resumed",
+    "subscriptions_taken",
+    "subscriptions_lapsed",
+    "cursors_forgotten",
+    "acks",
+    "acks_ignored",
+    "aliases_moved",
+    "alias_versions_dropped",
 };
 static_assert(!kNames.back().empty());
 

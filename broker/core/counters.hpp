@@ -66,6 +66,16 @@ enum class Counter : std::uint8_t {
     queues_deleted,
     subscriptions_opened,
     subscriptions_ended,
+    entries_aged,  // of those dropped: by age
+    restored_without_blob,
+    subscriptions_resumed,
+    subscriptions_taken,
+    subscriptions_lapsed,
+    cursors_forgotten,  // by UNSUBSCRIBE, after they lapsed, or to make room
+    acks,
+    acks_ignored,
+    aliases_moved,
+    alias_versions_dropped,  // over alias_history_max: groups may miss them
     count_,
 };
 

@@ -6,6 +6,7 @@
 // Limits:    the queue's dead_max; the caller takes the oldest out beyond it.
 // See:       docs/PROTOCOL.md, section 8, "Dead"
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -33,6 +34,7 @@ struct DeadLetter {
     protocol::ErrorCode code{};
     WallMillis died{};
     std::optional<std::int64_t> as_of_ns;
+    ContentId fingerprint;  // zero: not pure
     std::vector<AttemptNote> history;
 };
 
@@ -52,7 +54,9 @@ class DeadTable {
         const auto found = letters_.find(execution);
         SCANMQ_ASSERT(found != letters_.end());
         DeadLetter letter = std::move(found->second);
-        ids_.erase(letter.job);
+        const auto [first, last] = ids_.equal_range(letter.job);
+        ids_.erase(std::find_if(first, last,
+                                [&](const auto& known) { return known.second == execution; }));
         letters_.erase(found);
         return letter;
     }
@@ -63,7 +67,7 @@ class DeadTable {
 
   private:
     std::map<std::uint64_t, DeadLetter> letters_;
-    std::unordered_map<Id128, std::uint64_t> ids_;
+    std::unordered_multimap<Id128, std::uint64_t> ids_;  // an id may be used again
 };
 
 }  // namespace scanmq::broker

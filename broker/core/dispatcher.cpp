@@ -14,11 +14,15 @@ constexpr std::size_t kTurn = 256;
 
 void Runner::dispatch() {
     ++pass_;
+    free_reserved();
     std::size_t without_luck = 0;
     while (without_luck < state_->active.size() && state_->workers.any()) {
         Queue& queue = *state_->active.front();
         state_->active.pop_front();
-        if (queue.room.alone() > 0) dispatch_alone(queue);
+        const Worker* const reserved = state_->workers.reserved();
+        while (dispatch_alone(queue)) continue;
+        // One worker more: those that were not lucky before may be now.
+        if (reserved != nullptr && state_->workers.reserved() != reserved) without_luck = 0;
         const std::size_t given = dispatch_from(queue);
         if (queue.paused || queue.room.waiting() == 0) {
             queue.active = false;
@@ -28,7 +32,6 @@ void Runner::dispatch() {
             without_luck = given == kTurn ? 0 : without_luck + 1;
         }
     }
-    free_reserved();
     for (Worker* worker : started_by_) note_started(*worker);
     started_by_.clear();
 }
@@ -54,21 +57,26 @@ std::size_t Runner::dispatch_from(Queue& queue) {
 
 // One worker at a time is kept free of other work until it has nothing left: then it gets what runs
 // alone. Its other work is delayed by no more than what it had.
-void Runner::dispatch_alone(Queue& queue) {
-    if (queue.paused) return;
+bool Runner::dispatch_alone(Queue& queue) {
+    if (queue.paused || queue.room.alone() == 0) return false;
     const Slot slot = queue.room.next_alone();
     const bool versioned = state_->versioned(queue, slot);
-    Worker* worker = state_->workers.reserved();
-    if (worker == nullptr) worker = reserve(queue, versioned);
-    if (worker == nullptr) return;
     const std::uint64_t bytes = state_->table.jobs[state_->table.executions[slot].first_job].bytes;
-    if (!worker->takes(queue.number, versioned) || !worker->running.empty() ||
-        worker->credit_items() == 0 || worker->credit_bytes() < bytes) {
-        return;
+    Worker* worker = state_->workers.reserved();
+    if (worker != nullptr && worker->takes(queue.number, versioned) && worker->running.empty() &&
+        !worker->affords(bytes)) {
+        // Nothing is left, and no credit came: another one may do it.
+        state_->workers.release_reserved();
+        worker = nullptr;
+    }
+    if (worker == nullptr) worker = reserve(queue, bytes, versioned);
+    if (worker == nullptr || !worker->takes(queue.number, versioned) || !worker->running.empty()) {
+        return false;
     }
     state_->workers.release_reserved();
     queue.room.remove(state_->table, slot);
     deliver(queue, *worker, slot, true);
+    return true;
 }
 
 // When nothing that could run alone there waits any more.
@@ -84,15 +92,21 @@ void Runner::free_reserved() {
     state_->workers.release_reserved();
 }
 
-Worker* Runner::reserve(Queue& queue, bool versioned) {
+Worker* Runner::reserve(Queue& queue, std::uint64_t bytes, bool versioned) {
     Worker* best = nullptr;
+    // Scans that were taken back may still be stopping.
+    const auto load = [](const Worker& worker) {
+        return worker.running.size() + worker.revoked.size();
+    };
     for (Session* session : state_->sessions.list()) {
         Worker* const worker = session->worker.get();
         if (worker == nullptr || worker->exclusive || worker->detached ||
             !worker->takes(queue.number, versioned) || worker->limit.items == 0) {
             continue;
         }
-        if (best == nullptr || worker->running.size() < best->running.size()) best = worker;
+        // Credit comes with the answers to what it has; with nothing left there may come none.
+        if (worker->running.empty() && !worker->affords(bytes)) continue;
+        if (best == nullptr || load(*worker) < load(*best)) best = worker;
     }
     if (best != nullptr) state_->workers.reserve(*best);
     return best;
@@ -112,6 +126,12 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
 
     const std::string_view subject = state_->subjects.text(job.subject);
     const std::string_view inputs = state_->inputs.text(execution.inputs);
+    if (execution.extra != kNoSlot) {
+        // What the attempt before reported is over.
+        ExecutionExtra& extra = state_->table.extra_of(slot);
+        extra.progress_done = extra.progress_total = 0;
+        extra.progress_note.clear();
+    }
     const ExecutionExtra* const extra = state_->table.find_extra(slot);
     const std::size_t encoded =
         protocol::kItemFixedBytesMax + job.bytes + subject.size() + inputs.size();

@@ -10,6 +10,14 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 using protocol::FinalOutcome;
 
+namespace {
+
+// Of a change::Ended for each job, and for the group that it may complete; and for all else.
+constexpr std::uint64_t kEndedJobBytesMax = 192 + 192;
+constexpr std::uint64_t kEndedBytesMax = 4'096;
+
+}  // namespace
+
 HowEnded Ending::how(FinalOutcome outcome, ErrorCode code, std::string_view sentence) {
     HowEnded out;
     out.outcome = outcome;
@@ -107,11 +115,17 @@ void Ending::append(Queue& queue, Slot first, const HowEnded& how, change::Ended
         count(queue, how.outcome);
         writer_->append(queue, entry);
     }
-    state_->change(queue, ended, how.inline_bytes);
+    // One that is replaced ends with the acceptance of the other.
+    const std::uint64_t own_bytes =
+        how.outcome == FinalOutcome::superseded
+            ? CoreState::kFollows
+            : std::max<std::uint64_t>(CoreState::kChangeBytesMax,
+                                      ended.jobs.size() * kEndedJobBytesMax + kEndedBytesMax);
+    state_->change(queue, ended, how.inline_bytes, own_bytes);
     // After the last entry: offsets of entries that share a body are in a row.
     for (const auto& [group, outcome] : std::exchange(groups_left_, {})) {
         if (!queue.groups.finished(group, outcome, state_->now)) continue;
-        writer_->append_completion(queue, group);
+        writer_->append_completion(queue, group, CoreState::kFollows);
         state_->schedule(queue.groups.next_expiry());
     }
     state_->schedule(state_->now + state_->options.id_window_ttl);
@@ -140,7 +154,7 @@ void Ending::free_execution(Queue& queue, Slot slot, bool keep_payload) {
     ExecutionRecord& execution = state_->table.executions[slot];
     if (execution.extra != kNoSlot) {
         ExecutionExtra& extra = state_->table.execution_extras[execution.extra];
-        if (!extra.fingerprint.is_zero()) queue.fingerprints.erase(extra.fingerprint, slot);
+        if (execution.shared) queue.fingerprints.erase(extra.fingerprint, slot);
         for (const AttemptNote& note : extra.history) {
             state_->texts.release(note.worker);
             state_->texts.release(note.sentence);
@@ -180,6 +194,7 @@ void Ending::keep_dead(Slot slot, const HowEnded& how) {
     letter_.code = how.code;
     letter_.died = state_->wall_millis();
     letter_.as_of_ns = extra.as_of_ns;
+    letter_.fingerprint = extra.fingerprint;
     letter_.history = std::move(extra.history);
     extra.history.clear();
 }
@@ -207,9 +222,9 @@ void Ending::note_last_attempt(Slot slot, change::Ended& ended) const {
                      state_->texts.text(note.sentence)};
 }
 
-void Ending::drop_dead(Queue& queue, std::uint64_t execution) {
+void Ending::drop_dead(Queue& queue, std::uint64_t execution, std::uint64_t own_bytes) {
     DeadLetter letter = queue.dead.take(execution);
-    state_->change(queue, change::DeadDropped{execution});
+    state_->change(queue, change::DeadDropped{execution}, 0, own_bytes);
     state_->release(letter.payload, letter.payload_is_blob);
     state_->release_inputs(letter.inputs);
     release(letter);
@@ -224,37 +239,46 @@ void Ending::release(DeadLetter& letter) {
     }
 }
 
+Time Ending::due_of(Slot slot) const {
+    const ExecutionRecord& execution = state_->table.executions[slot];
+    Time due = Time::max();
+    for (Slot job = execution.first_job; job != kNoSlot && due != Time{};
+         job = state_->table.jobs[job].next) {
+        const JobExtra* const extra = state_->table.find_job_extra(job);
+        due = std::min(due, extra == nullptr ? Time{} : extra->due);
+    }
+    const ExecutionExtra* const extra = state_->table.find_extra(slot);
+    return extra == nullptr ? due : std::max(due, extra->retry_due);
+}
+
 void Ending::reposition(Slot slot) {
     ExecutionRecord& execution = state_->table.executions[slot];
     Queue& queue = state_->queue(execution.queue);
     std::uint8_t priority = 0;
-    Time due = Time::max();
     for (Slot job = execution.first_job; job != kNoSlot; job = state_->table.jobs[job].next) {
         priority = std::max<std::uint8_t>(priority, state_->table.jobs[job].priority);
-        const JobExtra* extra = state_->table.find_job_extra(job);
-        due = std::min(due, extra == nullptr ? Time{} : extra->due);
     }
-    const bool waits = execution.state == ExecutionState::waiting;
-    // Delayed by its jobs' wish, not after a failure.
-    const bool delayed = execution.state == ExecutionState::delayed && execution.failures == 0;
-    if (waits && priority != execution.priority) {
-        queue.room.remove(state_->table, slot);
+    const bool moves_level = priority != execution.priority;
+    if (execution.state == ExecutionState::running) {
         execution.priority = priority & 0xf;
-        queue.room.add(state_->table, slot);
-    } else if (delayed && due != state_->table.extra_of(slot).due) {
-        queue.room.remove(state_->table, slot);
-        execution.priority = priority & 0xf;
+        return;
+    }
+    const Time due = due_of(slot);
+    const ExecutionState state =
+        due > state_->now ? ExecutionState::delayed : ready_state(execution);
+    const bool stays =
+        state == execution.state && (state != ExecutionState::waiting || !moves_level) &&
+        (state != ExecutionState::delayed || due == state_->table.extra_of(slot).due);
+    if (!stays) queue.room.remove(state_->table, slot);
+    execution.priority = priority & 0xf;
+    if (stays) return;
+    execution.state = state;
+    if (state == ExecutionState::delayed) {
         state_->table.extra_of(slot).due = due;
-        if (due <= state_->now) {
-            execution.state = execution.crashes > 0 || execution.suspect ? ExecutionState::alone
-                                                                         : ExecutionState::waiting;
-        }
-        queue.room.add(state_->table, slot);
-        state_->activate(queue);
-        state_->schedule(queue.room.next_due());
-    } else {
-        execution.priority = priority & 0xf;
+        state_->schedule(due);
     }
+    queue.room.add(state_->table, slot);
+    state_->activate(queue);
 }
 
 void Ending::count(Queue& queue, FinalOutcome outcome) {

@@ -42,10 +42,13 @@ class Ending {
     // An attempt of it came to an end that a dead letter should tell.
     void note_attempt(Slot execution, const AttemptNote& note);
 
-    // The dead letter is gone: what it refers to is released.
-    void drop_dead(Queue& queue, std::uint64_t execution);
+    // The dead letter is gone: what it refers to is released. `own_bytes`: see CoreState::change().
+    void drop_dead(Queue& queue, std::uint64_t execution,
+                   std::uint64_t own_bytes = CoreState::kChangeBytesMax);
     // Its jobs changed: takes the highest of their priorities and the earliest of their starts.
     void reposition(Slot execution);
+    // Not to be delivered before: the earliest start of its jobs, or its retry's time if that is later.
+    [[nodiscard]] Time due_of(Slot execution) const;
 
   private:
     void withdraw(Slot execution);

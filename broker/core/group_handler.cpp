@@ -1,5 +1,7 @@
 #include "broker/core/group_handler.hpp"
 
+#include <algorithm>
+
 namespace scanmq::broker {
 
 using protocol::ErrorCode;
@@ -35,8 +37,10 @@ void GroupHandler::open(Session& session, const protocol::Header& header,
     }
     Group& group = queue->groups[*opened];
     group.text = state_->texts.intern(message.group.view());
+    group.generation = state_->aliases.generation();
+    state_->aliases.hold(group.generation);
     state_->counters.add(Counter::groups_opened);
-    state_->change(*queue, change::GroupOpened{group.id, state_->wall_millis(), 0});
+    state_->change(*queue, change::GroupOpened{group.id, state_->wall_millis(), group.generation});
     state_->schedule(queue->groups.next_expiry());
     answer(session, header, *queue, group);
 }
@@ -63,8 +67,9 @@ void GroupHandler::seal(Session& session, const protocol::Header& header,
         return state_->refuse(session, header.seq, Kind::group_seal, sealed.error(),
                               std::move(sentence));
     }
+    state_->aliases.release(queue->groups[slot].generation, state_->now);
     state_->change(*queue, change::GroupSealed{message.group, message.count});
-    if (*sealed) writer_->append_completion(*queue, slot);
+    if (*sealed) writer_->append_completion(*queue, slot, CoreState::kFollows);
     state_->schedule(queue->groups.next_expiry());
     answer(session, header, *queue, queue->groups[slot]);
 }
@@ -92,8 +97,20 @@ void GroupHandler::answer(Session& session, const protocol::Header& header, cons
 void GroupHandler::expire(Queue& queue, std::size_t budget) {
     std::vector<Slot> incomplete;
     queue.groups.expire(state_->now, budget, incomplete, forgotten_);
-    for (const Slot slot : incomplete) writer_->append_completion(queue, slot);
+    for (const Slot slot : incomplete) {
+        state_->aliases.release(queue.groups[slot].generation, state_->now);
+        writer_->append_completion(queue, slot);
+    }
     forget(queue);
+}
+
+void GroupHandler::restore(Queue& queue, const Id128& group, const GroupRow& row) {
+    // A clock that was set back must not keep it longer.
+    const auto at = [&](WallMillis wall) { return std::min(state_->time_at(wall), state_->now); };
+    const Slot slot = queue.groups.restore(group, row, at(row.opened), at(row.ended));
+    queue.groups[slot].text = state_->texts.intern(group.view());
+    if (row.phase == protocol::GroupPhase::open) state_->aliases.hold(row.generation);
+    state_->schedule(state_->now);
 }
 
 void GroupHandler::forget(Queue& queue) {

@@ -19,6 +19,8 @@ class GroupHandler {
                const protocol::GroupQuery& message);
     // Ends and forgets groups whose time is over, at most `budget`.
     void expire(Queue& queue, std::size_t budget);
+    // After a restart: takes a group back, with a hold on its generation while it is open.
+    void restore(Queue& queue, const Id128& group, const GroupRow& row);
 
   private:
     [[nodiscard]] Queue* find(Session& session, const protocol::Header& header, protocol::Kind kind,

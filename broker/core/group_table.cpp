@@ -65,6 +65,7 @@ std::string completion_body(const Group& group) {
 Result<Slot, GroupTable::Error> GroupTable::open(const Id128& id, Time now,
                                                  std::vector<Slot>& forgotten) {
     if (ids_.contains(id)) return fail(Error::group_exists);
+    if (unsorted_) sort_restored();
     // Room is made by forgetting the groups that ended first; one whose jobs still live has to stay.
     for (std::size_t tries = ended_.size(); ids_.size() >= options_.groups_max && tries > 0;
          --tries) {
@@ -83,11 +84,59 @@ Result<Slot, GroupTable::Error> GroupTable::open(const Id128& id, Time now,
     group.id = id;
     group.phase = protocol::GroupPhase::open;
     group.opened = now;
+    link_open(slot);
+    ids_.emplace(id, slot);
+    return slot;
+}
+
+void GroupTable::link_open(Slot slot) {
+    Group& group = groups_[slot];
+    group.next = kNoSlot;
     group.previous = open_last_;
     (open_last_ == kNoSlot ? open_first_ : groups_[open_last_].next) = slot;
     open_last_ = slot;
-    ids_.emplace(id, slot);
+}
+
+Slot GroupTable::restore(const Id128& id, const GroupRow& row, Time opened, Time ended) {
+    const Slot slot = groups_.allocate();
+    Group& group = groups_[slot];
+    group = Group{};
+    group.id = id;
+    group.phase = row.phase;
+    group.count = row.count;
+    group.submitted = row.submitted;
+    group.finished = row.finished;
+    group.outcomes = row.outcomes;
+    group.generation = row.generation;
+    group.opened = opened;
+    if (row.phase == protocol::GroupPhase::open) {
+        link_open(slot);
+    } else if (row.phase != protocol::GroupPhase::sealed) {
+        ended_.push_back({slot, ended + options_.remember});
+    }
+    unsorted_ = true;
+    SCANMQ_ASSERT(ids_.emplace(id, slot).second);
     return slot;
+}
+
+void GroupTable::sort_restored() {
+    unsorted_ = false;
+    std::stable_sort(ended_.begin(), ended_.end(),
+                     [](const Due& a, const Due& b) { return a.at < b.at; });
+    std::vector<Slot> open;
+    for (Slot slot = open_first_; slot != kNoSlot; slot = groups_[slot].next) open.push_back(slot);
+    std::stable_sort(open.begin(), open.end(),
+                     [&](Slot a, Slot b) { return groups_[a].opened < groups_[b].opened; });
+    open_first_ = open_last_ = kNoSlot;
+    for (const Slot slot : open) link_open(slot);
+}
+
+std::vector<std::uint64_t> GroupTable::open_generations() const {
+    std::vector<std::uint64_t> out;
+    for (Slot slot = open_first_; slot != kNoSlot; slot = groups_[slot].next) {
+        out.push_back(groups_[slot].generation);
+    }
+    return out;
 }
 
 Slot GroupTable::find(const Id128& id) const {
@@ -138,6 +187,7 @@ void GroupTable::forget(Slot slot, std::vector<Slot>& forgotten) {
 
 void GroupTable::expire(Time now, std::size_t budget, std::vector<Slot>& incomplete,
                         std::vector<Slot>& forgotten) {
+    if (unsorted_) sort_restored();
     for (std::size_t i = 0; i < budget && open_first_ != kNoSlot; ++i) {
         const Slot slot = open_first_;
         if (groups_[slot].opened + options_.ttl > now) break;
@@ -157,32 +207,11 @@ void GroupTable::expire(Time now, std::size_t budget, std::vector<Slot>& incompl
 }
 
 Time GroupTable::next_expiry() const noexcept {
+    if (unsorted_) return Time::min();
     Time next = Time::max();
     if (open_first_ != kNoSlot) next = groups_[open_first_].opened + options_.ttl;
     if (!ended_.empty()) next = std::min(next, ended_.front().at);
     return next;
-}
-
-void GroupTable::restore(const Id128& id, const GroupRow& row, Slot text, Time opened, Time now) {
-    const Slot slot = groups_.allocate();
-    Group& group = groups_[slot];
-    group = Group{};
-    group.id = id;
-    group.phase = row.phase;
-    group.count = row.count;
-    group.submitted = row.submitted;
-    group.finished = row.finished;
-    group.outcomes = row.outcomes;
-    group.text = text;
-    group.opened = opened;
-    ids_.emplace(id, slot);
-    if (row.phase == protocol::GroupPhase::open) {
-        group.previous = open_last_;
-        (open_last_ == kNoSlot ? open_first_ : groups_[open_last_].next) = slot;
-        open_last_ = slot;
-    } else if (row.phase != protocol::GroupPhase::sealed) {
-        ended_.push_back({slot, now + options_.remember});
-    }
 }
 
 void GroupTable::clear(std::vector<Slot>& forgotten) {
@@ -193,6 +222,7 @@ void GroupTable::clear(std::vector<Slot>& forgotten) {
     ids_.clear();
     open_first_ = open_last_ = kNoSlot;
     ended_.clear();
+    unsorted_ = false;
 }
 
 }  // namespace scanmq::broker

@@ -31,6 +31,7 @@ struct Group {
     std::uint64_t finished = 0;
     std::array<std::uint64_t, 8> outcomes{};  // finished, by final outcome
     Slot text = kNoSlot;                      // its id in CoreState::texts
+    std::uint64_t generation = 0;             // of the aliases its jobs see; held while it is open
     Time opened;
     Slot next = kNoSlot;  // in the list of open groups, in order of opening; or the slab's
     Slot previous = kNoSlot;
@@ -69,8 +70,11 @@ class GroupTable {
                 std::vector<Slot>& forgotten);
     // When expire() has something to do; Time::max(): nothing.
     [[nodiscard]] Time next_expiry() const noexcept;
-    // A group that the store has; `text` is its id's.
-    void restore(const Id128& id, const GroupRow& row, Slot text, Time opened, Time now);
+    // Takes a row back; the times are the row's, on this clock. Its text is for the caller to set.
+    // Precondition: not there.
+    Slot restore(const Id128& id, const GroupRow& row, Time opened, Time ended);
+    // Of the open groups, in no order.
+    [[nodiscard]] std::vector<std::uint64_t> open_generations() const;
     // Every group's text, for the end of the queue.
     void clear(std::vector<Slot>& forgotten);
     [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
@@ -83,6 +87,9 @@ class GroupTable {
     void unlink_open(Slot slot);
     void end(Slot slot, protocol::GroupPhase phase, Time now);
     void forget(Slot slot, std::vector<Slot>& forgotten);
+    void link_open(Slot slot);
+    // Rows come back in order of their ids.
+    void sort_restored();
 
     Options options_;
     Slab<Group, 6> groups_;
@@ -90,6 +97,7 @@ class GroupTable {
     Slot open_first_ = kNoSlot;
     Slot open_last_ = kNoSlot;
     std::deque<Due> ended_;  // by the time it may be forgotten
+    bool unsorted_ = false;  // the open ones and ended_, after restore()
 };
 
 // The body of a completion entry: a msgpack array [phase, count, [[outcome, jobs]...]].

@@ -38,7 +38,7 @@ class IdWindow {
     // The live job ended: its id stays for a while. To be called before its record is freed.
     void finish(Slot job, Time now);
     // After a restart: the next id to be restored is at that position.
-    void start_at(std::uint64_t position) { finished_.start_at(position); }
+    void start_at(std::uint64_t position) { finished_.begin_at(position); }
     // An id that finished then. Older ones were restored before.
     void restore(const Id128& id, std::uint64_t digest, Time ended);
     // Forgets finished ids whose time is over, at most `budget`. Returns how many.

@@ -85,20 +85,35 @@ void JobControl::dead_letters(Session& session, const protocol::Header& header,
                               const protocol::DeadLetters& message) {
     Queue* const queue = find(session, header, Kind::dead_letters, message.queue);
     if (queue == nullptr) return;
+    const bool retries = message.action == protocol::DeadAction::retry;
+    if (retries && queue->draining) {
+        return state_->refuse(session, header.seq, Kind::dead_letters, ErrorCode::queue_draining,
+                              "queue '" + queue->name + "' takes no more jobs; resume it");
+    }
     protocol::DeadDone answer{header.seq, {}};
+    bool full = false;
     for (const Id128& id : chosen(*queue, message)) {
         const DeadLetter* const letter = queue->dead.find(id);
         if (letter == nullptr) continue;
         const std::uint64_t execution = letter->execution;
         Id128 retry;
-        if (message.action == protocol::DeadAction::retry) {
+        if (retries) {
             retry = ids_.next(state_->wall_millis());
-            if (submits_->retry(*queue, *letter, retry) == kNoSlot) break;
+            full = submits_->retry(*queue, *letter, retry) == kNoSlot;
+            if (full) break;
         } else {
             state_->counters.add(Counter::dead_letters_dropped);
         }
         answer.jobs.push_back({id, retry});
-        ending_->drop_dead(*queue, execution);
+        // In one record with the retry's acceptance: a crash leaves one of the two.
+        ending_->drop_dead(*queue, execution,
+                           retries ? CoreState::kFollows : CoreState::kChangeBytesMax);
+    }
+    if (full && answer.jobs.empty()) {
+        return state_->refuse(session, header.seq, Kind::dead_letters, ErrorCode::queue_full,
+                              "queue '" + queue->name +
+                                  "' has no room for the retry; wait, or raise max_jobs or "
+                                  "max_bytes");
     }
     state_->send(session, std::move(answer), true);
 }

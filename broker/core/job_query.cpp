@@ -182,15 +182,18 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
                                          "has nothing else"));
     }
     const bool versioned = state_->versioned(queue, slot);
+    const std::uint64_t bytes = state_->table.jobs[execution.first_job].bytes;
     std::size_t serving = 0;
     std::size_t of_version = 0;
     std::size_t with_credit = 0;
     for (const Session* session : state_->sessions.list()) {
-        if (!session->worker || !session->worker->serves(queue.number)) continue;
+        const Worker* const worker = session->worker.get();
+        if (worker == nullptr || worker->detached || !worker->serves(queue.number)) continue;
         ++serving;
-        if (!session->worker->takes(queue.number, versioned)) continue;
+        if (!worker->takes(queue.number, versioned)) continue;
         ++of_version;
-        if (session->worker->credit_items() > 0) ++with_credit;
+        const bool kept = worker->exclusive || state_->workers.reserved() == worker;
+        if (!kept && worker->affords(bytes)) ++with_credit;
     }
     if (serving == 0) {
         rows.push_back(reason("no_workers", "no worker serves queue '" + queue.name + "'"));
@@ -200,7 +203,7 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
     } else if (with_credit == 0) {
         rows.push_back(
             reason("no_credit", "all " + std::to_string(of_version) +
-                                    " workers of the queue are busy: none has credit left"));
+                                    " workers of the queue are busy: none has credit for it"));
     }
 }
 

@@ -60,8 +60,15 @@ struct ExecutionRecord {
     bool payload_is_blob : 1 = false;
     bool suspect : 1 = false;    // its last attempt was lost and may have been what crashed
     bool conflated : 1 = false;  // a job of it is in its queue's table of conflate keys
+    bool shared : 1 = false;     // in its queue's FingerprintIndex: further jobs may join
 };
 static_assert(sizeof(ExecutionRecord) <= 48);
+
+// How it waits once it is due.
+[[nodiscard]] inline ExecutionState ready_state(const ExecutionRecord& execution) noexcept {
+    return execution.crashes > 0 || execution.suspect ? ExecutionState::alone
+                                                      : ExecutionState::waiting;
+}
 
 // What became of an attempt, for a dead letter's history.
 struct AttemptNote {
@@ -78,7 +85,8 @@ struct ExecutionExtra {
     std::uint32_t due_place = 0;  // in its queue's DueHeap
     std::uint32_t jobs = 1;
     Time due{};             // while delayed
-    ContentId fingerprint;  // zero: not shared
+    Time retry_due{};       // not before, after a failure; Time{}: at once
+    ContentId fingerprint;  // zero: not pure
     std::optional<std::int64_t> as_of_ns;
     std::vector<AttemptNote> history;  // the newest RunRow::kHistoryMax
     std::uint64_t progress_done = 0;

@@ -125,6 +125,10 @@ void Leases::extend(Duration by) {
          slot = state_->table.runs[slot].next_by_age) {
         state_->table.runs[slot].delivered += by;
     }
+    // Otherwise what was delivered before a heartbeat would seem to have come after it.
+    for (Session* session : state_->sessions.list()) {
+        if (session->worker) session->worker->heartbeat += by;
+    }
     if (!left_.empty()) adopt_until_ += by;
 }
 
@@ -144,6 +148,8 @@ void Leases::adopt(Slot slot, Worker& by) {
 void Leases::restore(Slot execution, Token token, const std::string& worker,
                      const Id128& instance) {
     const Slot slot = add(execution, token);
+    const ExecutionRecord& record = state_->table.executions[execution];
+    state_->table.runs[slot].alone = ready_state(record) == ExecutionState::alone;
     left_[{worker, instance}].push_back(state_->table, slot);
     adopt_until_ = state_->now + state_->options.adopt_window;
 }

@@ -10,115 +10,6 @@ namespace scanmq::broker {
 
 using protocol::ErrorCode;
 using protocol::Kind;
-using protocol::StartFrom;
-
-namespace {
-
-struct Refusal {
-    ErrorCode code{};
-    std::string sentence;
-};
-
-// The offset a subscription starts from.
-Result<std::uint64_t, Refusal> start_offset(const protocol::Subscribe& message,
-                                            const Stream& stream) {
-    switch (message.from) {
-        case StartFrom::latest:
-            return stream.next();
-        case StartFrom::earliest:
-            return stream.first();
-        case StartFrom::time:
-            return fail(Refusal{ErrorCode::unsupported, "from time"});
-        case StartFrom::offset:
-            break;
-    }
-    if (!message.incarnation.is_zero() && message.incarnation != stream.incarnation()) {
-        return fail(Refusal{ErrorCode::stream_reset,
-                            "the stream began anew as " + stream.incarnation().hex() +
-                                "; its offsets are others: subscribe from earliest or latest"});
-    }
-    if (message.offset > stream.next()) {
-        return fail(Refusal{ErrorCode::bad_offset, "offset " + std::to_string(message.offset) +
-                                                       " lies beyond the stream's end at " +
-                                                       std::to_string(stream.next())});
-    }
-    return message.offset;
-}
-
-}  // namespace
-
-void Publisher::subscribe(Session& session, const protocol::Header& header,
-                          const protocol::Subscribe& message) {
-    const auto refuse = [&](ErrorCode code, std::string sentence) {
-        state_->refuse(session, header.seq, Kind::subscribe, code, std::move(sentence));
-    };
-    if (session.subscriptions.contains(message.subscription)) {
-        return refuse(ErrorCode::subscription_exists, "subscription " +
-                                                          std::to_string(message.subscription) +
-                                                          " is open; take another number");
-    }
-    if (session.subscriptions.size() >= state_->options.subscriptions_per_session_max) {
-        return refuse(ErrorCode::over_limit,
-                      "subscriptions_per_session_max is " +
-                          std::to_string(state_->options.subscriptions_per_session_max));
-    }
-    if (!message.durable_name.empty()) {
-        return refuse(ErrorCode::unsupported,
-                      "durable_name: durable subscriptions; leave it empty");
-    }
-    if (!protocol::valid_pattern(message.pattern)) {
-        return refuse(
-            ErrorCode::bad_pattern,
-            "a pattern is tokens separated by dots, '*' for one token, a last '>' for the rest");
-    }
-    Queue* const queue = state_->find_queue(message.queue);
-    if (queue == nullptr) {
-        return refuse(ErrorCode::unknown_queue,
-                      "no queue '" + message.queue + "'; create it first");
-    }
-    auto start = start_offset(message, queue->stream);
-    if (!start) {
-        Refusal refusal = std::move(start).error();
-        return refuse(refusal.code, std::move(refusal.sentence));
-    }
-    auto subscription = std::make_unique<Subscription>(
-        Subscription::Start{message.subscription, header.seq, session.slot, queue->number,
-                            message.pattern, *start, message.limit});
-    queue->subscriptions.push_back(subscription.get());
-    session.subscriptions.emplace(message.subscription, std::move(subscription));
-    state_->counters.add(Counter::subscriptions_opened);
-    state_->publish(*queue);
-    state_->send(session,
-                 protocol::Subscribed{header.seq, message.subscription, queue->stream.incarnation(),
-                                      queue->stream.first(), queue->stream.next(), *start},
-                 true);
-}
-
-void Publisher::unsubscribe(Session& session, const protocol::Header& header,
-                            const protocol::Unsubscribe& message) {
-    const auto it = session.subscriptions.find(message.subscription);
-    if (it == session.subscriptions.end()) {
-        return state_->refuse(
-            session, header.seq, Kind::unsubscribe, ErrorCode::unknown_subscription,
-            "no subscription " + std::to_string(message.subscription) + " in this session");
-    }
-    std::erase(state_->queue(it->second->queue()).subscriptions, it->second.get());
-    session.subscriptions.erase(it);
-    state_->counters.add(Counter::subscriptions_ended);
-    state_->send(session, protocol::Ok{header.seq}, true);
-}
-
-void Publisher::raise_limit(Session& session, const protocol::Header& header,
-                            const protocol::CreditGrant& message) {
-    const auto it = session.subscriptions.find(message.subscription);
-    if (it == session.subscriptions.end()) {
-        return state_->refuse(
-            session, header.seq, Kind::credit, ErrorCode::unknown_subscription,
-            "no subscription " + std::to_string(message.subscription) + " in this session");
-    }
-    if (it->second->raise_limit(message.limit)) state_->publish(state_->queue(it->second->queue()));
-}
-
 void Publisher::publish() {
     for (const auto& queue : state_->queues) {
         if (!queue || !queue->publish) continue;
@@ -195,14 +86,6 @@ void Publisher::tell_progress(Session& session) {
     }
 }
 
-void Publisher::drop(Session& session) {
-    for (const auto& [number, subscription] : session.subscriptions) {
-        std::erase(state_->queue(subscription->queue()).subscriptions, subscription.get());
-        state_->counters.add(Counter::subscriptions_ended);
-    }
-    session.subscriptions.clear();
-}
-
 void Publisher::end_all(Queue& queue) {
     for (Subscription* subscription : queue.subscriptions) {
         while (publish_one(queue, *subscription)) {
@@ -217,6 +100,7 @@ void Publisher::end_all(Queue& queue) {
         session.subscriptions.erase(subscription->number());
     }
     queue.subscriptions.clear();
+    queue.cursors.clear();
 }
 
 }  // namespace scanmq::broker

@@ -30,7 +30,7 @@ std::pair<std::uint64_t, std::uint64_t> size_of(const Row& row) {
 
 }  // namespace
 
-void cut_rows(std::vector<Row>& rows) {
+void cut_rows(std::vector<Row>& rows, std::uint64_t never_made) {
     constexpr std::uint64_t kReserve = 1'024;  // the envelope and the row that says what is missing
     std::uint64_t bytes = kReserve;
     std::uint64_t elements = 32;
@@ -42,11 +42,11 @@ void cut_rows(std::vector<Row>& rows) {
         if (bytes > protocol::kLimits.frame_bytes_max || elements > protocol::kLimits.elements_max)
             break;
     }
-    if (rows.size() > protocol::kLimits.items_per_frame_max) {
+    if (rows.size() + (never_made > 0 ? 1 : 0) > protocol::kLimits.items_per_frame_max) {
         kept = std::min<std::size_t>(kept, protocol::kLimits.items_per_frame_max - 1);
     }
-    if (kept == rows.size()) return;
-    const std::uint64_t left_out = rows.size() - kept;
+    if (kept == rows.size() && never_made == 0) return;
+    const std::uint64_t left_out = rows.size() - kept + never_made;
     rows.resize(kept);
     rows.push_back({{"truncated", left_out}});
 }
@@ -57,14 +57,17 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         state.refuse(session, header.seq, Kind::query, code, std::move(sentence));
     };
     Rows rows;
+    std::uint64_t left_out = 0;
+    const bool by_queue = message.topic == "queues" || message.topic == "subscriptions";
+    if (by_queue && !message.key.empty() && state_->find_queue(message.key) == nullptr) {
+        return state.refuse(session, header.seq, Kind::query, ErrorCode::unknown_queue,
+                            "no queue '" + message.key + "'");
+    }
     if (message.topic == "broker") {
         rows = broker();
     } else if (message.topic == "counters") {
         rows = counters();
     } else if (message.topic == "queues") {
-        if (!message.key.empty() && state_->find_queue(message.key) == nullptr) {
-            return refuse(ErrorCode::unknown_queue, "no queue '" + message.key + "'");
-        }
         rows = queues(message.key);
     } else if (message.topic == "workers") {
         rows = workers();
@@ -72,6 +75,10 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         rows = sessions();
     } else if (message.topic == "snapshots") {
         rows = snapshots();
+    } else if (message.topic == "subscriptions") {
+        rows = subscriptions(message.key, left_out);
+    } else if (message.topic == "aliases") {
+        rows = aliases(left_out);
     } else if (message.topic == "store") {
         rows = store();
     } else if (JobQuery::knows(message.topic)) {
@@ -82,9 +89,9 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         return refuse(ErrorCode::unknown_topic,
                       "no topic '" + message.topic +
                           "'; there are broker, counters, queues, workers, sessions, snapshots, "
-                          "job, explain, dead, dead_letter, store");
+                          "subscriptions, aliases, job, explain, dead, dead_letter, store");
     }
-    cut_rows(rows);
+    cut_rows(rows, left_out);
     state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);
 }
 
@@ -139,6 +146,7 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
             {"coalesced", queue->coalesced},
             {"dead_letters", queue->dead.size()},
             {"groups", queue->groups.size()},
+            {"subscriptions", subscription_count(*queue)},
             {"stream_first", queue->stream.first()},
             {"stream_next", queue->stream.next()},
             {"stream_bytes", queue->stream.bytes()},

@@ -1,6 +1,6 @@
 #pragma once
-// QueryHandler: answers QUERY: what the broker, its queues, workers, sessions and snapshots are
-//               doing.
+// QueryHandler: answers QUERY: what the broker, its queues, workers, sessions, snapshots,
+//               subscriptions and aliases are doing.
 //
 // Threads: broker loop only. Borrows: CoreState (outlives this).
 // Limits:  an ANSWER keeps the frame's limits; rows left out are counted in its last row.
@@ -28,13 +28,19 @@ class QueryHandler {
     [[nodiscard]] Rows sessions() const;
     [[nodiscard]] Rows snapshots() const;
     [[nodiscard]] Rows store() const;
+    // query_streams.cpp; at most one row more than an ANSWER holds. `left_out`: the others.
+    [[nodiscard]] Rows subscriptions(const std::string& key, std::uint64_t& left_out) const;
+    [[nodiscard]] Rows aliases(std::uint64_t& left_out) const;
 
     const CoreState* state_;
     JobQuery jobs_;
     BrokerCore::Gauges gauges_;
 };
 
-// Cuts the rows at what one ANSWER holds; then the last row is {"truncated": rows left out}.
-void cut_rows(std::vector<protocol::Row>& rows);
+// Cuts the rows at what one ANSWER holds; then the last row is {"truncated": rows left out}, those
+// that were never made included.
+void cut_rows(std::vector<protocol::Row>& rows, std::uint64_t never_made = 0);
+// Subscriptions of a queue that the topic shows: its sessions' and the durable ones without one.
+[[nodiscard]] std::uint64_t subscription_count(const Queue& queue);
 
 }  // namespace scanmq::broker

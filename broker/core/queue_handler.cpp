@@ -48,6 +48,7 @@ void QueueHandler::add(const std::string& name, const QueueSettings& settings) {
     state_->counters.add(Counter::queues_created);
     state_->change_broker(change::QueueCreated{queue.partition(), queue.name,
                                                queue.stream.incarnation(), rows(settings)});
+    state_->follow_version(queue);
 }
 
 void QueueHandler::create(Session& session, const protocol::Header& header,
@@ -99,6 +100,7 @@ void QueueHandler::alter(Session& session, const protocol::Header& header,
                               std::move(settings).error());
     }
     queue->apply(*settings);
+    state_->schedule(state_->now);  // ages and times to live may have fallen
     state_->counters.add(Counter::queues_altered);
     state_->change_broker(change::QueueAltered{queue->partition(), rows(*settings)});
     state_->send(session, protocol::Ok{header.seq}, true);
@@ -156,10 +158,13 @@ void QueueHandler::step() {
             ending_->drop_dead(*queue, queue->dead.all().begin()->first);
         }
         std::vector<Slot> texts;
+        for (const std::uint64_t generation : queue->groups.open_generations()) {
+            state_->aliases.release(generation, state_->now);
+        }
         queue->groups.clear(texts);
         for (const Slot text : texts) state_->texts.release(text);
         state_->counters.add(Counter::queues_deleted);
-        state_->change_broker(change::QueueDeleted{queue->partition()});
+        state_->change_deleted(*queue);
         if (Session* const session = state_->sessions.by_id(queue->deleted_by_session)) {
             state_->send(*session, protocol::Ok{queue->delete_request}, true);
         }

@@ -20,6 +20,8 @@ struct QueueSettings {
     std::uint64_t retry_cap_ms = 300'000;
     std::uint64_t max_result_bytes = 64ULL << 20;
     std::uint64_t stream_max_bytes = 256ULL << 20;
+    std::uint64_t stream_max_age_ms = 604'800'000;  // 0: none
+    std::uint64_t subscription_ttl_ms = 86'400'000;
     std::uint64_t dead_max = 10'000;
     std::uint64_t low_share = 16;
     std::uint64_t pure = 0;
@@ -34,7 +36,8 @@ struct QueueSetting {
     std::uint64_t most;
 };
 
-inline constexpr std::array<QueueSetting, 11> kQueueSettings{{
+// In the order of the page's table.
+inline constexpr std::array<QueueSetting, 13> kQueueSettings{{
     {"max_jobs", &QueueSettings::max_jobs, 1, 100'000'000},
     {"max_bytes", &QueueSettings::max_bytes, 1, 1ULL << 40},
     {"max_attempts", &QueueSettings::max_attempts, 1, 100},
@@ -43,6 +46,8 @@ inline constexpr std::array<QueueSetting, 11> kQueueSettings{{
     {"retry_cap_ms", &QueueSettings::retry_cap_ms, 0, 86'400'000},
     {"max_result_bytes", &QueueSettings::max_result_bytes, 0, 64ULL << 20},
     {"stream_max_bytes", &QueueSettings::stream_max_bytes, 0, 1ULL << 40},
+    {"stream_max_age_ms", &QueueSettings::stream_max_age_ms, 0, 1ULL << 40},
+    {"subscription_ttl_ms", &QueueSettings::subscription_ttl_ms, 1'000, 1ULL << 40},
     {"dead_max", &QueueSettings::dead_max, 0, 1'000'000},
     {"low_share", &QueueSettings::low_share, 2, 10'000},
     {"pure", &QueueSettings::pure, 0, 1},

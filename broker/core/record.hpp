@@ -283,15 +283,18 @@ struct QueueDeleted {
     }
 };
 
+// The row becomes this; without id and history, it goes.
 struct AliasMoved {
     std::string_view alias;
     ContentId id;  // zero: removed
     std::uint64_t generation{};
+    std::vector<AliasRow::Former> history;
     template <class A>
     void fields(A& a) {
         a.text(alias);
         a.id(id);
         a.uint(generation);
+        a.list(history);
     }
 };
 

@@ -46,7 +46,7 @@ Restorer::Done Restorer::queue(PartitionId partition, const QueueRow& row) {
     queue.scanner_version = std::string(row.scanner_version);
     queue.next_execution = row.next_execution;
     queue.journal.sequence = row.sequence;
-    queue.stream.start_at(row.stream_first);
+    writer_->begin_at(queue, row.stream_first, row.incarnation);
     queue.told_first = row.stream_first;
     queue.ids.start_at(row.ids_begin);
     queue.told_ids_begin = row.ids_begin;
@@ -56,10 +56,20 @@ Restorer::Done Restorer::queue(PartitionId partition, const QueueRow& row) {
 Restorer::Done Restorer::group(PartitionId partition, const Id128& id, const GroupRow& row) {
     auto queue = find(partition);
     if (!queue) return fail(queue.error());
-    const Slot text = state_->texts.intern(id.view());
-    const Time opened = state_->now - std::chrono::milliseconds(std::max<WallMillis>(
-                                          0, state_->wall_millis() - row.opened));
-    (*queue)->groups.restore(id, row, text, opened, state_->now);
+    groups_->restore(**queue, id, row);
+    return {};
+}
+
+void Restorer::alias(std::string_view name, const AliasRow& row) {
+    const std::size_t lost = state_->aliases.restore(name, row, state_->now);
+    state_->counters.add(Counter::restored_without_blob, lost);
+}
+
+Restorer::Done Restorer::cursor(PartitionId partition, std::string_view name,
+                                const CursorRow& row) {
+    auto queue = find(partition);
+    if (!queue) return fail(queue.error());
+    publisher_->restore(**queue, name, row);
     return {};
 }
 
@@ -210,13 +220,10 @@ Restorer::Done Restorer::entry(PartitionId partition, std::uint64_t offset, cons
                                BodyHandle body) {
     auto queue = find(partition);
     if (!queue) return fail(queue.error());
-    if (offset != (*queue)->stream.next()) {
+    if (!writer_->restore(**queue, offset, row, body)) {
         return damaged("queue '" + (*queue)->name + "': offset " + std::to_string(offset) +
                        " follows " + std::to_string((*queue)->stream.next()));
     }
-    bool is_blob = false;
-    if (auto done = payload(row.body, body, is_blob); !done) return done;
-    writer_->restore(**queue, row, body, is_blob);
     return {};
 }
 
@@ -268,6 +275,7 @@ void Restorer::finish() {
         if (queue->room.waiting() > 0) state_->activate(*queue);
         state_->mark_current(*queue);
     }
+    state_->aliases.settle(state_->now);
     state_->schedule(state_->now);
 }
 

@@ -2,7 +2,7 @@
 // Restorer: takes the rows of a store back into the core's tables, before the first event.
 //
 // Role:      used once, after a restart. Nothing is journalled: the store has it all.
-// Threads:   broker loop only. Borrows: CoreState, Leases, StreamWriter (outlive this).
+// Threads:   broker loop only. Borrows: CoreState and the parts it is made with (outlive this).
 // Order:     aliases and queues, then a queue's groups, executions, entries (by offset), ids (by
 //            position), cursors and dead letters. Blobs are in the BlobTable before.
 // Errors:    a row that contradicts the others, as a sentence: the store is damaged.
@@ -13,7 +13,9 @@
 #include <unordered_map>
 
 #include "broker/core/core_state.hpp"
+#include "broker/core/group_handler.hpp"
 #include "broker/core/leases.hpp"
+#include "broker/core/publisher.hpp"
 #include "broker/core/stream_writer.hpp"
 
 namespace scanmq::broker {
@@ -22,8 +24,20 @@ class Restorer {
   public:
     using Done = Result<void, std::string>;
 
-    Restorer(CoreState& state, Leases& leases, StreamWriter& writer)
-        : state_(&state), leases_(&leases), writer_(&writer) {}
+    struct Parts {
+        Leases& leases;
+        StreamWriter& writer;
+        GroupHandler& groups;
+        Publisher& publisher;
+    };
+    Restorer(CoreState& state, const Parts& parts)
+        : state_(&state),
+          leases_(&parts.leases),
+          writer_(&parts.writer),
+          groups_(&parts.groups),
+          publisher_(&parts.publisher) {}
+
+    void alias(std::string_view name, const AliasRow& row);
 
     [[nodiscard]] Done queue(PartitionId partition, const QueueRow& row);
     [[nodiscard]] Done group(PartitionId partition, const Id128& id, const GroupRow& row);
@@ -34,6 +48,7 @@ class Restorer {
     [[nodiscard]] Done id(PartitionId partition, std::uint64_t position, const IdRow& row);
     [[nodiscard]] Done dead(PartitionId partition, std::uint64_t number, const DeadRow& row,
                             const ExecutionRow& execution, BodyHandle payload);
+    [[nodiscard]] Done cursor(PartitionId partition, std::string_view name, const CursorRow& row);
     // All rows were given.
     void finish();
 
@@ -50,6 +65,8 @@ class Restorer {
     CoreState* state_;
     Leases* leases_;
     StreamWriter* writer_;
+    GroupHandler* groups_;
+    Publisher* publisher_;
     std::unordered_map<PartitionId, Queue*> queues_;
 };
 

@@ -225,8 +225,9 @@ struct GroupRow {
 struct CursorRow {
     std::uint64_t next_offset{};
     std::string_view pattern;
-    WallMillis used{};  // when a session last had it
-    bool lapsed{};      // kept only to tell so
+    WallMillis
+        used{};     // when a session last had it, 0: one has it; of a lapsed one: when it lapsed
+    bool lapsed{};  // kept only to tell so
     template <class A>
     void fields(A& a) {
         a.uint(next_offset);
@@ -255,12 +256,26 @@ struct DeadRow {
 };
 
 struct AliasRow {
-    ContentId id;
+    // What it named before, from one generation on until another.
+    struct Former {
+        ContentId id;
+        std::uint64_t generation{};
+        std::uint64_t until{};
+        template <class A>
+        void fields(A& a) {
+            a.id(id);
+            a.uint(generation);
+            a.uint(until);
+        }
+    };
+    ContentId id;  // zero: removed
     std::uint64_t generation{};
+    std::vector<Former> history;  // what groups may still need; oldest first
     template <class A>
     void fields(A& a) {
         a.id(id);
         a.uint(generation);
+        a.list(history);
     }
 };
 

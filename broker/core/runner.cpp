@@ -43,8 +43,10 @@ void Runner::done(Session& session, const protocol::Header& header, const protoc
 void Runner::answer(Worker& worker, Slot slot, bool alone, const protocol::Outcome& outcome,
                     BodyHandle body) {
     const bool is_blob = outcome.body.is_blob();
-    // Alone or not, its worker lived to answer.
-    if (alone) state_->table.executions[slot].suspect = false;
+    // It ran alone, and its worker lived to answer.
+    if (alone && outcome.outcome != AttemptOutcome::returned) {
+        state_->table.executions[slot].suspect = false;
+    }
     switch (outcome.outcome) {
         case AttemptOutcome::done:
             ++worker.done;
@@ -170,16 +172,18 @@ void Runner::requeue() {
     put_back_.clear();
 }
 
-void Runner::wait(Slot slot, Time due, bool front) {
+void Runner::wait(Slot slot, Time retry_due, bool front) {
     ExecutionRecord& execution = state_->table.executions[slot];
     Queue& queue = state_->queue(execution.queue);
-    if (due > state_->now) {
+    if (retry_due != Time{} || execution.extra != kNoSlot) {
+        state_->table.extra_of(slot).retry_due = retry_due;
+    }
+    if (const Time due = ending_->due_of(slot); due > state_->now) {
         execution.state = ExecutionState::delayed;
         state_->table.extra_of(slot).due = due;
         state_->schedule(due);
     } else {
-        execution.state = execution.crashes > 0 || execution.suspect ? ExecutionState::alone
-                                                                     : ExecutionState::waiting;
+        execution.state = ready_state(execution);
         state_->activate(queue);
     }
     queue.room.add(state_->table, slot, front);
@@ -192,8 +196,10 @@ void Runner::journal(Slot slot, const AttemptNote* note) {
     released.failures = execution.failures;
     released.crashes = execution.crashes;
     released.suspect = execution.suspect;
-    if (execution.state == ExecutionState::delayed) {
-        released.due = state_->wall_at(state_->table.find_extra(slot)->due);
+    // What its jobs wish is in their own rows.
+    if (const ExecutionExtra* const extra = state_->table.find_extra(slot);
+        extra != nullptr && extra->retry_due > state_->now) {
+        released.due = state_->wall_at(extra->retry_due);
     }
     if (note != nullptr) {
         released.kept = true;

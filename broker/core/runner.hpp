@@ -56,7 +56,7 @@ class Runner {
     // that was told already.
     void put_back(Slot execution, std::uint64_t counter, bool told = false);
     void requeue();
-    void wait(Slot execution, Time due, bool front);
+    void wait(Slot execution, Time retry_due, bool front);
     void journal(Slot execution, const AttemptNote* note);
     [[nodiscard]] AttemptNote note(protocol::AttemptOutcome outcome, protocol::ErrorCode code,
                                    bool charged_crash, std::string_view worker,
@@ -64,9 +64,10 @@ class Runner {
 
     // dispatcher.cpp
     std::size_t dispatch_from(Queue& queue);
-    void dispatch_alone(Queue& queue);
+    // True: gave one.
+    bool dispatch_alone(Queue& queue);
     void free_reserved();
-    [[nodiscard]] Worker* reserve(Queue& queue, bool versioned);
+    [[nodiscard]] Worker* reserve(Queue& queue, std::uint64_t bytes, bool versioned);
     void deliver(Queue& queue, Worker& worker, Slot execution, bool alone);
     void forget_conflated(Queue& queue, Slot execution);
     protocol::Deliver& open_batch(Queue& queue, Worker& worker, std::size_t encoded_bytes);

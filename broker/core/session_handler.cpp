@@ -109,7 +109,7 @@ void SessionHandler::hello(ConnectionId from, const protocol::Header& header,
         if (former == nullptr || former->worker) adopted = runner_->adopt(former, session, held);
     }
     if (former != nullptr) close(*former, Close::lost);
-    if (works) follow_versions();
+    if (works) state_->follow_versions();
     state_->counters.add(Counter::sessions_opened);
     welcome(session, header, std::move(adopted));
 }
@@ -125,24 +125,6 @@ void SessionHandler::open_worker(Session& session, const protocol::Hello& messag
         session.worker->set_serves(queue->number, queue->name);
         session.worker->set_current(queue->number,
                                     session.worker->info.scanner_version == queue->scanner_version);
-    }
-}
-
-void SessionHandler::follow_versions() {
-    for (const auto& queue : state_->queues) {
-        if (!queue || queue->deleting) continue;
-        const std::string* version = nullptr;
-        bool agreed = true;
-        for (const Session* session : state_->sessions.list()) {
-            if (!session->worker || !session->worker->serves(queue->number)) continue;
-            const std::string& one = session->worker->info.scanner_version;
-            agreed = agreed && (version == nullptr || *version == one);
-            version = &one;
-        }
-        if (version == nullptr || !agreed || *version == queue->scanner_version) continue;
-        queue->scanner_version = *version;
-        state_->mark_current(*queue);
-        state_->note_marks(*queue);
     }
 }
 
@@ -190,7 +172,7 @@ void SessionHandler::close(Session& session, Close why) {
     }
     state_->counters.add(Counter::sessions_closed);
     state_->sessions.close(session);
-    if (worked) follow_versions();
+    if (worked) state_->follow_versions();
 }
 
 void SessionHandler::close_silent() {

@@ -32,8 +32,6 @@ class SessionHandler {
     [[nodiscard]] bool acceptable(ConnectionId from, const protocol::Header& header,
                                   const protocol::Hello& message);
     void open_worker(Session& session, const protocol::Hello& message);
-    // Workers came or went: queues take up the version that all their workers have.
-    void follow_versions();
     void welcome(Session& session, const protocol::Header& header,
                  std::vector<protocol::Token> adopted);
     // Why a session closes: what its worker held was lost with it, or handed back.

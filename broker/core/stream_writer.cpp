@@ -1,17 +1,20 @@
 #include "broker/core/stream_writer.hpp"
 
+#include <algorithm>
+
 namespace scanmq::broker {
 
 void StreamWriter::append(Queue& queue, const StreamEntry& entry) {
-    queue.stream.append(entry, state_->texts.text(entry.text).size());
+    if (queue.stream.size() == 0 && queue.settings.stream_max_age_ms != 0) {
+        state_->schedule(state_->now + std::chrono::milliseconds(queue.settings.stream_max_age_ms));
+    }
+    queue.stream.append(entry, state_->wall_millis(), state_->texts.text(entry.text).size());
     state_->counters.add(Counter::entries_appended);
     state_->publish(queue);
-    while (queue.stream.bytes() > queue.settings.stream_max_bytes && queue.stream.size() > 1) {
-        drop_oldest(queue);
-    }
+    queue.trim = true;
 }
 
-void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
+void StreamWriter::append_completion(Queue& queue, Slot group_slot, std::uint64_t own_bytes) {
     const Group& group = queue.groups[group_slot];
     const bool complete = group.phase == protocol::GroupPhase::complete;
     state_->counters.add(complete ? Counter::groups_completed : Counter::groups_incomplete);
@@ -20,8 +23,10 @@ void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
     entry.kind = protocol::EntryKind::group;
     entry.outcome = complete ? protocol::FinalOutcome::done : protocol::FinalOutcome::expired;
     const std::string body = completion_body(group);
-    state_->change(queue, change::GroupEnded{group.id, group.phase, state_->wall_millis(),
-                                             queue.stream.next(), body});
+    state_->change(
+        queue,
+        change::GroupEnded{group.id, group.phase, state_->wall_millis(), queue.stream.next(), body},
+        0, own_bytes);
     entry.text = state_->texts.intern(body);
     entry.group = group.text;
     state_->texts.retain(group.text);
@@ -30,23 +35,38 @@ void StreamWriter::append_completion(Queue& queue, Slot group_slot) {
     append(queue, entry);
 }
 
-void StreamWriter::restore(Queue& queue, const EntryRow& row, BodyHandle body, bool is_blob) {
-    StreamEntry entry;
-    entry.id = row.id;
-    entry.subject = state_->subjects.intern(row.subject);
-    entry.kind = row.kind;
-    entry.outcome = row.outcome;
-    entry.code = row.code;
-    entry.body = body;
-    entry.body_is_blob = is_blob;
-    const bool group = row.kind == protocol::EntryKind::group;
-    // A group's body is text; a job's is the shell's.
-    entry.text = state_->texts.intern(group ? row.body.body.bytes : row.sentence);
-    const std::uint64_t inline_bytes = is_blob ? 0 : row.body.body.bytes.size();
-    entry.bytes = static_cast<std::uint32_t>(inline_bytes + protocol::kLimits.item_overhead_bytes) &
-                  0x7fffffff;
-    if (!row.group.is_zero()) entry.group = state_->texts.intern(row.group.view());
-    queue.stream.append(entry, state_->texts.text(entry.text).size());
+void StreamWriter::trim() {
+    for (const auto& queue : state_->queues) {
+        if (!queue || !queue->trim) continue;
+        queue->trim = false;
+        std::size_t budget = kSlice;
+        const auto too_large = [&] {
+            return queue->stream.bytes() > queue->settings.stream_max_bytes &&
+                   queue->stream.size() > 1;
+        };
+        if (!too_large()) continue;
+        state_->touch(*queue);
+        for (; budget > 0 && too_large(); --budget) drop_oldest(*queue);
+        if (too_large()) queue->trim = state_->unfinished = true;
+    }
+}
+
+Time StreamWriter::expire(Queue& queue) {
+    const auto age = static_cast<WallMillis>(queue.settings.stream_max_age_ms);
+    if (age == 0) return Time::max();
+    const Stream& stream = queue.stream;
+    const WallMillis oldest = state_->wall_millis() - age;
+    std::size_t budget = kSlice;
+    for (; budget > 0 && stream.size() > 0 && stream.time_of(stream.first()) <= oldest; --budget) {
+        drop_oldest(queue);
+    }
+    if (budget < kSlice) {
+        state_->touch(queue);
+        state_->counters.add(Counter::entries_aged, kSlice - budget);
+    }
+    if (budget == 0) state_->unfinished = true;
+    if (stream.size() == 0) return Time::max();
+    return state_->time_at(stream.time_of(stream.first()) + age);
 }
 
 void StreamWriter::drop_oldest(Queue& queue) {
@@ -61,6 +81,54 @@ void StreamWriter::drop_oldest(Queue& queue) {
 
 void StreamWriter::drop(Queue& queue, std::uint64_t count) {
     for (; count > 0 && queue.stream.size() > 0; --count) drop_oldest(queue);
+}
+
+void StreamWriter::begin_at(Queue& queue, std::uint64_t first, const Id128& incarnation) {
+    queue.stream.begin_at(first, incarnation);
+    queue.told_first = first;
+}
+
+bool StreamWriter::restore(Queue& queue, std::uint64_t offset, const EntryRow& row,
+                           BodyHandle body) {
+    if (offset != queue.stream.next()) return false;
+    const bool shared =
+        body.value != 0 && queue.stream.size() > 0 && queue.stream.at(offset - 1).body == body;
+    StreamEntry entry;
+    entry.id = row.id;
+    entry.subject = state_->subjects.intern(row.subject);
+    const std::uint64_t inline_bytes = row.body.body.is_blob() ? 0 : row.body.body.bytes.size();
+    if (row.kind == protocol::EntryKind::group) {
+        SCANMQ_ASSERT(body.value == 0);
+        entry.text = state_->texts.intern(row.body.body.bytes);
+        entry.group = state_->texts.intern(row.id.view());
+    } else {
+        entry.text = state_->texts.intern(row.sentence);
+        if (!row.group.is_zero()) entry.group = state_->texts.intern(row.group.view());
+    }
+    entry.body = body;
+    if (shared) {
+        entry.body_is_blob = queue.stream.at(offset - 1).body_is_blob;
+        state_->bodies.share(body);
+    } else if (body.value != 0 && row.body.body.is_blob()) {
+        const auto id = ContentId::from_bytes(row.body.body.bytes);
+        // Gone from the store: the entry stays, and BLOB_GET says so.
+        entry.body_is_blob = id && state_->blobs.find(*id) != nullptr;
+        if (entry.body_is_blob) {
+            state_->bodies.pin(body, *id, state_->now);
+        } else {
+            state_->counters.add(Counter::restored_without_blob);
+        }
+    }
+    entry.bytes = static_cast<std::uint32_t>(inline_bytes + protocol::kLimits.item_overhead_bytes) &
+                  0x7fffffff;
+    entry.code = row.code;
+    entry.kind = row.kind;
+    entry.outcome = row.outcome;
+    // A clock that was set back must not keep entries for ever.
+    const WallMillis at = std::min(row.appended, state_->wall_millis());
+    queue.stream.append(entry, at, state_->texts.text(entry.text).size());
+    state_->schedule(state_->now);
+    return true;
 }
 
 }  // namespace scanmq::broker

@@ -1,7 +1,11 @@
 #pragma once
-// StreamWriter: appends final entries and group completions, and keeps a stream within its bytes.
+// StreamWriter: appends final entries and group completions, and keeps a stream within its bytes
+//               and its age.
 //
 // Threads: broker loop only. Borrows: CoreState (outlives this).
+// Limits:  a queue's stream_max_bytes and stream_max_age_ms. What is too much goes at the end of the
+//          call that brought it, what is too old within a quarter of a second; at most kSlice entries
+//          of a queue in one call, the rest at once in the next ones.
 
 #include "broker/core/core_state.hpp"
 
@@ -9,17 +13,33 @@ namespace scanmq::broker {
 
 class StreamWriter {
   public:
+    static constexpr std::size_t kSlice = 16'384;
+
     explicit StreamWriter(CoreState& state) : state_(&state) {}
 
-    // Appends; the entry's references (subject, text, group, body) pass to the stream. Then drops the oldest
-    // entries until the stream keeps no more than stream_max_bytes, but never the newest one.
+    // Appends; the entry's references (subject, text, group, body) pass to the stream.
     void append(Queue& queue, const StreamEntry& entry);
     // The completion entry of a group that just ended.
-    void append_completion(Queue& queue, Slot group);
-    // An entry that the store has, as the next one.
-    void restore(Queue& queue, const EntryRow& row, BodyHandle body, bool is_blob);
+    void append_completion(Queue& queue, Slot group,
+                           std::uint64_t own_bytes = CoreState::kChangeBytesMax);
+    // Drops the oldest entries of every stream that has too many bytes, but never the newest entry.
+    // After publication: who has credit was sent them.
+    void trim();
+    // Drops what is older than stream_max_age_ms, the newest, too. When it has to be called again;
+    // Time::max(): when there is an entry.
+    Time expire(Queue& queue);
     // Drops the oldest `count` entries, for the end of the queue.
     void drop(Queue& queue, std::uint64_t count);
+
+    // After a restart: the stream goes on as `incarnation`, its oldest entry is `first`; then its
+    // entries in order, each with its body in the row (the result's, where it is kept apart; its bytes
+    // are counted, not read) and the shell's handle of it: the same for entries of one execution, none
+    // for a group's. Nothing is journalled; blobs are back before.
+    // Precondition of the first: the stream is new. False: `offset` is not the next one, and the
+    // handle is not taken.
+    void begin_at(Queue& queue, std::uint64_t first, const Id128& incarnation);
+    [[nodiscard]] bool restore(Queue& queue, std::uint64_t offset, const EntryRow& row,
+                               BodyHandle body);
 
   private:
     void drop_oldest(Queue& queue);

@@ -138,11 +138,11 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
     state_->counters.add(Counter::jobs_submitted, message.jobs.size());
     frame.session = &session;
     frame.group = message.group;
-    frame.generation = state_->alias_generation();
+    frame.generation = state_->aliases.generation();
     if (!message.group.is_zero()) {
         frame.group_slot = queue.groups.find(message.group);
         if (frame.group_slot != kNoSlot) {
-            frame.generation = state_->group_generation(queue, frame.group_slot);
+            frame.generation = queue.groups[frame.group_slot].generation;
         }
     }
     std::vector<JobVerdict> exceptions;
@@ -208,6 +208,10 @@ std::optional<JobVerdict> SubmitHandler::check_options(const protocol::Job& job)
     if ((options.flags & JobOptions::kPure) != 0 && (options.flags & JobOptions::kNotPure) != 0) {
         return refusal(ErrorCode::bad_option, "flags: a job is pure or not, not both");
     }
+    if (options.priority >= WaitingRoom::kLevels) {
+        return refusal(ErrorCode::bad_option,
+                       "priority is " + std::to_string(options.priority) + "; it is 0 to 9");
+    }
     const auto most = static_cast<std::uint64_t>(
         std::chrono::duration_cast<std::chrono::milliseconds>(state_->options.delay_max).count());
     if (options.delay_ms > most || options.deadline_ms > most) {
@@ -226,8 +230,8 @@ std::optional<JobVerdict> SubmitHandler::check_options(const protocol::Job& job)
 std::optional<JobVerdict> SubmitHandler::resolve(Frame& frame, const protocol::Job& job) const {
     frame.resolved.assign(job.inputs);
     for (const std::string& alias : job.options->aliases) {
-        const std::optional<ContentId> id = state_->resolve_alias(alias, frame.generation);
-        if (!id) {
+        const ContentId* const id = state_->aliases.resolve(alias, frame.generation);
+        if (id == nullptr) {
             return refusal(ErrorCode::unknown_alias,
                            "no alias '" + alias + "'; set it, then submit again");
         }

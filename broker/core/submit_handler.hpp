@@ -77,6 +77,8 @@ class SubmitHandler {
     Slot add_job(Frame& frame, const protocol::Job& job, const BodyIn& body);
     Slot add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body, Slot job_slot,
                        ByteView inputs);
+    // Further jobs of that fingerprint join the execution.
+    void share(Queue& queue, Slot execution, const ContentId& fingerprint);
     void set_options(Queue& queue, Slot job_slot, const protocol::JobOptions& options);
     void attach(Slot job_slot, Slot execution);
     void place(Queue& queue, Slot job_slot, Slot execution);

@@ -15,6 +15,8 @@
 
 namespace scanmq::broker {
 
+struct Cursor;
+
 class Subscription {
   public:
     struct Start {
@@ -25,6 +27,7 @@ class Subscription {
         std::string pattern;
         std::uint64_t offset = 0;
         protocol::Credit limit;
+        Cursor* cursor = nullptr;  // of a durable one: its queue's, which it holds
     };
     // What one scan found: offsets to send, and the gap before them.
     struct Batch {
@@ -44,6 +47,7 @@ class Subscription {
     [[nodiscard]] Slot session() const noexcept { return start_.session; }
     [[nodiscard]] std::uint16_t queue() const noexcept { return start_.queue; }
     [[nodiscard]] const std::string& pattern() const noexcept { return start_.pattern; }
+    [[nodiscard]] Cursor* cursor() const noexcept { return start_.cursor; }
     // Everything before it was sent, did not match or is gone.
     [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 

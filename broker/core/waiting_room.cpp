@@ -76,8 +76,7 @@ bool WaitingRoom::wake(JobTable& table, Time now, std::size_t budget) {
         const Slot slot = delayed_.front();
         remove(table, slot);
         ExecutionRecord& execution = table.executions[slot];
-        execution.state = execution.crashes > 0 || execution.suspect ? ExecutionState::alone
-                                                                     : ExecutionState::waiting;
+        execution.state = ready_state(execution);
         add(table, slot);
     }
     return false;

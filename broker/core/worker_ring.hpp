@@ -33,6 +33,9 @@ struct Worker {
 
     [[nodiscard]] std::uint64_t credit_items() const noexcept { return limit.items - sent.items; }
     [[nodiscard]] std::uint64_t credit_bytes() const noexcept { return limit.bytes - sent.bytes; }
+    [[nodiscard]] bool affords(std::uint64_t bytes) const noexcept {
+        return credit_items() > 0 && credit_bytes() >= bytes;
+    }
     // By number of queue; kept by set_serves().
     [[nodiscard]] bool serves(std::uint16_t queue) const noexcept {
         return info.queues.empty() || (queue < serves_.size() && serves_[queue]);

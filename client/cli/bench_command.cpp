@@ -132,6 +132,11 @@ Outcome bench(Invocation& invocation) {
             usage_problem("--durability and --data are for a broker of the bench's own: give "
                           "--self-contained, too"));
     }
+    if (!options.data.empty() && options.durability == "memory") {
+        return fail(
+            usage_problem("--data is for a broker that writes: give --durability sync or "
+                          "async, too"));
+    }
     if (options.seconds <= 0.0 && options.jobs == 0) {
         return fail(usage_problem("without --seconds, say how many --jobs to send"));
     }

@@ -43,13 +43,14 @@ Credit SubmitLink::ahead(Now now) const noexcept {
 
 bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
     overhead_ = limits.item_overhead_bytes;
+    if (now.time >= hold_until_) hold_until_ = {};
     if (returning_) return false;
+    if (return_again_ && now.time >= hold_until_) return true;
     const Credit available = minus(limit_, sent_);
     if (waiting_.empty() && now.time - last_job_ >= kIdle) {
         return in_flight_.empty() && (available.items > 0 || available.bytes > 0);
     }
     if (now.time < hold_until_) return false;
-    hold_until_ = {};
     // A refusal would come back at once, and again.
     if (refused_ && waiting_.empty()) return false;
     const Credit more = ahead(now);
@@ -111,7 +112,8 @@ bool SubmitLink::begin_return(bool asked, Now now) {
     }
     want({}, false, now);
     returning_ = true;
-    return_asked_ = asked;
+    return_asked_ = asked || return_again_;
+    return_again_ = false;
     return_ping_ = 0;
     return true;
 }
@@ -128,7 +130,7 @@ void SubmitLink::on_pong(std::uint64_t pong) {
 }
 
 Time SubmitLink::next_deadline() const noexcept {
-    if (!waiting_.empty() && hold_until_ != Time{}) return hold_until_;
+    if ((!waiting_.empty() || return_again_) && hold_until_ != Time{}) return hold_until_;
     if (!waiting_.empty()) return fits(waiting_.front()) ? Time::max() : want_at_ + kAskAgain;
     const bool holds = limit_.items > sent_.items || limit_.bytes > sent_.bytes;
     return holds && in_flight_.empty() && !returning_ ? last_job_ + kIdle : Time::max();

@@ -244,6 +244,11 @@ bool SubmitLink::on_want_error(const protocol::Error& error, Now now) {
             want_seq_ = 0;
             want_answered_ = true;
             hold(error.code, now);
+            if (returning_) {
+                // The WANT before is still in force: a grant may be on its way.
+                returning_ = false;
+                return_again_ = return_asked_;
+            }
             return true;
         case ErrorCode::queue_draining:
             // The counts go on: the queue is the same one when it is resumed.
@@ -301,6 +306,7 @@ void SubmitLink::forget_credit() {
     want_exact_ = false;
     must_be_exact_ = false;
     returning_ = false;
+    return_again_ = false;
 }
 
 void SubmitLink::lost() {

@@ -129,6 +129,7 @@ class SubmitLink {
     std::uint64_t return_ping_ = 0;
     bool returning_ = false;
     bool return_asked_ = false;
+    bool return_again_ = false;  // asked for, but the WANT that goes before was refused
 
     // The last WANT: when, its seq, what was sent by then, and whether a grant came since.
     std::uint64_t want_seq_ = 0;

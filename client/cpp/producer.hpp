@@ -7,7 +7,7 @@
 // Answers: each job gets exactly one JobAnswer, unless the client is closed first.
 // Threads: as the Client's. Producers of one queue share its credit.
 // Owns:    copies of what was submitted, until answered; bounded by the options. With a journal, its
-//          file: at most four times buffer_bytes_max and 2 KiB for each of buffer_items_max.
+//          file: at most four times buffer_bytes_max, 1 KiB for each of buffer_items_max, and 1 MiB.
 // See:     docs/PROTOCOL.md, sections 7 and 8
 
 #include <chrono>

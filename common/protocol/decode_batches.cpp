@@ -14,7 +14,8 @@ std::unique_ptr<JobOptions> job_options(Reader& r, Record& in) {
         Record value = Reader::value();
         switch (key) {
             case 1:
-                options->priority = static_cast<std::uint32_t>(r.uint(value, "priority", 9));
+                options->priority =
+                    static_cast<std::uint32_t>(r.uint(value, "priority", UINT32_MAX));
                 break;
             case 2:
                 options->delay_ms = r.uint(value, "delay_ms");

@@ -56,6 +56,18 @@ class Bench(Case):
         result = self.run_bench("--self-contained", "--fill", 20000)
         self.assertEqual(("fill", 20000, 0), (result["mode"], result["jobs"], result["workers"]))
 
+    def test_durable_brokers_leave_nothing_behind(self):
+        temporary = self.dir / "tmp"
+        temporary.mkdir()
+        for durability in ("sync", "async"):
+            answer = self.scanmq("bench", "--self-contained", "--durability", durability, "--jobs", 500, "--seconds", 0,
+                                 "--warm-up", 5, "--json", TMPDIR=str(temporary))
+            self.assertEqual([], list(temporary.iterdir()))
+            if "unknown option --durability" in answer.err:
+                self.skipTest(f"the broker does not have it yet: {answer.err}")
+            self.assertEqual(OK, answer.code, answer.err)
+            self.assertEqual((500, durability), (answer.json()["jobs"], answer.json()["durability"]))
+
     def test_on_a_running_broker_it_takes_its_queue_away(self):
         self.start_broker()
         self.run_bench("--jobs", 1000, "--seconds", 0, "--warm-up", 5)

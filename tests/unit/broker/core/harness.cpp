@@ -20,13 +20,16 @@ bool Peer::hello(protocol::WorkerInfo info) {
     message.instance = instance;
     message.clock_ms = clock_ms;
     if ((roles & protocol::kWorker) != 0) message.worker = std::move(info);
+    adopted.clear();
     session = {};
     seq = 0;
     broker_seq = 0;
     inbox.clear();
     send(std::move(message));
     if (count<protocol::Welcome>() == 0) return false;
-    session = next<protocol::Welcome>().session;
+    const auto& welcome = next<protocol::Welcome>();
+    session = welcome.session;
+    adopted = welcome.adopted;
     return true;
 }
 
@@ -91,6 +94,7 @@ void Harness::add_bodies(Posted& posted) {
         if (!body.bytes.empty()) {
             in.handle = {++handles_given_};
             handles.insert(in.handle.value);
+            bodies_[in.handle.value] = body.bytes;
         }
         in.digest = std::hash<std::string_view>{}(digest_of);
         posted.bodies.push_back(in);
@@ -127,6 +131,7 @@ void Harness::disconnect(Peer& peer) {
     const std::vector<Event> events{DisconnectEvent{peer.connection}};
     core.handle(events, now, effects);
     collect();
+    gone_.insert(peer.connection.value);
     peer.connection = {++connections_};
 }
 
@@ -177,6 +182,7 @@ void Harness::own_views(Message& message) {
 
 void Harness::collect() {
     for (Send& sent : effects.sends) {
+        if (gone_.contains(sent.to.value)) continue;
         const auto to = std::find_if(peers_.begin(), peers_.end(),
                                      [&](const Peer& p) { return p.connection == sent.to; });
         ASSERT_NE(to, peers_.end());
@@ -204,14 +210,22 @@ void Harness::collect() {
         committed_[record.partition] = record.sequence;
         std::string& bytes = records_.emplace_back();
         assemble(
-            record, [](BodyHandle) { return protocol::Body{}; }, bytes);
+            record,
+            [&](BodyHandle body) {
+                return protocol::Body{bodies_.at(body.value), 0};
+            },
+            bytes);
+        EXPECT_LE(bytes.size(), kRecordBytesMax);
+        records.push_back(changes.size());
         ArchiveReader reader(bytes);
         while (!reader.at_end()) {
             ASSERT_TRUE(read_change(reader, changes.emplace_back()));
+            partitions.push_back(record.partition);
         }
     }
     for (const BodyHandle body : effects.releases) {
         EXPECT_EQ(handles.erase(body.value), 1U) << "body " << body.value << " released twice";
+        bodies_.erase(body.value);
     }
     effects.clear();
 }

@@ -2,7 +2,7 @@
 // Harness: a BrokerCore with virtual time and peers whose frames and inboxes are plain values.
 //
 // Checks on its own: body handles come back exactly once; each session's seq rises by one; what the
-// broker sends names the session; commit sequences follow one another.
+// broker sends names the session; commit sequences follow one another, and no record is too large.
 
 #include <gtest/gtest.h>
 
@@ -77,6 +77,7 @@ class Peer {
     protocol::SessionId session;
     std::uint64_t seq = 0;
     std::uint64_t broker_seq = 0;
+    std::vector<protocol::Token> adopted;  // of the last WELCOME
     std::deque<Received> inbox;
     std::deque<Received> kept;
 };
@@ -114,8 +115,10 @@ class Harness {
     BrokerCore core;
     Effects effects;
     Time now{std::chrono::hours(1)};
-    std::set<std::uint32_t> handles;   // given to the core, not yet released
-    std::vector<change::Any> changes;  // of every commit
+    std::set<std::uint32_t> handles;      // given to the core, not yet released
+    std::vector<change::Any> changes;     // of every commit
+    std::vector<PartitionId> partitions;  // of each change
+    std::vector<std::size_t> records;     // of each record: how many changes there were before it
 
   private:
     struct Posted {
@@ -133,6 +136,8 @@ class Harness {
     std::deque<std::string> arena_;
     std::map<PartitionId, std::uint64_t> committed_;
     std::deque<std::string> records_;
+    std::map<std::uint32_t, std::string> bodies_;  // what the handles stand for
+    std::set<std::uint64_t> gone_;                 // connections that were lost
     std::uint64_t connections_ = 0;
     std::uint32_t handles_given_ = 0;
     std::uint64_t blobs_put_ = 0;

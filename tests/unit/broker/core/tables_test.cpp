@@ -208,7 +208,7 @@ class SubscriptionTest : public ::testing::Test {
         entry.subject = subjects.intern(subject);
         entry.bytes = bytes & 0x7fffffff;
         entry.kind = protocol::EntryKind::job;
-        stream.append(entry);
+        stream.append(entry, 0);
     }
     Subscription subscription(const std::string& pattern, protocol::Credit limit,
                               std::uint64_t offset = 0) {
@@ -243,7 +243,7 @@ TEST_F(SubscriptionTest, GroupEntriesPassEveryPattern) {
     StreamEntry entry;
     entry.kind = protocol::EntryKind::group;
     entry.bytes = 70;
-    stream.append(entry);
+    stream.append(entry, 0);
     Subscription other = subscription("QQQ.*", {10, 10'000});
     EXPECT_EQ(collect(other), Offsets{1});
 }

@@ -1,5 +1,5 @@
-// A client against a broker that grants little, reclaims, stalls and loses connections: credit is
-// never passed, and every job is answered once. The seed of a failure is printed.
+// A client against a broker that grants little, reclaims, stalls, has a full store at times and loses
+// connections: credit is never passed, and every job is answered once. The seed of a failure is printed.
 
 #include <map>
 #include <set>
@@ -30,6 +30,7 @@ class StingyBroker {
         rig_.advance(std::chrono::milliseconds(rng_.below(30)));
     }
     void heal() {
+        healing_ = true;
         read();
         grant();
         answer();
@@ -41,17 +42,27 @@ class StingyBroker {
     std::uint64_t submits = 0;
     std::uint64_t reclaims = 0;
     std::uint64_t sessions = 1;
+    std::uint64_t full = 0;
 
   private:
+    // At times the store is full: what was asked changes nothing.
+    bool refuse(const protocol::Frame& frame) {
+        if (healing_ || rng_.below(20) != 0) return false;
+        ++full;
+        to_client_.push_back(protocol::Error{frame.header.seq, protocol::kind_of(frame.message),
+                                             protocol::ErrorCode::store_full, "no room"});
+        return true;
+    }
     void read() {
         while (!rig_.sent.empty()) {
             const auto frame = std::move(rig_.sent.front());
             rig_.sent.pop_front();
             if (frame->frame.header.session != rig_.session) continue;
             if (const auto* submit = std::get_if<protocol::Submit>(&frame->frame.message)) {
-                take(*submit, frame->frame.header.seq);
+                take(*submit, frame->frame);
             } else if (const auto* want = std::get_if<protocol::Want>(&frame->frame.message)) {
                 ASSERT_EQ(want->sent, used_);
+                if (refuse(frame->frame)) continue;
                 wanted_ = {used_.items + want->want.items, used_.bytes + want->want.bytes};
             } else if (const auto* back = std::get_if<protocol::Reclaimed>(&frame->frame.message)) {
                 ASSERT_EQ(back->sent, used_);
@@ -63,10 +74,17 @@ class StingyBroker {
             }
         }
     }
-    void take(const protocol::Submit& submit, std::uint64_t seq) {
+    void take(const protocol::Submit& submit, const protocol::Frame& frame) {
         ++submits;
         protocol::Accepted accepted_frame{
-            seq, static_cast<std::uint32_t>(submit.jobs.size()), {}, {}};
+            frame.header.seq, static_cast<std::uint32_t>(submit.jobs.size()), {}, {}};
+        if (refuse(frame)) {  // its places are lost until the next WANT tells of them
+            for (const protocol::Job& job : submit.jobs) {
+                used_.items += 1;
+                used_.bytes += 64 + job.payload.bytes.size();
+            }
+            return;
+        }
         for (std::uint32_t i = 0; i < submit.jobs.size(); ++i) {
             used_.items += 1;
             used_.bytes += 64 + submit.jobs[i].payload.bytes.size();
@@ -117,6 +135,7 @@ class StingyBroker {
     Credit limit_;
     Credit wanted_;
     bool reclaiming_ = false;
+    bool healing_ = false;
     std::deque<protocol::Accepted> unanswered_;
     std::deque<protocol::Message> to_client_;
 };
@@ -124,6 +143,7 @@ class StingyBroker {
 TEST(ClientCredit, IsNeverPassedAndEveryJobIsAnsweredOnce) {
     std::uint64_t reclaims = 0;
     std::uint64_t sessions = 0;
+    std::uint64_t full = 0;
     for (std::uint64_t seed = 1; seed <= 60; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         CoreRig rig;
@@ -153,7 +173,9 @@ TEST(ClientCredit, IsNeverPassedAndEveryJobIsAnsweredOnce) {
         EXPECT_EQ(rig.core.producer_stats(p).buffered_bytes, 0U);
         reclaims += broker.reclaims;
         sessions += broker.sessions;
+        full += broker.full;
     }
+    EXPECT_GT(full, 60U);
     EXPECT_GT(reclaims, 60U);
     EXPECT_GT(sessions, 120U);
 }

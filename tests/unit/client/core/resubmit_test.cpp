@@ -185,6 +185,29 @@ TEST_F(ClientResubmit, AfterAPauseTheNextDeadlineLiesAheadWhileTheWantIsOpen) {
     EXPECT_GT(rig.core.next_deadline(), rig.now.time);
 }
 
+// Found by the credit property: a grant of the WANT before would pass the limit given back.
+TEST_F(ClientResubmit, CreditIsNotReturnedBeforeTheWantOfNothingWasTaken) {
+    rig.accept(submitted("x"), {}, {100, 10'000});
+    rig.sent.clear();
+    const auto pong = [&] {
+        const auto ping = rig.take<protocol::Heartbeat>();
+        ASSERT_TRUE(ping);
+        rig.feed(protocol::Heartbeat{0, rig.message<protocol::Heartbeat>(ping).ping, {}});
+    };
+    rig.feed(protocol::Reclaim{"q"});
+    rig.error(rig.take<protocol::Want>(), ErrorCode::store_full);
+    pong();
+    EXPECT_EQ(rig.count<protocol::Reclaimed>(), 0U);
+    EXPECT_LE(rig.core.next_deadline(), rig.now.time + 100ms);
+    rig.sent.clear();
+    rig.advance(100ms);
+    const auto again = rig.take<protocol::Want>();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(rig.message<protocol::Want>(again).want, Credit{});
+    pong();
+    EXPECT_EQ(rig.count<protocol::Reclaimed>(), 1U);
+}
+
 TEST_F(ClientResubmit, ABatchTheFullStoreRefusedIsKeptAndSentAgainUnderItsIds) {
     const auto batch = submitted("x");
     ASSERT_TRUE(batch);

@@ -1,8 +1,10 @@
 #include "client/cpp/journal_file.hpp"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
@@ -152,6 +154,33 @@ TEST_F(Journal, UnansweredJobsAreBounded) {
     EXPECT_NE(full.error().sentence.find(path_), std::string::npos);
     answer(*journal, 1);
     EXPECT_TRUE(journal->append(Ticket{2}, job).ok());
+}
+
+// As on a full disk: part of a record gets there, then no more.
+TEST_F(Journal, AJobThatCannotBeWrittenIsNotInIt) {
+    auto journal = open();
+    ASSERT_TRUE(append(*journal, 1, "before"));
+    const std::uint64_t before = size();
+    rlimit old{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &old), 0);
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    const rlimit tight{before + 100, old.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &tight), 0);
+    const std::string large(5000, 'L');
+    Job job;
+    job.payload = large;
+    const auto refused = journal->append(Ticket{2}, job);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &old), 0);
+    std::signal(SIGXFSZ, handler);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().kind, ErrorKind::io);
+    EXPECT_NE(refused.error().sentence.find(path_), std::string::npos);
+    EXPECT_EQ(size(), before);
+    EXPECT_FALSE(journal->broken());
+    ASSERT_TRUE(append(*journal, 2, "after"));
+    journal = nullptr;
+    journal = open();
+    EXPECT_EQ(seen, (std::vector<Seen>{{"before", {}}, {"after", {}}}));
 }
 
 TEST_F(Journal, TwoProducersDoNotShareOne) {

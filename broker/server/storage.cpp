@@ -1,0 +1,242 @@
+#include "broker/server/storage.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "broker/core/restorer.hpp"
+#include "broker/server/storage_sink.hpp"
+#include "broker/store/recovery.hpp"
+
+namespace scanmq::broker {
+
+namespace {
+
+constexpr Duration kJudgeEvery = std::chrono::milliseconds(250);
+
+ServerError error_of(const StateError& error) { return {error.sentence}; }
+
+}  // namespace
+
+Storage::Storage(const ServerOptions& options) : options_(options) {
+    if (!durable()) {
+        // Nothing outlives a broker in memory but what peers remember of it: the wall clock rises
+        // enough.
+        epoch_ = static_cast<std::uint64_t>(clock_.wall_millis());
+    }
+}
+
+Storage::~Storage() { stop(); }
+
+Result<void, ServerError> Storage::open() {
+    if (!durable()) return {};
+    const Time began = clock_.now();
+    if (auto opened = open_files(); !opened) return opened;
+    auto position = recover(*file_log_, *state_);
+    if (!position) return fail(error_of(position.error()));
+    auto epoch = directory_->next_epoch();
+    if (!epoch) return fail(ServerError{epoch.error().sentence});
+    epoch_ = *epoch;
+    evicted_at_ = *position;
+    spdlog::info(
+        "store {}: recovered to record {} in {} ms, epoch {}", directory_->path(), *position,
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began).count(),
+        epoch_);
+    return {};
+}
+
+Result<void, ServerError> Storage::open_files() {
+    files_ = std::make_unique<PosixFileSystem>();
+    auto directory = DataDirectory::open(*files_, {options_.data, options_.store.reserve_bytes});
+    if (!directory) return fail(ServerError{directory.error().sentence});
+    directory_ = std::move(*directory);
+    blobs_path_ = directory_->blobs_path();
+    LmdbStateStore::Options state;
+    state.directory = directory_->state_path();
+    state.map_bytes = options_.store.map_bytes;
+    auto opened = LmdbStateStore::open(state);
+    if (!opened) return fail(error_of(opened.error()));
+    state_ = std::move(*opened);
+    reader_ = std::make_unique<BodyReader>(*state_);
+
+    auto position = state_position(*state_);
+    if (!position) return fail(error_of(position.error()));
+    FileLogOptions log;
+    log.folder = directory_->log_path();
+    log.mode =
+        options_.durability == "async" ? FileLogOptions::Mode::async : FileLogOptions::Mode::sync;
+    log.checkpoint = *position;
+    log.segment_bytes = options_.store.segment_bytes;
+    log.reserve_segments = options_.store.reserve_segments;
+    log.spare_segments_max = 2 * options_.store.reserve_segments;
+    auto file_log = FileLog::open(*files_, log);
+    if (!file_log) return fail(ServerError{file_log.error().sentence});
+    file_log_ = std::move(*file_log);
+    log_ = file_log_.get();
+    checkpoint_ = std::make_unique<Checkpoint>(*file_log_, *state_);
+    return {};
+}
+
+Result<void, ServerError> Storage::restore(BrokerCore& core, BodyStore& bodies, Time now) {
+    if (!durable()) return {};
+    bodies.set_reader(*reader_);
+    const Time began = clock_.now();
+    StorageSink sink(core.restore(now), bodies);
+    if (auto loaded = load(*state_, sink); !loaded) {
+        return fail(ServerError{sink.problem().empty() ? loaded.error().sentence : sink.problem()});
+    }
+    if (sink.renewed()) {
+        if (auto kept = sink.keep_incarnations(*state_); !kept) {
+            return fail(error_of(kept.error()));
+        }
+    }
+    core.restored(sink.broker_row().sequence,
+                  static_cast<PartitionId>(sink.broker_row().last_partition));
+    spdlog::info(
+        "store {}: {} executions, {} entries restored in {} ms", directory_->path(),
+        sink.executions(), sink.entries(),
+        std::chrono::duration_cast<std::chrono::milliseconds>(clock_.now() - began).count());
+    return {};
+}
+
+void Storage::start(std::function<void()> wake) {
+    if (!durable()) return;
+    wake_ = std::move(wake);
+    file_log_->set_wake(wake_);
+    log_thread_ = std::make_unique<LogThread>(*file_log_, clock_);
+    checkpoints_ = std::make_unique<CheckpointThread>(
+        *checkpoint_,
+        CheckpointThread::Options{options_.store.checkpoint_bytes,
+                                  options_.store.checkpoint_interval},
+        wake_);
+}
+
+void Storage::stop() {
+    checkpoints_.reset();
+    if (log_thread_) log_thread_->stop();
+    log_thread_.reset();
+}
+
+void Storage::look_after(BodyStore& bodies, Time now) {
+    if (!durable() || !checkpoints_) return;
+    const std::uint64_t written = file_log_->stats().bytes;
+    if (written > told_bytes_) {
+        checkpoints_->appended(written - told_bytes_);
+        told_bytes_ = written;
+    }
+    const LogPosition checkpointed = checkpoints_->position();
+    if (checkpointed > evicted_at_) {
+        evicted_at_ = checkpointed;
+        if (bodies.memory() > options_.store.payload_bytes) {
+            bodies.evict(checkpointed, options_.store.payload_bytes);
+        }
+        reader_->rest();
+    }
+    if (now - judged_ >= kJudgeEvery) {
+        judged_ = now;
+        judge_room(now);
+    }
+}
+
+std::optional<Time> Storage::next_look() const noexcept {
+    if (!durable()) return std::nullopt;
+    return judged_ + (full_ ? kJudgeEvery : 8 * kJudgeEvery);
+}
+
+std::string Storage::low_reason() {
+    if (const auto error = checkpoints_->error(); error && error->kind == StateError::Kind::full) {
+        return error->sentence;
+    }
+    if (const LogRoom room = file_log_->room();
+        room.low && room.bytes < options_.store.reserve_segments * options_.store.segment_bytes) {
+        return room.reason;
+    }
+    const auto free = files_->free_bytes(directory_->path());
+    if (free && *free < options_.store.disk_low_bytes) {
+        return "less than disk-low-bytes is free on the file system of " + directory_->path();
+    }
+    const LmdbStateStore::Size size = state_->size();
+    if (size.file_bytes > size.map_bytes - size.map_bytes / 16) {
+        return "the state fills its map of " + std::to_string(size.map_bytes) + " bytes";
+    }
+    return {};
+}
+
+void Storage::judge_room(Time) {
+    const std::string reason = low_reason();
+    const bool full = !reason.empty();
+    if (full && !full_) spdlog::warn("no more jobs are taken: {}", reason);
+    if (!full && full_) spdlog::info("there is room again: jobs are taken");
+    full_ = full;
+    const auto error = checkpoints_->error();
+    if (error && error->kind == StateError::Kind::full) {
+        // What was accepted goes on: the reserve makes room for the checkpoint.
+        if (directory_->reserve_held()) {
+            spdlog::warn("the reserve of {} bytes is given back", options_.store.reserve_bytes);
+            if (auto freed = directory_->free_reserve(); !freed) {
+                spdlog::error("{}", freed.error().sentence);
+            }
+        }
+        checkpoints_->run_now();
+    } else if (!full && !directory_->reserve_held()) {
+        // Fails quietly until there is room.
+        static_cast<void>(directory_->restore_reserve());
+    }
+}
+
+std::optional<ServerError> Storage::problem() const {
+    if (!durable()) return std::nullopt;
+    if (const auto error = file_log_->error()) return ServerError{error->sentence};
+    if (!checkpoints_) return std::nullopt;
+    if (const auto error = checkpoints_->error(); error && error->kind != StateError::Kind::full) {
+        return ServerError{error->sentence};
+    }
+    return std::nullopt;
+}
+
+void Storage::backup(const std::string& name, std::function<void(BackupResult)> done) {
+    SCANMQ_ASSERT(checkpoints_ != nullptr);
+    checkpoints_->run_now(
+        [this, name, done = std::move(done)](const CheckpointThread::Outcome& outcome) {
+            if (!outcome) return done({{}, 0, outcome.error().sentence});
+            done(make_backup(name));
+        });
+}
+
+Storage::BackupResult Storage::make_backup(const std::string& name) {
+    const std::filesystem::path parent =
+        options_.store.backups.empty() ? directory_->path() + "/backups" : options_.store.backups;
+    BackupResult result;
+    auto made = broker::backup(*state_, blobs_path_, parent, name);
+    if (!made) {
+        result.problem = made.error().sentence;
+        return result;
+    }
+    result.path = made->path.string();
+    result.bytes = made->bytes;
+    return result;
+}
+
+std::vector<BrokerCore::Gauge> Storage::gauges() const {
+    if (!durable()) return {};
+    const LogStats log = file_log_->stats();
+    const LmdbStateStore::Size state = state_->size();
+    const auto free = files_->free_bytes(directory_->path());
+    return {{"log_durable", file_log_->durable()},
+            {"log_records", log.records},
+            {"log_bytes", log.bytes},
+            {"log_writes", log.writes},
+            {"log_syncs", log.syncs},
+            {"log_segments", log.segments},
+            {"log_spares", log.spares},
+            {"log_room_bytes", file_log_->room().bytes},
+            {"checkpoint_position", checkpoints_ ? checkpoints_->position() : 0},
+            {"state_file_bytes", state.file_bytes},
+            {"state_map_bytes", state.map_bytes},
+            {"disk_free_bytes", free ? *free : 0},
+            {"reserve_held", std::uint64_t{directory_->reserve_held()}}};
+}
+
+}  // namespace scanmq::broker
