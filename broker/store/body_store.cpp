@@ -8,25 +8,16 @@
 #include <cstring>
 #include <new>
 
+#include "broker/store/body_layout.hpp"
 #include "common/base/assert.hpp"
 #include "common/base/id.hpp"
 
 namespace scanmq::broker {
 namespace {
 
-constexpr std::size_t kSegmentBytes = 64U << 10;
 constexpr std::size_t kRegionSegments = 1024;
 constexpr std::size_t kWarmSegments = 64;
-constexpr std::uint32_t kBlockBits = 11;  // a handle is (segment + 1, block)
-constexpr std::uint32_t kBlockMask = (1U << kBlockBits) - 1;
 constexpr std::uint16_t kNoBlock = 0xffff;
-
-// A block: a head of 4 bytes, then the body, or a blob's size (8 bytes) and id.
-constexpr std::size_t kHeadBytes = 4;
-constexpr std::uint32_t kBlobFlag = 1U << 31;
-constexpr std::uint32_t kFreeFlag = 1U << 30;
-constexpr std::uint32_t kSizeMask = kFreeFlag - 1;
-constexpr std::size_t kBlobBytes = sizeof(std::uint64_t) + ContentId::kSize;
 
 // Block sizes: steps of 16 bytes, then what divides a segment into this many.
 constexpr std::size_t kBlockMin = 32;
@@ -54,14 +45,6 @@ std::uint32_t class_bytes(std::size_t size_class) {
     if (size_class < kFineClasses) return static_cast<std::uint32_t>(kBlockMin + 16 * size_class);
     return coarse_bytes(size_class - kFineClasses);
 }
-
-std::uint32_t head_of(const char* block) {
-    std::uint32_t head = 0;
-    std::memcpy(&head, block, sizeof head);
-    return head;
-}
-
-void set_head(char* block, std::uint32_t head) { std::memcpy(block, &head, sizeof head); }
 
 }  // namespace
 
@@ -95,7 +78,9 @@ BodyHandle BodyStore::put(const protocol::Body& body) {
 
 protocol::Body BodyStore::view(BodyHandle handle) const {
     if (handle.value == 0) return {};
-    const char* block = block_of(handle);
+    const Segment& segment = segment_of(handle);
+    if (segment.is_cold) return view_cold(segment, handle.value & kBlockMask);
+    const char* block = block_of(segment, handle);
     const std::uint32_t head = head_of(block);
     SCANMQ_ASSERT((head & kFreeFlag) == 0);
     protocol::Body body;
@@ -110,37 +95,51 @@ protocol::Body BodyStore::view(BodyHandle handle) const {
 
 void BodyStore::release(BodyHandle handle) {
     if (handle.value == 0) return;
-    char* block = block_of(handle);
+    const std::uint32_t index = (handle.value >> kBlockBits) - 1;
+    const std::uint32_t number = handle.value & kBlockMask;
+    Segment& segment = segment_of(handle);
+    if (segment.is_cold) return release_cold(index, number);
+    char* block = block_of(segment, handle);
     const std::uint32_t head = head_of(block);
     SCANMQ_ASSERT((head & kFreeFlag) == 0);
     --count_;
     bytes_ -= head & kSizeMask;
 
-    const std::uint32_t index = (handle.value >> kBlockBits) - 1;
-    Segment& segment = segments_[index];
+    if (segment.keys) drop_key(segment, number);
     if (segment.size_class == kNone) {
         memory_ -= segment.block_bytes;
         std::free(segment.base);
+        drop_keys(segment);
         segment = Segment{};
         loose_.push_back(index);
         return;
     }
     set_head(block, kFreeFlag | segment.free);
-    segment.free = static_cast<std::uint16_t>(handle.value & kBlockMask);
+    segment.free = static_cast<std::uint16_t>(number);
     const bool was_full = segment.used == kSegmentBytes / segment.block_bytes;
     --segment.used;
     if (segment.used == 0) {
         if (!was_full) unlink(index);
+        drop_keys(segment);
         give_back(index);
     } else if (was_full) {
         link(index);
     }
 }
 
-char* BodyStore::block_of(BodyHandle handle) const {
+const BodyStore::Segment& BodyStore::segment_of(BodyHandle handle) const {
     const std::uint32_t index = (handle.value >> kBlockBits) - 1;
     SCANMQ_ASSERT(index < segments_.size() && segments_[index].used > 0);
-    const Segment& segment = segments_[index];
+    return segments_[index];
+}
+
+BodyStore::Segment& BodyStore::segment_of(BodyHandle handle) {
+    const std::uint32_t index = (handle.value >> kBlockBits) - 1;
+    SCANMQ_ASSERT(index < segments_.size() && segments_[index].used > 0);
+    return segments_[index];
+}
+
+char* BodyStore::block_of(const Segment& segment, BodyHandle handle) {
     return segment.base + std::size_t{handle.value & kBlockMask} * segment.block_bytes;
 }
 
@@ -174,15 +173,9 @@ BodyHandle BodyStore::allocate(std::size_t bytes, char*& block) {
 }
 
 BodyHandle BodyStore::allocate_alone(std::size_t bytes, char*& block) {
-    if (loose_.empty()) {
-        loose_.push_back(static_cast<std::uint32_t>(segments_.size()));
-        segments_.emplace_back();
-    }
-    const std::uint32_t index = loose_.back();
-    SCANMQ_ASSERT(index < (1U << (32 - kBlockBits)) - 1);
     block = static_cast<char*>(std::malloc(bytes));
     if (block == nullptr) throw std::bad_alloc();
-    loose_.pop_back();
+    const std::uint32_t index = loose_index();
     Segment& segment = segments_[index];
     segment.base = block;
     segment.size_class = kNone;
@@ -192,11 +185,22 @@ BodyHandle BodyStore::allocate_alone(std::size_t bytes, char*& block) {
     return BodyHandle{(index + 1) << kBlockBits};
 }
 
+std::uint32_t BodyStore::loose_index() {
+    if (loose_.empty()) {
+        loose_.push_back(static_cast<std::uint32_t>(segments_.size()));
+        segments_.emplace_back();
+    }
+    const std::uint32_t index = loose_.back();
+    SCANMQ_ASSERT(index < (1U << (32 - kBlockBits)) - 1);
+    loose_.pop_back();
+    return index;
+}
+
 std::uint32_t BodyStore::take_segment() {
     if (warm_.empty()) {
-        if (cold_.empty()) map_region();
-        warm_.push_back(cold_.back());
-        cold_.pop_back();
+        if (bare_.empty()) map_region();
+        warm_.push_back(bare_.back());
+        bare_.pop_back();
         memory_ += kSegmentBytes;
     }
     const std::uint32_t index = warm_.back();
@@ -211,7 +215,7 @@ void BodyStore::give_back(std::uint32_t index) {
     }
     madvise(segments_[index].base, kSegmentBytes, MADV_DONTNEED);
     memory_ -= kSegmentBytes;
-    cold_.push_back(index);
+    bare_.push_back(index);
 }
 
 void BodyStore::map_region() {
@@ -224,7 +228,7 @@ void BodyStore::map_region() {
     for (std::uint32_t i = 0; i < kRegionSegments; ++i) {
         Segment& segment = segments_.emplace_back();
         segment.base = static_cast<char*>(region) + std::size_t{i} * kSegmentBytes;
-        cold_.push_back(first + static_cast<std::uint32_t>(kRegionSegments) - 1 - i);
+        bare_.push_back(first + static_cast<std::uint32_t>(kRegionSegments) - 1 - i);
     }
 }
 

@@ -22,7 +22,8 @@ namespace scanmq::broker {
 class ModelStateStore final : public StateStore {
   public:
     using Rows = std::map<std::string, std::string, std::less<>>;
-    using Image = std::array<Rows, kTables>;
+    // Tables are shared with snapshots, each of which may outlive the next commit.
+    using Image = std::array<std::shared_ptr<Rows>, kTables>;
     using Done = Result<void, StateError>;
 
     void fail_at(std::uint64_t call, StateError::Kind kind) {
@@ -37,12 +38,11 @@ class ModelStateStore final : public StateStore {
         abort();
     }
     // As committed.
-    [[nodiscard]] const Image& image() const noexcept { return *image_; }
-    [[nodiscard]] const Rows& rows(Table table) const { return (*image_)[index(table)]; }
+    [[nodiscard]] const Rows& rows(Table table) const { return *image_[index(table)]; }
     // Puts a row in, or (nullopt) takes one out, without a transaction: damage.
     void overwrite(Table table, std::string key, std::optional<std::string> value) {
-        detach();
-        Rows& rows = (*image_)[index(table)];
+        const std::lock_guard lock(mutex_);
+        Rows& rows = own(index(table));
         if (value) {
             rows[std::move(key)] = std::move(*value);
         } else {
@@ -78,7 +78,7 @@ class ModelStateStore final : public StateStore {
         SCANMQ_ASSERT(open_);
         if (auto bad = fault()) return fail(std::move(*bad));
         std::map<std::string, bool> keys;
-        const Rows& rows = (*image_)[index(table)];
+        const Rows& rows = *image_[index(table)];
         for (auto it = rows.lower_bound(from); it != rows.end() && it->first < to; ++it) {
             keys[it->first] = true;
         }
@@ -105,13 +105,15 @@ class ModelStateStore final : public StateStore {
     Done commit() override {
         SCANMQ_ASSERT(open_);
         if (auto bad = fault()) return fail(std::move(*bad));
-        detach();
+        const std::lock_guard lock(mutex_);
         for (std::size_t i = 0; i < kTables; ++i) {
+            if (changes_[i].empty()) continue;
+            Rows& rows = own(i);
             for (auto& [key, value] : changes_[i]) {
                 if (value) {
-                    (*image_)[i][key] = std::move(*value);
+                    rows[key] = std::move(*value);
                 } else {
-                    (*image_)[i].erase(key);
+                    rows.erase(key);
                 }
             }
         }
@@ -133,27 +135,27 @@ class ModelStateStore final : public StateStore {
 
     class Snapshot final : public StateSnapshot {
       public:
-        explicit Snapshot(std::shared_ptr<const Image> image) : image_(std::move(image)) {}
+        explicit Snapshot(const Image& image) : image_(image) {}
         Result<std::optional<ByteView>, StateError> get(Table table, ByteView key) override {
-            const Rows& rows = (*image_)[index(table)];
+            const Rows& rows = *image_[index(table)];
             const auto it = rows.find(key);
             if (it == rows.end()) return std::optional<ByteView>();
             return std::optional<ByteView>(it->second);
         }
         Row floor(Table table, ByteView key) override {
-            const Rows& rows = (*image_)[index(table)];
+            const Rows& rows = *image_[index(table)];
             const auto it = rows.upper_bound(key);
             if (it == rows.begin()) return std::optional<StateRow>();
             return row(std::prev(it));
         }
         Row ceiling(Table table, ByteView key) override {
-            const Rows& rows = (*image_)[index(table)];
+            const Rows& rows = *image_[index(table)];
             const auto it = rows.lower_bound(key);
             if (it == rows.end()) return std::optional<StateRow>();
             return row(it);
         }
         Done scan(Table table, ByteView from, const Visit& visit) override {
-            const Rows& rows = (*image_)[index(table)];
+            const Rows& rows = *image_[index(table)];
             for (auto it = rows.lower_bound(from); it != rows.end(); ++it) {
                 if (!visit(it->first, it->second)) break;
             }
@@ -164,7 +166,7 @@ class ModelStateStore final : public StateStore {
         static Row row(Rows::const_iterator it) {
             return std::optional<StateRow>({it->first, it->second});
         }
-        std::shared_ptr<const Image> image_;
+        const Image image_;
     };
 
     static std::size_t index(Table table) { return static_cast<std::size_t>(table); }
@@ -178,19 +180,24 @@ class ModelStateStore final : public StateStore {
         if (const auto it = changes.find(key); it != changes.end()) {
             return it->second ? &*it->second : nullptr;
         }
-        const Rows& rows = (*image_)[index(table)];
+        const Rows& rows = *image_[index(table)];
         const auto it = rows.find(key);
         return it == rows.end() ? nullptr : &it->second;
     }
-    // A snapshot keeps the image it was made of.
-    void detach() {
-        const std::lock_guard lock(mutex_);
-        if (image_.use_count() > 1) image_ = std::make_shared<Image>(*image_);
+    // A snapshot keeps the table it was made of.
+    Rows& own(std::size_t table) {
+        std::shared_ptr<Rows>& rows = image_[table];
+        if (rows.use_count() > 1) rows = std::make_shared<Rows>(*rows);
+        return *rows;
+    }
+    static Image empty() {
+        Image out;
+        for (auto& rows : out) rows = std::make_shared<Rows>();
+        return out;
     }
 
     std::mutex mutex_;
-    // Shared with the snapshots, each of which may outlive the next commit.
-    std::shared_ptr<Image> image_ = std::make_shared<Image>();
+    Image image_ = empty();
     bool open_ = false;
     std::array<Changes, kTables> changes_;
     std::uint64_t calls_ = 0;
