@@ -49,7 +49,8 @@ class BrokerCore::Impl {
         state.now = now;
         state.effects = &effects;
         stand_still();
-        state.unfinished = false;
+        // What was cut short goes on now, whatever made this call.
+        if (std::exchange(state.unfinished, false)) state.schedule(now);
         state.subjects.collect();
         state.inputs.collect();
         state.texts.collect();
@@ -386,8 +387,8 @@ Restorer& BrokerCore::restore(Time now) {
     return impl_->restorer;
 }
 
-void BrokerCore::restored(std::uint64_t broker_sequence) {
-    impl_->state.restore_sequence(broker_sequence);
+void BrokerCore::restored(std::uint64_t sequence, PartitionId last_partition) {
+    impl_->state.restore_broker(sequence, last_partition);
     impl_->restorer.finish();
 }
 

@@ -75,7 +75,8 @@ class BrokerCore {
     // After a restart, before anything else: takes the rows of the store back. `now` is that of the
     // first event or before. Only until restored(). See restorer.hpp.
     [[nodiscard]] Restorer& restore(Time now);
-    void restored(std::uint64_t broker_sequence);
+    // `sequence` is of the last broker-wide record, `last_partition` the highest a queue ever had.
+    void restored(std::uint64_t sequence, PartitionId last_partition);
 
     // Creates a queue with default settings unless it exists: the shell's configured queues.
     void ensure_queue(const std::string& queue, const protocol::Settings& settings, Time now,

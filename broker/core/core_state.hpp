@@ -145,8 +145,11 @@ class CoreState {
         write_change(change, open_record(broker_journal_, 0, kChangeBytesMax).bytes,
                      broker_journal_.open.bodies);
     }
-    // Of the broker-wide partition: the sequence of its last record, after a restart.
-    void restore_sequence(std::uint64_t sequence) { broker_journal_.sequence = sequence; }
+    // After a restart: where the broker-wide records and the numbers of partitions go on.
+    void restore_broker(std::uint64_t sequence, PartitionId last_partition) {
+        broker_journal_.sequence = sequence;
+        last_partition_ = last_partition > last_partition_ ? last_partition : last_partition_;
+    }
     // commit() is to tell what moved in it: the stream's begin, forgotten ids, cursors.
     void touch(Queue& queue) {
         if (queue.touched) return;

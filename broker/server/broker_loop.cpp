@@ -49,6 +49,7 @@ BrokerLoop::BrokerLoop(const ServerOptions& options)
       router_(context_, socket_options_),
       outbox_(router_, options.outgoing_bytes_max),
       blobs_(options.blobs),
+      storage_(options),
       intake_(router_, bodies_, outbox_),
       watcher_(loop_, router_.fd(), [this] { return drain(); }),
       timer_(loop_) {
@@ -57,15 +58,16 @@ BrokerLoop::BrokerLoop(const ServerOptions& options)
         std::chrono::duration_cast<std::chrono::milliseconds>(clock.now().time_since_epoch())
             .count();
     options_.core.wall_offset_ms = clock.wall_millis() - monotonic_ms;
-    // Nothing outlives a broker in memory but what peers remember of it: the wall clock rises enough.
-    options_.core.epoch = static_cast<std::uint64_t>(clock.wall_millis());
     options_.core.seed = Rng::random_seed();
-    log_.set_wake([this] { boost::asio::post(loop_, [this] { watcher_.poke(); }); });
+    options_.core.records = storage_.durable();
 }
 
 BrokerLoop::~BrokerLoop() = default;
 
 Result<void, ServerError> BrokerLoop::open() {
+    // The epoch is kept before anybody can connect.
+    if (auto opened = storage_.open(); !opened) return opened;
+    options_.core.epoch = storage_.epoch();
     auto bound = router_.bind(options_.listen);
     if (!bound) return fail(ServerError{std::move(bound).error().sentence});
     endpoint_ = *bound;
@@ -81,6 +83,8 @@ Result<void, ServerError> BrokerLoop::open() {
         options_.blob_advertise.empty() ? *bound : options_.blob_advertise;
 
     core_ = std::make_unique<BrokerCore>(options_.core, blobs_);
+    if (auto restored = storage_.restore(*core_, bodies_, now()); !restored) return restored;
+    storage_.start([this] { boost::asio::post(loop_, [this] { watcher_.poke(); }); });
     for (const std::string& text : options_.queues) {
         const auto spec = parse_queue(text);
         if (!spec) return fail(spec.error());
@@ -114,12 +118,13 @@ void BrokerLoop::request_stop() {
 }
 
 Drained BrokerLoop::drain() {
+    look_after_storage();
     if (outbox_.behind()) {
-        outbox_.set_durable(log_.durable());
+        outbox_.set_durable(storage_.log().durable());
         outbox_.flush();
     }
-    for (int i = 0; i < kTurnsMax; ++i) {
-        const bool empty = intake_.receive();
+    for (int i = 0; i < kTurnsMax && !stopping_; ++i) {
+        const bool empty = storage_.backlogged() || intake_.receive();
         const bool worked = turn();
         if (stopping_) return Drained::empty;
         if (empty && !worked) {
@@ -152,14 +157,47 @@ bool BrokerLoop::turn() {
 void BrokerLoop::obey() {
     LogPosition position = 0;
     if (!effects_.commits.empty()) {
-        const auto appended = log_.append(effects_.commits, bodies_);
+        const auto appended = storage_.log().append(effects_.commits, bodies_);
         if (!appended) return fail_with(appended.error().sentence);
         position = *appended;
-        outbox_.set_durable(log_.durable());
+        note_keys(position);
+        outbox_.set_durable(storage_.log().durable());
     }
     for (Send& out : effects_.sends) send(out, position);
     for (const BodyHandle handle : effects_.releases) bodies_.release(handle);
+    for (const BackupRequest& request : effects_.backups) begin_backup(request);
     effects_.clear();
+}
+
+// Where the bodies that the records name can be read again once these are in the state.
+void BrokerLoop::note_keys(LogPosition last) {
+    LogPosition position = last - effects_.commits.size();
+    for (const CommitRecord& record : effects_.commits) {
+        ++position;
+        for (const BodyPlace& place : record.bodies) {
+            bodies_.set_key(place.body, place.key, position);
+        }
+    }
+}
+
+void BrokerLoop::look_after_storage() {
+    if (stopping_) return;
+    if (const auto problem = storage_.problem()) return fail_with(problem->sentence);
+    storage_.look_after(bodies_, now());
+    core_->set_store_full(storage_.store_full());
+    if (bodies_.read_error()) fail_with(*bodies_.read_error());
+}
+
+void BrokerLoop::begin_backup(const BackupRequest& request) {
+    storage_.backup(request.name, [this, session = request.session,
+                                   re = request.re](const Storage::BackupResult& result) {
+        boost::asio::post(loop_, [this, session, re, result] {
+            const Event event = BackupEvent{session, re, result.path, result.bytes, result.problem};
+            if (stopping_) return;
+            core_->handle({&event, 1}, now(), effects_);
+            obey();
+        });
+    });
 }
 
 void BrokerLoop::send(Send& out, LogPosition position) {
@@ -170,11 +208,19 @@ void BrokerLoop::send(Send& out, LogPosition position) {
                  out.after_commit ? position : 0);
 }
 
-void BrokerLoop::fill_bodies(Send& out) const {
+// The view of a cold body ends with the next one's: those of a frame are copied.
+protocol::Body BrokerLoop::body_of(BodyHandle handle) {
+    protocol::Body body = bodies_.view(handle);
+    if (bodies_.is_cold(handle)) body.bytes = thawed_.emplace_back(body.bytes);
+    return body;
+}
+
+void BrokerLoop::fill_bodies(Send& out) {
+    thawed_.clear();
     const auto fill = [&](auto& items, auto body) {
         SCANMQ_ASSERT(items.size() == out.bodies.size());
         for (std::size_t i = 0; i < items.size(); ++i) {
-            if (out.bodies[i].value != 0) items[i].*body = bodies_.view(out.bodies[i]);
+            if (out.bodies[i].value != 0) items[i].*body = body_of(out.bodies[i]);
         }
     };
     if (auto* deliver = std::get_if<protocol::Deliver>(&out.message)) {
@@ -202,9 +248,12 @@ void BrokerLoop::set_gauges() {
                                            {"bodies", bodies_.count()},
                                            {"body_bytes", bodies_.bytes()},
                                            {"body_memory_bytes", bodies_.memory()},
-                                           {"log_position", log_.durable()}};
+                                           {"bodies_cold", bodies_.cold()}};
     for (auto& row : blob_link_->counters()) rows.push_back(std::move(row));
-    core_->set_gauges({{{"rss_bytes", resident_bytes()}}, std::move(rows), "memory", {}});
+    core_->set_gauges({{{"rss_bytes", resident_bytes()}},
+                       std::move(rows),
+                       options_.durability,
+                       storage_.gauges()});
 }
 
 // The timer is left alone while it is early enough: when it fires for nothing, it is set anew.
@@ -212,7 +261,8 @@ void BrokerLoop::arm() {
     const Time at = now();
     if (const auto due = core_->next_deadline()) wait_until(*due);
     if (const auto due = blob_link_->tick(at)) wait_until(*due);
-    if (outbox_.behind()) wait_until(at + outbox_.retry_in());
+    if (outbox_.stuck()) wait_until(at + outbox_.retry_in());
+    if (const auto due = storage_.next_look()) wait_until(*due);
 }
 
 void BrokerLoop::wait_until(Time when) {
@@ -227,7 +277,7 @@ void BrokerLoop::wait_until(Time when) {
 }
 
 void BrokerLoop::fail_with(std::string sentence) {
-    spdlog::error("the commit log failed: {}", sentence);
+    spdlog::error("the store failed, the broker stops: {}", sentence);
     error_ = ServerError{std::move(sentence)};
     effects_.clear();
     stop();
@@ -240,8 +290,11 @@ void BrokerLoop::stop() {
         effects_.clear();
         core_->shut_down(now(), effects_);
         obey();
+        storage_.stop();
+        outbox_.set_durable(storage_.log().durable());
         outbox_.flush();
     }
+    storage_.stop();
     watcher_.stop();
     blob_link_->stop();
     timer_.cancel();

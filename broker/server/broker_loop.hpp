@@ -3,12 +3,14 @@
 //
 // Threads:   its loop's only, but for request_stop().
 // Path:      receive -> handle -> append -> send, then straight back to receive: only an empty
-//            socket lets it go back to waiting. One timer, at the core's next deadline.
+//            socket lets it go back to waiting. What waits for its commit goes out when the log
+//            wakes the loop. One timer, at the core's next deadline.
 
 #include <atomic>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,8 +20,8 @@
 #include "broker/server/intake.hpp"
 #include "broker/server/outbox.hpp"
 #include "broker/server/server_options.hpp"
+#include "broker/server/storage.hpp"
 #include "broker/store/body_store.hpp"
-#include "broker/store/memory_log.hpp"
 #include "common/transport/router.hpp"
 #include "common/transport/watcher.hpp"
 
@@ -47,7 +49,11 @@ class BrokerLoop {
     bool turn();
     void obey();
     void send(Send& out, LogPosition position);
-    void fill_bodies(Send& out) const;
+    void fill_bodies(Send& out);
+    [[nodiscard]] protocol::Body body_of(BodyHandle handle);
+    void note_keys(LogPosition last);
+    void look_after_storage();
+    void begin_backup(const BackupRequest& request);
     void set_gauges();
     void arm();
     void wait_until(Time when);
@@ -62,8 +68,7 @@ class BrokerLoop {
     Outbox outbox_;
     BodyStore bodies_;
     BlobTable blobs_;
-    MemoryLog memory_log_;
-    CommitLog& log_ = memory_log_;
+    Storage storage_;
     Intake intake_;
     std::unique_ptr<BrokerCore> core_;
     std::unique_ptr<BlobLink> blob_link_;
@@ -72,6 +77,7 @@ class BrokerLoop {
     Time armed_ = Time::max();
     Effects effects_;
     std::string scratch_;
+    std::deque<std::string> thawed_;  // bodies of the frame being made that were cold
     std::string endpoint_;
     std::optional<ServerError> error_;
     bool stopping_ = false;

@@ -16,6 +16,7 @@ void Outbox::send(std::uint32_t to, const protocol::Header& header, ByteView fra
         case SendStatus::sent:
             return sent(frame.size());
         case SendStatus::full:
+            stuck_ = true;
             return enqueue(to, header, frame, needs);
         case SendStatus::unreachable:
             ++counts_.unreachable;
@@ -63,7 +64,10 @@ bool Outbox::drain(std::uint32_t to, Queue& queue, bool& progress) {
     while (!queue.frames.empty() && queue.frames.front().needs <= durable_) {
         const std::string& frame = queue.frames.front().frame;
         const SendStatus status = router_.send(to, frame);
-        if (status == SendStatus::full) return false;
+        if (status == SendStatus::full) {
+            stuck_ = true;
+            return false;
+        }
         if (status == SendStatus::unreachable) {
             ++counts_.unreachable;
             lost_.push_back(to);
@@ -81,11 +85,12 @@ bool Outbox::drain(std::uint32_t to, Queue& queue, bool& progress) {
 
 bool Outbox::flush() {
     bool progress = false;
+    stuck_ = false;
     for (auto it = queues_.begin(); it != queues_.end();) {
         it = drain(it->first, it->second, progress) ? queues_.erase(it) : std::next(it);
     }
     // No event tells that one peer of a ROUTER can be sent to again.
-    retry_in_ = progress ? kRetryMin : std::min(2 * retry_in_, kRetryMax);
+    retry_in_ = progress || !stuck_ ? kRetryMin : std::min(2 * retry_in_, kRetryMax);
     return progress;
 }
 

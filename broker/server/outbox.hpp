@@ -35,7 +35,9 @@ class Outbox {
     // When to try again: soon while peers read, ever later while they do not.
     [[nodiscard]] Duration retry_in() const noexcept { return retry_in_; }
 
-    // Some peer is behind.
+    // Some peer could not take what is due to it: nothing but another try tells when it can.
+    [[nodiscard]] bool stuck() const noexcept { return stuck_; }
+    // Something is queued.
     [[nodiscard]] bool behind() const noexcept { return !queues_.empty(); }
     [[nodiscard]] bool behind(std::uint32_t peer) const { return queues_.contains(peer); }
     // Its session was given up for being too slow, and it has not yet read so much as the BYE.
@@ -75,6 +77,7 @@ class Outbox {
     std::unordered_map<std::uint32_t, Queue> queues_;
     std::vector<std::uint32_t> lost_;
     std::uint64_t queued_bytes_ = 0;
+    bool stuck_ = false;
     Duration retry_in_ = kRetryMin;
     Counts counts_;
 };

@@ -24,6 +24,28 @@ std::pair<std::string_view, std::size_t> split_host(std::string_view endpoint) {
 
 }  // namespace
 
+void declare(config::Options& options, StoreOptions& store) {
+    options.bytes("segment-bytes", store.segment_bytes, {4U << 20, 1ULL << 32},
+                  "Size of a segment of the commit log");
+    options.number("reserve-segments", store.reserve_segments, {1, 1024}, "segments",
+                   "Segments that are allocated ahead, so that what is accepted finds room");
+    options.bytes("reserve-bytes", store.reserve_bytes, {1U << 20, 1ULL << 40},
+                  "File that is given back when the disk is full, for a checkpoint");
+    options.bytes("disk-low-bytes", store.disk_low_bytes, {0, 1ULL << 44},
+                  "Free disk below which no more jobs are taken");
+    options.bytes("map-bytes", store.map_bytes, {64U << 20, 1ULL << 46},
+                  "Address space of the state, and the most it can grow to");
+    options.bytes("checkpoint-bytes", store.checkpoint_bytes, {1U << 20, 1ULL << 36},
+                  "Log written after which it is moved into the state");
+    options.duration("checkpoint-interval", store.checkpoint_interval,
+                     {std::chrono::milliseconds(10), std::chrono::hours(1)},
+                     "Time after which it is, at the latest");
+    options.bytes("payload-bytes", store.payload_bytes, {0, 1ULL << 44},
+                  "Bodies kept in memory although the state has them");
+    options.text("backups", store.backups,
+                 "Directory that backups are made in; left out, backups below --data");
+}
+
 void declare(config::Options& options, ServerOptions& target) {
     using std::chrono::milliseconds;
     config::add_listen(options, target.listen);
@@ -33,6 +55,8 @@ void declare(config::Options& options, ServerOptions& target) {
         "blob-advertise", target.blob_advertise,
         "Blob endpoint told to peers; needed when --blob-listen names no address they can reach");
     config::add_insecure(options, target.insecure);
+    config::add_data(options, target.data);
+    config::add_durability(options, target.durability);
     config::add_name(options, target.core.name);
     options.list("queue", target.queues, ';',
                  "Queue to have from the start: NAME or NAME,setting=value,...; may be repeated");
@@ -56,6 +80,15 @@ void declare(config::Options& options, ServerOptions& target) {
                    "Finished jobs of a queue whose ids are remembered");
     options.duration("id-window-ttl", target.core.id_window_ttl, {},
                      "Time for which they are remembered");
+    options.duration("max-run", target.core.max_run,
+                     {milliseconds(100), std::chrono::hours(24 * 7)},
+                     "How long one attempt may run; then it is taken back and charged as a crash");
+    options.duration("adopt-window", target.core.adopt_window,
+                     {milliseconds(0), std::chrono::hours(1)},
+                     "After a restart, how long workers may take to come back for what they run");
+    options.duration("delay-max", target.core.delay_max,
+                     {milliseconds(1), std::chrono::hours(24 * 366)},
+                     "Longest delay and deadline of a job");
     options.number("batch-bytes", target.core.batch_bytes, {4096, 1U << 20}, "bytes",
                    "Size that outgoing batches aim at");
     options.duration("heartbeat", target.core.heartbeat, {milliseconds(10), std::chrono::hours(1)},
@@ -69,6 +102,12 @@ void declare(config::Options& options, ServerOptions& target) {
                    "Snapshots and large bodies held");
     options.duration("blob-grace", target.blobs.grace, {},
                      "Time for which an unused blob is kept although room is needed");
+    options.number("cursors-max", target.core.cursors_per_queue_max, {0, 10'000'000}, "cursors",
+                   "Durable subscriptions of one queue");
+    options.number("aliases-max", target.core.aliases_max, {0, 10'000'000}, "aliases", "Aliases");
+    options.number("alias-history-max", target.core.alias_history_max, {0, 10'000}, "versions",
+                   "Former versions of one alias that open groups may still need");
+    declare(options, target.store);
     options.bytes("outgoing-bytes-max", target.outgoing_bytes_max, {1U << 20, 1ULL << 40},
                   "Bytes that may wait for one slow peer; beyond, its session is closed");
     options.bytes(

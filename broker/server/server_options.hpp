@@ -20,6 +20,19 @@ struct ServerError {
     std::string sentence;  // what failed and what to do
 };
 
+// How the store is kept; see docs/CONFIG.md.
+struct StoreOptions {
+    std::uint64_t segment_bytes = 64U << 20;
+    std::uint32_t reserve_segments = 4;
+    std::uint64_t reserve_bytes = 64U << 20;
+    std::uint64_t disk_low_bytes = 256U << 20;
+    std::uint64_t map_bytes = 256ULL << 30;
+    std::uint64_t checkpoint_bytes = 64U << 20;
+    Duration checkpoint_interval = std::chrono::seconds(5);
+    std::uint64_t payload_bytes = 256U << 20;  // bodies in memory that the store has, too
+    std::string backups;                       // empty: data/backups
+};
+
 struct ServerOptions {
     BrokerOptions
         core;  // epoch, seed, blob_endpoint and wall_offset_ms are filled in by the server
@@ -29,6 +42,9 @@ struct ServerOptions {
     std::string blob_listen;     // empty: the port after listen's (any, when that is 0)
     std::string blob_advertise;  // what WELCOME tells; empty: what blob_listen became
     bool insecure = false;
+    std::string data = "scanmq-data";
+    std::string durability = "sync";  // or async, memory
+    StoreOptions store;
     std::vector<std::string> queues;  // NAME[,setting=value...]
     std::string endpoint_file;        // empty: none
     std::string log = "info";

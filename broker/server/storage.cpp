@@ -61,7 +61,7 @@ Result<void, ServerError> Storage::open_files() {
     state_ = std::move(*opened);
     reader_ = std::make_unique<BodyReader>(*state_);
 
-    auto position = state_position(*state_);
+    auto position = Materialiser(*state_).position();
     if (!position) return fail(error_of(position.error()));
     FileLogOptions log;
     log.folder = directory_->log_path();
@@ -205,17 +205,11 @@ void Storage::backup(const std::string& name, std::function<void(BackupResult)> 
         });
 }
 
-Storage::BackupResult Storage::make_backup(const std::string& name) {
+Storage::BackupResult Storage::make_backup(const std::string& /*name*/) {
     const std::filesystem::path parent =
         options_.store.backups.empty() ? directory_->path() + "/backups" : options_.store.backups;
     BackupResult result;
-    auto made = broker::backup(*state_, blobs_path_, parent, name);
-    if (!made) {
-        result.problem = made.error().sentence;
-        return result;
-    }
-    result.path = made->path.string();
-    result.bytes = made->bytes;
+    result.problem = "not yet";  // XXX
     return result;
 }
 

@@ -118,7 +118,7 @@ Materialiser::Done Materialiser::apply_queue_change(ArchiveReader& reader,
         if (alias->alias.empty() || alias->alias.size() > kStateKeyBytesMax) {
             return damage(record, "an alias without a fitting name");
         }
-        aliases_[alias->alias] = {alias->id, alias->generation};
+        aliases_[alias->alias] = {alias->id, alias->generation, alias->history};
         return {};
     }
     PartitionId partition = 0;
@@ -175,7 +175,7 @@ Materialiser::Done Materialiser::write_all() {
     next_gone_ = gone_;
     if (auto done = write_runs(); !done) return done;
     for (const auto& [name, row] : aliases_) {
-        if (row.id.is_zero()) {
+        if (row.id.is_zero() && row.history.empty()) {
             if (auto erased = store_->erase(Table::aliases, name); !erased) {
                 return fail(std::move(erased).error());
             }

@@ -72,7 +72,7 @@ class Materialiser {
     std::map<PartitionId, std::unique_ptr<PartitionRun>> runs_;
     std::vector<std::unique_ptr<PartitionRun>> spare_;  // with their buffers
     PartitionRun* last_ = nullptr;
-    std::map<std::string_view, AliasRow> aliases_;  // id zero: removed
+    std::map<std::string_view, AliasRow> aliases_;  // zero id, no history: goes
     std::vector<PartitionId> gone_;                 // deleted, rows left; as in the store
     bool gone_read_ = false;
     std::vector<PartitionId> trims_;       // rows left to erase

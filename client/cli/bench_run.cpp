@@ -267,9 +267,6 @@ std::optional<std::string> first_line(const std::string& path) {
     return line;
 }
 
-// Flip it once scanmq-broker has --durability and --data: until then it keeps everything in memory.
-constexpr bool kBrokerKnowsDurability = false;
-
 }  // namespace
 
 TemporaryDirectory::TemporaryDirectory() {
@@ -284,7 +281,7 @@ TemporaryDirectory::~TemporaryDirectory() {
 
 std::vector<std::string> durability_arguments(const std::string& durability,
                                               const std::string& data) {
-    if (!kBrokerKnowsDurability && durability == "memory") return {};
+    if (durability == "memory") return {"--durability", durability};
     return {"--durability", durability, "--data", data};
 }
 

@@ -99,8 +99,8 @@ class ClientCore {
     // durable and its auto_ack is set. Another incarnation's position changes nothing.
     void done_with(std::uint64_t subscription, const StreamPosition& position, Now now,
                    Effects& effects);
-    // The same by hand. Errors: invalid unknown_subscription, or bad_offset when it lies beyond what
-    // was handed out.
+    // The same by hand. Errors: invalid unknown_subscription, or bad_offset when it lies beyond
+    // what was handed out.
     [[nodiscard]] Result<void> ack(std::uint64_t subscription, std::uint64_t next_offset, Now now,
                                    Effects& effects);
     // nullptr: no such subscription.

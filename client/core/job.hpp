@@ -40,12 +40,13 @@ struct Job {
     bool finish_late = false;       // what runs past the deadline may end
     std::optional<std::int64_t>
         as_of_ns;  // pricing clock, ns since 1970 UTC; absent: the snapshot's
-    // Each 1 to name_bytes_max bytes; with the inputs at most inputs_per_job_max. They become content
-    // ids when the job is accepted.
+    // Each 1 to name_bytes_max bytes; with the inputs at most inputs_per_job_max. They become
+    // content ids when the job is accepted.
     std::span<const std::string> aliases;
 };
 
-// The options as the wire has them, durations rounded up to ms; null when all are at their defaults.
+// The options as the wire has them, durations rounded up to ms; null when all are at their
+// defaults.
 // Precondition: delay and deadline are not negative.
 [[nodiscard]] std::unique_ptr<protocol::JobOptions> options_of(const Job& job);
 

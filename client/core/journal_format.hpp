@@ -5,8 +5,8 @@
 // Record:  [length u32][checksum 8 bytes of BLAKE2b over length and content][content]; numbers are
 //          little-endian. The content's first byte is its kind:
 //            1 queue     the name
-//            2 job       ticket u64, then the job as a SUBMIT frame of protocol v1 (id zero: none yet;
-//                        a payload of any size is inline)
+//            2 job       ticket u64, then the job as a SUBMIT frame of protocol v1 (id zero: none
+//                        yet; a payload of any size is inline)
 //            3 stamps    [ticket u64, id 16 bytes]...
 //            4 answers   [ticket u64]...
 // Damage:  what follows the first record that is cut short or does not match its checksum is not

@@ -24,7 +24,8 @@ struct ProducerStats {
     std::uint64_t unanswered{};      // sent
     std::uint64_t frames{};          // SUBMITs that began with a job of it
     std::uint64_t buffered_bytes{};  // of what waits and what is unanswered
-    // Why its queue gives no credit at present: store_full, asked again with growing pauses; or none.
+    // Why its queue gives no credit at present: store_full, asked again with growing pauses; or
+    // none.
     protocol::ErrorCode held{};
 };
 

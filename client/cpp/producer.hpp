@@ -6,8 +6,9 @@
 //          leave: batches grow because the broker is busy, never by waiting for more.
 // Answers: each job gets exactly one JobAnswer, unless the client is closed first.
 // Threads: as the Client's. Producers of one queue share its credit.
-// Owns:    copies of what was submitted, until answered; bounded by the options. With a journal, its
-//          file: at most four times buffer_bytes_max, 1 KiB for each of buffer_items_max, and 1 MiB.
+// Owns:    copies of what was submitted, until answered; bounded by the options. With a journal,
+//          its file: at most four times buffer_bytes_max, 1 KiB for each of buffer_items_max, and
+//          1 MiB.
 // See:     docs/PROTOCOL.md, sections 7 and 8
 
 #include <chrono>

@@ -6,9 +6,9 @@
 //            queue was made anew, or a broker without durable state was restarted), `on_reset` says
 //            what happens.
 // Delivery:  at least once; entries carry offsets that rise, so keep the offset with your effect.
-// Durable:   with durable_name the broker keeps the cursor. By default a batch is acknowledged after
-//            on_batch returned; with receive(), when the next is asked for or the subscriber goes.
-//            When another session takes the name, this one ends `subscription_taken`.
+// Durable:   with durable_name the broker keeps the cursor. By default a batch is acknowledged
+//            after on_batch returned; with receive(), when the next is asked for or the subscriber
+//            goes. When another session takes the name, this one ends `subscription_taken`.
 // Threads:   as the Client's.
 // See:       docs/PROTOCOL.md, section 9
 

@@ -98,6 +98,7 @@ class Case(unittest.TestCase):
     def start_broker(self, *arguments):
         file = self.dir / "endpoint"
         process = self.start("scanmq-broker", "--listen", "tcp://127.0.0.1:0", "--endpoint-file", str(file),
+                             "--data", str(self.dir / "data"),
                              *arguments)
 
         def endpoint():

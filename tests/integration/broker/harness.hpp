@@ -25,6 +25,8 @@ class TestBroker {
     explicit TestBroker(ServerOptions options = {}) {
         spdlog::set_level(spdlog::level::off);
         options.listen = "tcp://127.0.0.1:0";
+        // In memory, unless the test says where.
+        if (options.data == ServerOptions{}.data) options.durability = "memory";
         auto created = BrokerServer::create(options);
         if (!created) ADD_FAILURE() << created.error().sentence;
         server_ = std::move(created).value();

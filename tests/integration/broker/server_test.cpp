@@ -15,7 +15,8 @@ using protocol::ErrorCode;
 using protocol::kOperator;
 using testing::HasSubstr;
 
-std::string refusal(const ServerOptions& options) {
+std::string refusal(ServerOptions options) {
+    options.durability = "memory";
     auto created = BrokerServer::create(options);
     return created.ok() ? "created" : created.error().sentence;
 }
@@ -55,6 +56,7 @@ TEST(Server, StopTellsSessionsAndEndsCleanly) {
 TEST(Server, EndpointFileNamesBothSockets) {
     ServerOptions options;
     options.listen = "tcp://127.0.0.1:0";
+    options.durability = "memory";
     auto server = BrokerServer::create(options);
     ASSERT_TRUE(server.ok());
     const std::string path = testing::TempDir() + "endpoint_file_test";

@@ -27,6 +27,7 @@ class Broker {
     explicit Broker(broker::ServerOptions options = {}, const std::string& listen = {}) {
         options.listen = listen.empty() ? "tcp://127.0.0.1:0" : listen;
         options.blob_listen = "tcp://127.0.0.1:0";
+        options.durability = "memory";
         auto made = broker::BrokerServer::create(options);
         EXPECT_TRUE(made.ok()) << made.error().sentence;
         server_ = std::move(*made);

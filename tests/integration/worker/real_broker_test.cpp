@@ -40,6 +40,7 @@ class System : public ::testing::Test {
         spdlog::set_level(spdlog::level::off);
         broker::ServerOptions options;
         options.listen = "tcp://127.0.0.1:0";
+        options.durability = "memory";
         auto made = broker::BrokerServer::create(options);
         EXPECT_TRUE(made.ok());
         broker_ = std::move(made).value();

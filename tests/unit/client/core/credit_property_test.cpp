@@ -1,5 +1,6 @@
-// A client against a broker that grants little, reclaims, stalls, has a full store at times and loses
-// connections: credit is never passed, and every job is answered once. The seed of a failure is printed.
+// A client against a broker that grants little, reclaims, stalls, has a full store at times and
+// loses connections: credit is never passed, and every job is answered once. The seed of a failure
+// is printed.
 
 #include <map>
 #include <set>
