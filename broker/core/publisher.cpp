@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/planted_bug.hpp"
 #include "common/protocol/codec.hpp"
 
 namespace scanmq::broker {
@@ -71,7 +72,8 @@ void Publisher::send_batch(Queue& queue, Subscription& subscription) {
     state_->counters.add(Counter::entries_sent, batch_.offsets.size());
     if (batch_.gap) state_->counters.add(Counter::gaps_sent);
     subscription.tell();
-    state_->send(session, std::move(results), true).bodies = std::move(bodies);
+    state_->send(session, std::move(results), !planted(PlantedBug::publishes_early)).bodies =
+        std::move(bodies);
 }
 
 void Publisher::tell_progress(Session& session) {

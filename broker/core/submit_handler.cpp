@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/planted_bug.hpp"
 #include "common/protocol/codec.hpp"
 
 namespace scanmq::broker {
@@ -153,7 +154,7 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
     state_->send(session,
                  protocol::Accepted{header.seq, static_cast<std::uint32_t>(bodies.size()),
                                     std::move(exceptions), queue.credit.limit(session.slot)},
-                 true);
+                 !planted(PlantedBug::acknowledges_early));
 }
 
 void SubmitHandler::take_job(Frame& frame, const protocol::Job& job, const BodyIn& body,
@@ -243,7 +244,9 @@ std::optional<JobVerdict> SubmitHandler::check(Frame& frame, const protocol::Job
                                                const BodyIn& body) const {
     const Queue& queue = *frame.queue;
     const IdWindow::Known known = queue.ids.find(job.id);
-    if (known.found) return check_known(known, body);
+    if (known.found && !(planted(PlantedBug::forgets_ids) && known.finished)) {
+        return check_known(known, body);
+    }
     if (job.id.is_zero())
         return refusal(ErrorCode::malformed, "a job needs an id: 16 bytes, a UUIDv7");
     if (too_old(*frame.session, job.id)) {

@@ -51,6 +51,8 @@ bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
         return in_flight_.empty() && (available.items > 0 || available.bytes > 0);
     }
     if (now.time < hold_until_) return false;
+    // A refusal would come back at once, and again.
+    if (refused_ && waiting_.empty()) return false;
     const Credit more = ahead(now);
     const Credit target{waiting_.size() + more.items, waiting_cost_ + more.bytes};
     const bool moved = sent_ != want_sent_;

@@ -50,6 +50,7 @@ void SubmitLink::wait(StoredJob job, Now now) {
     const std::uint64_t bytes = cost(job);
     count_submission(now, bytes);
     waiting_cost_ += bytes;
+    refused_ = false;
     waiting_.push_back(job);
 }
 
@@ -187,6 +188,7 @@ void SubmitLink::answer_all(Batch& batch, ErrorCode code, std::string_view sente
 }
 
 void SubmitLink::refuse_waiting(const protocol::Error& error) {
+    refused_ = true;
     while (!waiting_.empty()) {
         refuse(waiting_.front(), error.code, error.sentence);
         waiting_.pop_front();

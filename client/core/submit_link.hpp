@@ -138,6 +138,7 @@ class SubmitLink {
     bool want_answered_ = true;
     bool want_exact_ = false;
     bool must_be_exact_ = false;
+    bool refused_ = false;  // the queue takes nothing; until a job waits again, nothing is asked
     protocol::Credit window_;  // the largest credit a grant has made available
 
     // Told to wait: nothing is sent or asked for before hold_until_.

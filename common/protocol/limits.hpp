@@ -10,7 +10,7 @@ struct Limits {
     std::uint32_t frame_bytes_max = 1U << 20;     // one frame; ZMQ_MAXMSGSIZE is twice that
     std::uint32_t elements_max = 65'536;          // msgpack elements in one frame, keys included
     std::uint32_t depth_max = 8;                  // nesting of arrays and maps
-    std::uint32_t map_keys_max = 32;              // keys of one map
+    std::uint32_t map_keys_max = 64;              // keys of one map
     std::uint32_t inline_bytes_max = 256U << 10;  // a body in a frame; a larger one is a blob
     std::uint32_t name_bytes_max = 128;           // names of peers, agents, labels
     std::uint32_t queue_bytes_max = 64;           // a queue's name

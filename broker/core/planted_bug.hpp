@@ -1,0 +1,27 @@
+#pragma once
+// PlantedBug: bugs put in on purpose, to show that the simulator finds them (tests/sim, canaries).
+//
+// Role:    each is one condition at the place where it would be a slip. Only builds with SCANMQ_CANARY
+//          have them, one at a time; in every other planted() is false when it is compiled.
+// Threads: planted_bug is set before the core is made.
+
+#include <cstdint>
+
+namespace scanmq::broker {
+
+enum class PlantedBug : std::uint8_t {
+    none,
+    forgets_ids,         // a job that ended is not known any more
+    leaks_room,          // its place in the queue is not given back
+    acknowledges_early,  // ACCEPTED does not wait for the commit
+    publishes_early,     // RESULTS do not
+};
+
+#ifdef SCANMQ_CANARY
+inline PlantedBug planted_bug = PlantedBug::none;
+inline bool planted(PlantedBug bug) noexcept { return planted_bug == bug; }
+#else
+constexpr bool planted(PlantedBug) noexcept { return false; }
+#endif
+
+}  // namespace scanmq::broker

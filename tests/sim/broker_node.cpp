@@ -1,0 +1,401 @@
+#include "tests/sim/broker_node.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace scanmq::sim {
+
+using namespace broker;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr std::size_t kFramesMax = 256;
+constexpr std::size_t kBytesMax = 1U << 20;
+constexpr std::size_t kBodiesMax = 16'384;
+constexpr int kTurnsMax = 8;
+constexpr ConnectionId kInspector{std::uint64_t{1} << 40};
+constexpr std::uint64_t kInspectEvery = 64;
+
+std::uint64_t digest(const protocol::Job& job) {
+    const std::hash<ByteView> hash;
+    return hash(job.payload.bytes) * 31 + hash(job.inputs) * 7 + hash(job.subject);
+}
+
+}  // namespace
+
+struct BrokerNode::Process {
+    struct Item {
+        std::uint32_t from{};
+        std::size_t frame{};  // index of frames or errors
+        bool bad{};
+        bool gone{};
+        std::size_t first_body{}, bodies{};
+    };
+
+    explicit Process(const BrokerOptions& options) : blobs({}), core(options, blobs) {}
+
+    BodyStore bodies;
+    BlobTable blobs;
+    BrokerCore core;
+    protocol::Decoder decoder;
+    std::deque<std::string> messages;
+    std::deque<protocol::Frame> frames;
+    std::deque<protocol::DecodeError> errors;
+    std::vector<BodyIn> stored;
+    std::vector<Item> order;
+    std::vector<Event> events;
+    std::size_t batch_bytes = 0;
+    std::size_t received = 0;
+    Effects effects;
+    std::string scratch;
+
+    // The outbox.
+    LogPosition durable = 0;
+    std::map<std::uint32_t, std::deque<Waiting>> waiting;
+    std::vector<std::uint32_t> lost;
+
+    // The inspector's.
+    protocol::SessionId session;
+    std::uint64_t seq = 0;
+    std::vector<protocol::Frame> answers;
+    std::deque<std::string> answer_bytes;
+    protocol::Decoder answer_decoder;
+};
+
+BrokerNode::BrokerNode(World& world, Network& network, Oracle& oracle, const Options& options,
+                       std::vector<std::string> queues)
+    : Node(world, "broker"),
+      network_(network),
+      oracle_(oracle),
+      options_(options),
+      queues_(std::move(queues)),
+      store_(make_memory_store()) {}
+
+BrokerNode::~BrokerNode() = default;
+
+protocol::Settings BrokerNode::queue_settings() const {
+    return {{"max_jobs", options_.max_jobs},
+            {"max_bytes", std::uint64_t{options_.max_jobs} * 2'000 + 200'000},
+            {"max_attempts", options_.max_attempts},
+            {"max_crashes", options_.max_crashes},
+            {"retry_base_ms", options_.retry_base_ms},
+            {"retry_cap_ms", 1'000},
+            {"dead_max", options_.dead_max},
+            {"low_share", options_.low_share},
+            {"pure", options_.pure},
+            {"stream_max_bytes", options_.stream_max_bytes}};
+}
+
+void BrokerNode::start() {
+    store_->start([this] { wake(); });
+    BrokerOptions o;
+    o.epoch = store_->epoch();
+    o.seed = options_.seed * 1'000 + ++starts_;
+    o.blob_endpoint = "sim";
+    o.heartbeat = options_.heartbeat;
+    o.dead_after = 3 * options_.heartbeat;
+    o.group_ttl = options_.group_ttl;
+    o.max_run = options_.max_run;
+    o.adopt_window = 2 * options_.heartbeat;
+    o.submit_window_items = options_.submit_window;
+    o.submit_window_bytes = 256U << 10;
+    o.batch_bytes = 32U << 10;
+    o.wall_offset_ms =
+        wall() -
+        std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch()).count();
+    process_ = std::make_unique<Process>(o);
+    std::string problem;
+    if (!store_->recover(process_->core, process_->bodies, now(), problem) && !problem.empty()) {
+        world_.fail("the broker cannot recover: " + problem);
+    }
+    if (store_->survives() && starts_ > 1) oracle_.recovered(store_->log().durable());
+    for (const std::string& queue : queues_) {
+        process_->core.ensure_queue(queue, queue_settings(), now(), process_->effects);
+        obey();
+        if (!process_) return;
+    }
+    network_.open([this] { wake(); });
+    trace("started, epoch " + std::to_string(o.epoch));
+    wake();
+}
+
+void BrokerNode::stop_process() {
+    network_.close();
+    process_.reset();
+    store_->crash();
+    forget_turns();
+}
+
+void BrokerNode::crash(Duration down) {
+    if (!process_) return;
+    trace("crashes");
+    stop_process();
+    world_.after(down, [this] {
+        if (!process_) start();
+    });
+}
+
+void BrokerNode::log_failed() {
+    trace("the log failed: " + store_->log().error()->sentence);
+    stop_process();
+    world_.after(world_.between(100ms, 2s), [this] {
+        if (!process_) start();
+    });
+}
+
+std::uint64_t BrokerNode::counter(std::string_view name) const {
+    return process_ ? process_->core.counter(name) : 0;
+}
+
+std::uint64_t BrokerNode::bodies() const { return process_->bodies.count(); }
+
+void BrokerNode::turn() {
+    if (!process_) return;
+    if (store_->log().error()) return log_failed();
+    flush();
+    for (int i = 0; i < kTurnsMax; ++i) {
+        const bool empty = receive();
+        const bool worked = handle_batch();
+        if (!process_) return;
+        if (empty && !worked) break;
+        if (i + 1 == kTurnsMax) wake();
+    }
+    if (++turns_ % kInspectEvery == 0) inspect();
+    if (!process_) return;
+    if (const auto due = process_->core.next_deadline()) arm(*due);
+}
+
+bool BrokerNode::receive() {
+    Process& p = *process_;
+    while (p.received < kFramesMax && p.batch_bytes < kBytesMax && p.stored.size() < kBodiesMax) {
+        std::uint32_t from = 0;
+        std::string& message = p.messages.emplace_back();
+        if (!network_.receive(from, message)) {
+            p.messages.pop_back();
+            return true;
+        }
+        ++p.received;
+        p.batch_bytes += message.size();
+        auto frame = p.decoder.decode(message);
+        if (!frame) {
+            world_.fail("the broker cannot decode a frame: " + frame.error().sentence);
+        }
+        p.frames.push_back(std::move(frame).value());
+        const std::size_t first = p.stored.size();
+        const protocol::Message& kept = p.frames.back().message;
+        if (const auto* submit = std::get_if<protocol::Submit>(&kept)) {
+            for (const auto& job : submit->jobs) {
+                p.stored.push_back({p.bodies.put(job.payload), digest(job)});
+            }
+        } else if (const auto* done = std::get_if<protocol::Done>(&kept)) {
+            for (const auto& outcome : done->outcomes) {
+                p.stored.push_back({p.bodies.put(outcome.body), 0});
+            }
+        } else if (const auto* gone = std::get_if<protocol::QueueDelete>(&kept)) {
+            oracle_.deletes(gone->queue);
+        } else if (const auto* control = std::get_if<protocol::QueueControl>(&kept)) {
+            if (control->action == protocol::QueueAction::purge) oracle_.purges(control->queue);
+        } else if (const auto* cancel = std::get_if<protocol::Cancel>(&kept)) {
+            for (const Id128& id : cancel->jobs) oracle_.cancels(cancel->queue, id);
+        }
+        if (world_.tracing()) {
+            trace("<- " + std::to_string(from) + " " +
+                  std::string(protocol::to_string(protocol::kind_of(kept))));
+        }
+        p.order.push_back(
+            {from, p.frames.size() - 1, false, false, first, p.stored.size() - first});
+    }
+    return false;
+}
+
+bool BrokerNode::handle_batch() {
+    Process& p = *process_;
+    for (const std::uint32_t lost : std::exchange(p.lost, {})) {
+        p.order.push_back({lost, 0, false, true, 0, 0});
+    }
+    const Time at = now();
+    if (!p.order.empty()) {
+        p.events.clear();
+        for (const Process::Item& item : p.order) {
+            const ConnectionId from{item.from};
+            if (item.gone) {
+                p.events.emplace_back(DisconnectEvent{from});
+            } else {
+                p.events.emplace_back(FrameEvent{
+                    from, &p.frames[item.frame], {p.stored.data() + item.first_body, item.bodies}});
+            }
+        }
+        p.core.handle(p.events, at, p.effects);
+    } else {
+        const auto due = p.core.next_deadline();
+        if (!due || *due > at) return false;
+        p.core.tick(at, p.effects);
+    }
+    obey();
+    if (!process_) return true;
+    p.messages.clear();
+    p.frames.clear();
+    p.errors.clear();
+    p.stored.clear();
+    p.order.clear();
+    p.batch_bytes = p.received = 0;
+    return true;
+}
+
+void BrokerNode::obey() {
+    Process& p = *process_;
+    LogPosition position = 0;
+    if (!p.effects.commits.empty()) {
+        const auto appended = store_->log().append(p.effects.commits, p.bodies);
+        if (!appended) {
+            if (!store_->survives()) world_.fail(appended.error().sentence);
+            trace("append: " + appended.error().sentence);
+            return stop_process();
+        }
+        position = *appended;
+        oracle_.appended(p.effects.commits, position, p.bodies);
+        p.durable = store_->log().durable();
+        oracle_.durable(p.durable);
+    }
+    for (Send& out : p.effects.sends) send(out, position);
+    for (const BodyHandle handle : p.effects.releases) p.bodies.release(handle);
+    p.effects.clear();
+    if (p.bodies.count() != oracle_.model().bodies()) {
+        world_.fail("the broker holds " + std::to_string(p.bodies.count()) +
+                    " bodies, its records need " + std::to_string(oracle_.model().bodies()));
+    }
+}
+
+void BrokerNode::send(Send& out, LogPosition position) {
+    Process& p = *process_;
+    const auto fill = [&](auto& items, auto body) {
+        for (std::size_t i = 0; i < items.size(); ++i) {
+            if (out.bodies[i].value != 0) items[i].*body = p.bodies.view(out.bodies[i]);
+        }
+    };
+    if (!out.bodies.empty()) {
+        if (auto* deliver = std::get_if<protocol::Deliver>(&out.message)) {
+            fill(deliver->attempts, &protocol::Attempt::payload);
+        } else if (auto* results = std::get_if<protocol::Results>(&out.message)) {
+            fill(results->entries, &protocol::Entry::body);
+        }
+    }
+    p.scratch.clear();
+    protocol::encode(out.header, out.message, p.scratch);
+    if (p.scratch.size() > protocol::kLimits.frame_bytes_max) {
+        world_.fail("the broker sends a frame over frame_bytes_max");
+    }
+    if (out.to == kInspector) {
+        p.answer_bytes.push_back(p.scratch);
+        auto frame = p.answer_decoder.decode(p.answer_bytes.back());
+        if (!frame) {
+            world_.fail("an answer to the inspector cannot be decoded: " + frame.error().sentence);
+        }
+        p.answers.push_back(std::move(frame).value());
+        return;
+    }
+    if (world_.tracing()) {
+        trace("-> " + std::to_string(out.to.value) + " " +
+              std::string(protocol::to_string(protocol::kind_of(out.message))) +
+              (out.after_commit ? " after " + std::to_string(position) : ""));
+    }
+    post(static_cast<std::uint32_t>(out.to.value), p.scratch, out.after_commit ? position : 0);
+}
+
+void BrokerNode::post(std::uint32_t to, ByteView frame, LogPosition needs) {
+    Process& p = *process_;
+    if (needs > p.durable || p.waiting.contains(to)) {
+        p.waiting[to].push_back({std::string(frame), needs});
+        return;
+    }
+    if (network_.send(to, frame) == SendStatus::unreachable) p.lost.push_back(to);
+}
+
+void BrokerNode::flush() {
+    Process& p = *process_;
+    if (p.waiting.empty()) return;
+    p.durable = store_->log().durable();
+    oracle_.durable(p.durable);
+    for (auto it = p.waiting.begin(); it != p.waiting.end();) {
+        auto& frames = it->second;
+        bool gone = false;
+        while (!gone && !frames.empty() && frames.front().needs <= p.durable) {
+            gone = network_.send(it->first, frames.front().frame) == SendStatus::unreachable;
+            frames.pop_front();
+        }
+        if (gone) p.lost.push_back(it->first);
+        it = gone || frames.empty() ? p.waiting.erase(it) : std::next(it);
+    }
+}
+
+void BrokerNode::ask(protocol::Message message) {
+    Process& p = *process_;
+    p.answers.clear();
+    p.answer_bytes.clear();
+    protocol::Frame frame{{protocol::kOperator, p.session, ++p.seq}, std::move(message)};
+    const Event event = FrameEvent{kInspector, &frame, {}};
+    p.core.handle({&event, 1}, now(), p.effects);
+    obey();
+}
+
+std::optional<std::vector<protocol::Row>> BrokerNode::query(const std::string& topic,
+                                                            const std::string& key) {
+    for (int attempt = 0; attempt < 2 && process_; ++attempt) {
+        if (process_->session.value != 0) {
+            ask(protocol::Query{topic, key});
+            if (!process_) return std::nullopt;
+            for (protocol::Frame& frame : process_->answers) {
+                if (auto* answer = std::get_if<protocol::Answer>(&frame.message)) {
+                    return std::move(answer->rows);
+                }
+            }
+        }
+        process_->session = {};
+        process_->seq = 0;
+        ask(protocol::Hello{"inspector", {{1}}, "", wall(), "sim", std::nullopt});
+        if (!process_) return std::nullopt;
+        for (const protocol::Frame& frame : process_->answers) {
+            if (std::holds_alternative<protocol::Welcome>(frame.message)) {
+                process_->session = frame.header.session;
+            }
+        }
+    }
+    return std::nullopt;
+}
+
+void BrokerNode::inspect() {
+    const auto rows = query("queues", "");
+    if (!process_) return;
+    if (!rows) world_.fail("the broker does not answer its inspector");
+    for (const protocol::Row& row : *rows) {
+        std::map<std::string, std::uint64_t> values;
+        std::string queue;
+        for (const auto& [key, value] : row) {
+            if (const auto* number = std::get_if<std::uint64_t>(&value)) values[key] = *number;
+            if (key == "queue") queue = std::get<std::string>(value);
+        }
+        const auto expect = [&](bool right, const std::string& what) {
+            if (!right) world_.fail("queue '" + queue + "': " + what);
+        };
+        const ModelPartition* part = oracle_.model().find(queue);
+        expect(part != nullptr, "it has a row but no records");
+        const std::uint64_t live = part->executions.size();
+        const std::uint64_t told = values["waiting"] + values["running"] + values["delayed"];
+        expect(told == live, "its row tells " + std::to_string(told) + " executions, its records " +
+                                 std::to_string(live));
+        expect(values["stream_next"] == part->entries.size(),
+               "its row and its records tell other ends of its stream");
+        expect(values["stream_first"] == part->first,
+               "its row and its records tell other beginnings of its stream");
+        if (options_.faults.alter_every != Duration{}) continue;  // it may have been lowered
+        const std::uint64_t jobs = part->live.size() + values["granted_jobs"];
+        const std::uint64_t bytes = values["used_bytes"] + values["granted_bytes"];
+        expect(jobs <= values["max_jobs"], "jobs and granted places, " + std::to_string(jobs) +
+                                               ", are over max_jobs " +
+                                               std::to_string(values["max_jobs"]));
+        expect(bytes <= values["max_bytes"], "bytes and granted bytes are over max_bytes");
+    }
+}
+
+}  // namespace scanmq::sim

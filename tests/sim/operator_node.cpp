@@ -1,0 +1,117 @@
+#include "tests/sim/operator_node.hpp"
+
+namespace scanmq::sim {
+
+using namespace std::chrono_literals;
+using protocol::ErrorCode;
+using protocol::Kind;
+
+OperatorNode::OperatorNode(World& world, Network& network, Oracle& oracle, const Options& options,
+                           std::vector<std::string> queues, protocol::Settings settings)
+    : ClientNode(world, network, oracle, options, "operator", protocol::kOperator),
+      queues_(std::move(queues)),
+      settings_(std::move(settings)) {}
+
+void OperatorNode::request(const std::string& queue, protocol::Message message) {
+    const Kind kind = protocol::kind_of(message);
+    const std::uint64_t id = core().request(std::move(message), now() + 15s, effects());
+    if (id == 0) world_.fail("the operator has too many requests under way");
+    asked_[id] = {queue, kind, last_};
+    commit();
+}
+
+void OperatorNode::delete_one() {
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    if (missing_[queue]) return;
+    request(queue, protocol::QueueDelete{queue, world_.chance(0.8)});
+}
+
+void OperatorNode::alter_one() {
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    request(queue, protocol::QueueAlter{queue, {{"max_jobs", 10 + world_.rng.below(500)}}});
+}
+
+void OperatorNode::control_one() {
+    using protocol::QueueAction;
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    const std::uint64_t dice = world_.rng.below(6);
+    const QueueAction action = dice < 3   ? QueueAction::pause
+                               : dice < 5 ? QueueAction::drain
+                                          : QueueAction::purge;
+    request(queue, protocol::QueueControl{queue, action});
+    if (action == QueueAction::purge) return;
+    world_.after(world_.between(1ms, 5s), [this, queue] {
+        request(queue, protocol::QueueControl{queue, QueueAction::resume});
+    });
+}
+
+void OperatorNode::retry_dead() {
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    const bool retry = world_.chance(0.7);
+    request(queue,
+            protocol::DeadLetters{
+                queue, retry ? protocol::DeadAction::retry : protocol::DeadAction::drop, {}});
+}
+
+void OperatorNode::cancel(const std::string& queue, const Id128& id) {
+    request(queue, protocol::Cancel{queue, {id}});
+}
+
+void OperatorNode::create(const std::string& queue) {
+    missing_[queue] = true;
+    request(queue, protocol::QueueCreate{queue, settings_});
+}
+
+void OperatorNode::restore() {
+    for (const std::string& queue : queues_) {
+        create(queue);
+        request(queue, protocol::QueueControl{queue, protocol::QueueAction::resume});
+    }
+}
+
+void OperatorNode::delete_all() {
+    last_ = true;
+    for (const std::string& queue : queues_) request(queue, protocol::QueueDelete{queue, false});
+}
+
+bool OperatorNode::idle() const {
+    for (const auto& [queue, missing] : missing_) {
+        if (missing) return false;
+    }
+    return asked_.empty();
+}
+
+void OperatorNode::on_request(client::RequestDone& done) {
+    const auto found = asked_.find(done.request);
+    if (found == asked_.end()) return;
+    const Asked asked = found->second;
+    asked_.erase(found);
+    const ErrorCode code = done.reply.ok() ? ErrorCode::none : done.reply.error().code;
+    const bool timed_out = !done.reply.ok() && code == ErrorCode::none;
+    switch (asked.kind) {
+        case Kind::queue_create:
+            if (done.reply.ok() || code == ErrorCode::queue_exists) {
+                missing_[asked.queue] = false;
+                return;
+            }
+            if (!timed_out && code != ErrorCode::queue_in_use) break;
+            world_.after(500ms, [this, asked] { create(asked.queue); });
+            return;
+        case Kind::queue_delete:
+            if (asked.last) {
+                if (!done.reply.ok()) break;
+                ++deleted_;
+                return;
+            }
+            if (code == ErrorCode::queue_in_use) return;
+            world_.after(world_.between(0ms, 3s), [this, asked] { create(asked.queue); });
+            return;
+        default:
+            if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
+            break;
+    }
+    world_.fail("the operator is refused: " +
+                (timed_out ? "no answer" : done.reply.error().sentence));
+}
+
+}  // namespace scanmq::sim

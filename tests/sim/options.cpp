@@ -1,0 +1,238 @@
+#include "tests/sim/options.hpp"
+
+#include <array>
+#include <sstream>
+
+#include "common/base/rng.hpp"
+
+namespace scanmq::sim {
+
+using namespace std::chrono_literals;
+
+Features supported() {
+    Features f;
+    f.max_run = true;
+    f.crash_budget = true;
+    f.pure = true;
+    f.cancel = true;
+    f.pause = true;
+    f.priority = true;
+    f.delay = true;
+    f.deadline = true;
+    f.conflate = true;
+    return f;
+}
+
+namespace {
+
+class Draw {
+  public:
+    explicit Draw(std::uint64_t seed) : rng_(seed * 0x9e3779b97f4a7c15ULL + 0x51a) {}
+
+    bool chance(double p) { return rng_.uniform() < p; }
+    std::uint64_t between(std::uint64_t least, std::uint64_t most) {
+        return least + rng_.below(most - least + 1);
+    }
+    std::uint32_t count(std::uint32_t least, std::uint32_t most) {
+        return static_cast<std::uint32_t>(between(least, most));
+    }
+    // On with probability p, then a rate in this range.
+    void every(Duration& value, double p, Duration least, Duration most) {
+        const bool on = chance(p);
+        const auto range = static_cast<std::uint64_t>((most - least).count());
+        const Duration drawn = least + Duration(static_cast<Duration::rep>(rng_.below(range)));
+        value = on ? drawn : Duration{};
+    }
+    void share(double& value, double p, double most) {
+        const bool on = chance(p);
+        const double drawn = rng_.uniform() * most;
+        value = on ? drawn : 0.0;
+    }
+
+  private:
+    Rng rng_;
+};
+
+}  // namespace
+
+Options draw(std::uint64_t seed) {
+    Draw d(seed);
+    Options o;
+    o.seed = seed;
+    o.producers = d.count(1, 3);
+    o.workers = d.count(1, 4);
+    o.subscribers = d.count(1, 3);
+    o.queues = d.count(1, 3);
+    o.jobs = d.count(50, 700);
+    o.busy = std::chrono::milliseconds(d.between(5'000, 40'000));
+    o.heartbeat = std::chrono::milliseconds(d.chance(0.5) ? 2'500 : d.between(300, 1'500));
+    o.group_share = d.chance(0.3) ? 0.0 : 0.4;
+    o.max_jobs = d.count(20, 600);
+    o.max_attempts = d.count(1, 6);
+    o.max_crashes = d.count(1, 3);
+    o.retry_base_ms = d.chance(0.2) ? 0 : d.count(1, 500);
+    o.dead_max = d.chance(0.3) ? d.count(0, 3) : 10'000;
+    o.low_share = d.count(2, 16);
+    o.pure = d.chance(0.3) ? 1 : 0;
+    o.max_run = std::chrono::milliseconds(d.between(1'000, 30'000));
+    o.submit_window = d.count(4, 200);
+    o.stream_max_bytes = d.chance(0.2) ? d.between(2'000, 40'000) : 256U << 20;
+    o.subscriber_credit = d.count(2, 400);
+    o.durable = d.chance(0.7) && o.features.durable;
+
+    FaultOptions& f = o.faults;
+    const bool calm = d.chance(0.05);  // no fault at all: what breaks then is no fault's doing
+    const double p = calm ? 0.0 : 0.5;
+    d.every(f.break_every, p, 500ms, 8s);
+    d.share(f.silent_share, 0.5, 0.6);
+    d.every(f.partition_every, p, 2s, 15s);
+    d.every(f.spike_every, p, 1s, 10s);
+    d.every(f.worker_crash_every, p, 1s, 15s);
+    d.every(f.worker_suspend_every, p, 2s, 15s);
+    d.every(f.worker_drain_every, p * 0.6, 3s, 20s);
+    d.every(f.producer_crash_every, p, 2s, 15s);
+    d.share(f.forget_share, 0.7, 1.0);
+    d.every(f.subscriber_crash_every, p, 1s, 15s);
+    d.every(f.broker_suspend_every, p * 0.6, 4s, 20s);
+    d.every(f.broker_crash_every, p, 2s, 15s);
+    d.every(f.wall_jump_every, p, 2s, 20s);
+    d.every(f.cancel_every, p, 100ms, 2s);
+    d.every(f.pause_every, p * 0.6, 3s, 15s);
+    d.every(f.dead_every, p * 0.6, 1s, 10s);
+    d.every(f.delete_every, p * 0.5, 5s, 25s);
+    d.every(f.alter_every, p * 0.5, 2s, 15s);
+    d.every(f.sync_slow_every, p, 1s, 10s);
+    d.every(f.disk_full_every, p * 0.4, 5s, 25s);
+    d.every(f.sync_fail_every, p * 0.4, 5s, 25s);
+    d.share(f.fail_share, p, 0.3);
+    d.share(f.reject_share, p, 0.2);
+    d.share(f.slow_share, p, 0.05);
+    d.share(f.wedge_share, p * 0.5, 0.01);
+    d.share(f.poison_share, p * 0.6, 0.01);
+    d.share(f.again_share, p, 0.3);
+    d.share(f.option_share, 0.6, 0.5);
+    d.share(f.pure_share, 0.5, 0.5);
+    d.share(f.large_share, 0.3, 0.05);
+    return o;
+}
+
+std::vector<Knob> knobs(Options& o) {
+    using Kind = Knob::Kind;
+    FaultOptions& f = o.faults;
+    std::vector<Knob> out;
+    const auto count = [&](const char* name, std::uint32_t& value) {
+        out.push_back({name, Kind::count, &value});
+    };
+    const auto duration = [&](const char* name, Duration& value) {
+        out.push_back({name, Kind::duration, &value});
+    };
+    const auto share = [&](const char* name, double& value) {
+        out.push_back({name, Kind::share, &value});
+    };
+    count("producers", o.producers);
+    count("workers", o.workers);
+    count("subscribers", o.subscribers);
+    count("queues", o.queues);
+    count("jobs", o.jobs);
+    duration("busy", o.busy);
+    duration("heal", o.heal);
+    duration("heartbeat", o.heartbeat);
+    duration("group-ttl", o.group_ttl);
+    share("group-share", o.group_share);
+    count("max-jobs", o.max_jobs);
+    count("max-attempts", o.max_attempts);
+    count("max-crashes", o.max_crashes);
+    count("retry-base-ms", o.retry_base_ms);
+    count("dead-max", o.dead_max);
+    count("low-share", o.low_share);
+    count("pure", o.pure);
+    duration("max-run", o.max_run);
+    count("submit-window", o.submit_window);
+    out.push_back({"stream-max-bytes", Kind::bytes, &o.stream_max_bytes});
+    count("subscriber-credit", o.subscriber_credit);
+    out.push_back({"durable", Kind::flag, &o.durable});
+    duration("break-every", f.break_every);
+    share("silent-share", f.silent_share);
+    duration("partition-every", f.partition_every);
+    duration("spike-every", f.spike_every);
+    duration("partition-max", f.partition_max);
+    duration("worker-crash-every", f.worker_crash_every);
+    duration("worker-suspend-every", f.worker_suspend_every);
+    duration("worker-drain-every", f.worker_drain_every);
+    duration("producer-crash-every", f.producer_crash_every);
+    share("forget-share", f.forget_share);
+    duration("subscriber-crash-every", f.subscriber_crash_every);
+    duration("broker-suspend-every", f.broker_suspend_every);
+    duration("broker-crash-every", f.broker_crash_every);
+    duration("suspend-max", f.suspend_max);
+    duration("wall-jump-every", f.wall_jump_every);
+    duration("cancel-every", f.cancel_every);
+    duration("pause-every", f.pause_every);
+    duration("dead-every", f.dead_every);
+    duration("delete-every", f.delete_every);
+    duration("alter-every", f.alter_every);
+    duration("sync-slow-every", f.sync_slow_every);
+    duration("disk-full-every", f.disk_full_every);
+    duration("sync-fail-every", f.sync_fail_every);
+    share("fail-share", f.fail_share);
+    share("reject-share", f.reject_share);
+    share("slow-share", f.slow_share);
+    share("wedge-share", f.wedge_share);
+    share("poison-share", f.poison_share);
+    share("again-share", f.again_share);
+    share("option-share", f.option_share);
+    share("pure-share", f.pure_share);
+    share("large-share", f.large_share);
+    return out;
+}
+
+void set(const Knob& knob, double value) {
+    switch (knob.kind) {
+        case Knob::Kind::count:
+            *static_cast<std::uint32_t*>(knob.value) = static_cast<std::uint32_t>(value);
+            break;
+        case Knob::Kind::bytes:
+            *static_cast<std::uint64_t*>(knob.value) = static_cast<std::uint64_t>(value);
+            break;
+        case Knob::Kind::share:
+            *static_cast<double*>(knob.value) = value;
+            break;
+        case Knob::Kind::duration:
+            *static_cast<Duration*>(knob.value) = Duration(static_cast<Duration::rep>(value * 1e6));
+            break;
+        case Knob::Kind::flag:
+            *static_cast<bool*>(knob.value) = value != 0.0;
+            break;
+    }
+}
+
+std::string describe(const Options& options) {
+    Options copy = options;
+    std::ostringstream out;
+    for (const Knob& knob : knobs(copy)) {
+        std::ostringstream text;
+        switch (knob.kind) {
+            case Knob::Kind::count:
+                text << *static_cast<std::uint32_t*>(knob.value);
+                break;
+            case Knob::Kind::bytes:
+                text << *static_cast<std::uint64_t*>(knob.value);
+                break;
+            case Knob::Kind::share:
+                text << *static_cast<double*>(knob.value);
+                break;
+            case Knob::Kind::duration:
+                text << std::chrono::duration_cast<std::chrono::milliseconds>(
+                            *static_cast<Duration*>(knob.value))
+                            .count();
+                break;
+            case Knob::Kind::flag:
+                text << (*static_cast<bool*>(knob.value) ? 1 : 0);
+                break;
+        }
+        if (text.str() != "0") out << knob.name << '=' << text.str() << ' ';
+    }
+    return out.str();
+}
+
+}  // namespace scanmq::sim

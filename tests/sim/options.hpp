@@ -1,0 +1,114 @@
+#pragma once
+// Options of one simulated cluster: its size, its work, its faults.
+//
+// Role:   draw(seed) gives each seed its own mixture (swarm testing): a fault that is always on hides
+//         what only shows without it. Every number can be set by a flag of scanmq-sim.
+// Rates:  `every`: mean virtual time between two of a kind, zero: never. `share`: of jobs, 0 to 1.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "common/base/time.hpp"
+
+namespace scanmq::sim {
+
+struct FaultOptions {
+    Duration break_every{};      // one connection, what was in flight loses a suffix
+    double silent_share = 0.2;   // of breaks: neither side is told
+    Duration partition_every{};  // one peer hears and says nothing for a while
+    Duration spike_every{};      // one connection's delay rises to partition_max at most
+    Duration partition_max = std::chrono::seconds(12);
+    Duration worker_crash_every{};
+    Duration worker_suspend_every{};
+    Duration worker_drain_every{};  // told to leave in order, started anew
+    Duration producer_crash_every{};
+    double forget_share =
+        0.5;  // of producer crashes: its memory of what is unanswered is gone, too
+    Duration subscriber_crash_every{};
+    Duration broker_suspend_every{};
+    Duration broker_crash_every{};  // durable store only
+    Duration suspend_max = std::chrono::seconds(15);
+    Duration wall_jump_every{};  // one process's wall clock, by up to an hour
+    Duration cancel_every{};     // needs Features::cancel
+    Duration pause_every{};      // needs Features::pause
+    Duration dead_every{};       // dead letters are retried or dropped
+    Duration delete_every{};     // a queue, by force; made again a little later
+    Duration alter_every{};      // a queue's room
+    // Of the store:
+    Duration sync_slow_every{};
+    Duration disk_full_every{};
+    Duration sync_fail_every{};  // the broker stops and is started anew
+    // Of jobs:
+    double fail_share{};    // fails once or twice, or always
+    double reject_share{};  // rejected by the scanner
+    double slow_share{};    // seconds instead of milliseconds
+    double wedge_share{};   // never returns, the first time
+    double poison_share{};  // kills its worker, each time
+    double again_share{};   // submitted again some time after its answer
+    double option_share{};  // with priority, delay ... as Features allow
+    double pure_share{};    // same payload as another
+    double large_share{};   // up to 100 KiB
+};
+
+// What the cores under test support; see tests/sim/README.md, "Features".
+struct Features {
+    bool cancel = false;
+    bool pause = false;
+    bool priority = false;
+    bool delay = false;
+    bool deadline = false;
+    bool conflate = false;
+    bool pure = false;
+    bool max_run = false;       // a wedged attempt is taken away from its worker
+    bool crash_budget = false;  // what only waited in a lost worker is not charged
+    bool durable = false;       // the broker can be crashed and comes back
+};
+[[nodiscard]] Features supported();
+
+struct Options {
+    std::uint64_t seed = 1;
+    bool trace = false;
+    std::uint32_t producers = 2;
+    std::uint32_t workers = 3;
+    std::uint32_t subscribers = 2;
+    std::uint32_t queues = 2;
+    std::uint32_t jobs = 600;                              // in all
+    Duration busy = std::chrono::seconds(30);              // jobs are submitted, faults happen
+    Duration heal = std::chrono::seconds(240);             // then all has to drain
+    Duration heartbeat = std::chrono::milliseconds(2500);  // dead after three
+    Duration group_ttl = std::chrono::seconds(60);
+    double group_share = 0.3;      // of submissions
+    std::uint32_t max_jobs = 400;  // a queue's room
+    std::uint32_t max_attempts = 4;
+    std::uint32_t max_crashes = 3;
+    std::uint32_t retry_base_ms = 50;
+    std::uint32_t dead_max = 10'000;
+    std::uint32_t low_share = 16;
+    std::uint32_t pure = 0;  // the queues are
+    Duration max_run = std::chrono::seconds(30);
+    std::uint32_t submit_window = 64;
+    std::uint64_t stream_max_bytes = 256U << 20;
+    std::uint32_t subscriber_credit = 256;
+    bool durable = false;
+    FaultOptions faults;
+    Features features = supported();
+};
+
+// The mixture of this seed.
+[[nodiscard]] Options draw(std::uint64_t seed);
+
+// One number of Options or FaultOptions by name, for flags and for the list of what a seed drew.
+struct Knob {
+    std::string name;
+    enum class Kind : std::uint8_t { count, bytes, share, duration, flag } kind;
+    void* value;
+};
+// Of this object; the pointers live as long as it.
+[[nodiscard]] std::vector<Knob> knobs(Options& options);
+// Durations in ms.
+void set(const Knob& knob, double value);
+// "name=value" of every knob that is not zero.
+[[nodiscard]] std::string describe(const Options& options);
+
+}  // namespace scanmq::sim

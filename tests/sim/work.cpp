@@ -1,0 +1,41 @@
+#include "tests/sim/work.hpp"
+
+namespace scanmq::sim {
+
+Behaviour behaviour_of(ByteView payload) {
+    return payload.empty() ? Behaviour::plain : static_cast<Behaviour>(payload.front());
+}
+
+std::string result_of(ByteView payload) {
+    std::string out = "result of ";
+    out.append(payload.substr(0, payload.find('|')));
+    // Some are empty, some large.
+    const std::size_t kind = payload.size() % 7;
+    if (kind == 0) return {};
+    if (kind == 1) out.append(payload.size() * 2, 'x');
+    return out;
+}
+
+std::string Work::next_payload() {
+    Rng& rng = world_.rng;
+    if (!last_plain_.empty() && world_.chance(faults_.pure_share)) return last_plain_;
+    char kind = 'd';
+    double dice = rng.uniform();
+    const auto share = [&](double p, char letter) {
+        if (dice >= 0.0 && dice < p) kind = letter;
+        dice -= p;
+    };
+    share(faults_.fail_share * 0.8, 'f');
+    share(faults_.fail_share * 0.2, 'F');
+    share(faults_.reject_share, 'r');
+    share(faults_.slow_share, 's');
+    share(faults_.wedge_share, 'w');
+    share(faults_.poison_share, 'p');
+    std::string payload = kind + std::to_string(++number_) + '|';
+    const std::uint64_t most = world_.chance(faults_.large_share) ? 100'000 : 200;
+    payload.append(rng.below(most), '.');
+    if (kind == 'd') last_plain_ = payload;
+    return payload;
+}
+
+}  // namespace scanmq::sim

@@ -1,0 +1,51 @@
+#pragma once
+// Work: the jobs of a simulation: what a payload makes a worker do, and what has to come of it.
+//
+// Payload: kind letter, number, '|', padding. The number names the work: jobs of one payload share it.
+
+#include <cstdint>
+#include <map>
+#include <string>
+
+#include "common/base/bytes.hpp"
+#include "common/base/time.hpp"
+#include "tests/sim/options.hpp"
+#include "tests/sim/world.hpp"
+
+namespace scanmq::sim {
+
+enum class Behaviour : char {
+    plain = 'd',
+    fails_once = 'f',
+    fails_always = 'F',
+    rejected = 'r',
+    slow = 's',
+    wedges = 'w',
+    poison = 'p',
+};
+
+// Of a payload.
+[[nodiscard]] Behaviour behaviour_of(ByteView payload);
+// What a scan of it that is done answers.
+[[nodiscard]] std::string result_of(ByteView payload);
+
+class Work {
+  public:
+    Work(World& world, const FaultOptions& faults) : world_(world), faults_(faults) {}
+
+    // A new payload, or now and then one that was there.
+    [[nodiscard]] std::string next_payload();
+    // One more run of it; how many there were before.
+    [[nodiscard]] std::uint64_t count_run(ByteView payload) {
+        return runs_[std::string(payload)]++;
+    }
+
+  private:
+    World& world_;
+    FaultOptions faults_;
+    std::uint64_t number_ = 0;
+    std::string last_plain_;
+    std::map<std::string, std::uint64_t> runs_;
+};
+
+}  // namespace scanmq::sim

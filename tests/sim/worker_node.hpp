@@ -1,0 +1,79 @@
+#pragma once
+// WorkerNode: the worker's shell around the real core, as worker/server, with a scanner that obeys the
+// payload (work.hpp) and threads that are virtual time.
+//
+// Life:    a crash, or the end of a drain, ends the process; another instance starts a little later.
+// Checks:  no delivery beyond the credit that was announced.
+
+#include <deque>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "common/protocol/codec.hpp"
+#include "tests/sim/network.hpp"
+#include "tests/sim/node.hpp"
+#include "tests/sim/oracle.hpp"
+#include "tests/sim/work.hpp"
+#include "worker/core/worker_core.hpp"
+
+namespace scanmq::sim {
+
+class WorkerNode final : public Node {
+  public:
+    WorkerNode(World& world, Network& network, const Options& options, Work& work,
+               std::string name);
+    ~WorkerNode() override;
+
+    void start();
+    void crash(Duration down);
+    void drain();
+    // Scans do not wedge or take long any more; wedged threads end with their process.
+    void heal();
+    [[nodiscard]] bool running() const noexcept { return process_ != nullptr; }
+    [[nodiscard]] Dealer& dealer() noexcept { return dealer_; }
+    [[nodiscard]] std::string state() const;
+
+  protected:
+    void turn() override;
+
+  private:
+    struct Task {
+        worker::AttemptId id;
+        std::string payload;
+        std::string body;
+        protocol::AttemptOutcome outcome{};
+        protocol::ErrorCode code{};
+        bool cancelled{};
+        bool running{};
+        bool wedged{};
+        bool finished{};
+        Duration service{};
+    };
+    struct Process;
+
+    bool receive_batch();
+    void step(std::span<const worker::Event> events);
+    void settle();
+    void carry_out();
+    void scan(Task& task);
+    void start_on_pool(worker::AttemptId id);
+    void begin(worker::AttemptId id);
+    void cancel(worker::AttemptId id);
+    void finish(worker::AttemptId id);
+    void push_finished(worker::AttemptId id);
+    [[nodiscard]] Duration service_time(const Task& task, bool& wedged);
+    void end_process(Duration down);
+    [[nodiscard]] Task* find(worker::AttemptId id);
+
+    Network& network_;
+    const Options& options_;
+    Work& work_;
+    Dealer dealer_;
+    std::unique_ptr<Process> process_;
+    std::uint64_t starts_ = 0;
+    bool healing_ = false;
+};
+
+}  // namespace scanmq::sim
