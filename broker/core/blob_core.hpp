@@ -6,7 +6,7 @@
 //            jobs use).
 // Threads:   broker loop only. No IO, no clock, no bytes but those of a chunk passing through.
 // Owns:      bindings of connections to sessions, puts and gets under way. Borrows: BlobTable.
-// Invariant: a blob is stored only after verified(id, true); a blob being sent is pinned; nobody is
+// Invariant: a blob is stored only after verified(id, kept); a blob being sent is pinned; nobody is
 //            sent, or taken from, beyond the credit of his session.
 // Limits:    BlobOptions; over them the peer gets over_limit.
 // See:       docs/PROTOCOL.md, sections 7 and 9
@@ -50,7 +50,13 @@ struct BlobWrite {
     std::uint64_t offset{};
     ByteView bytes;  // borrows from the frame
 };
-struct BlobVerify {  // all is written: hash it, off the loop if large, and call verified()
+// What came of BlobVerify.
+enum class BlobVerdict : std::uint8_t {
+    kept,      // the bytes hash to their id, and are as durable as the broker's state
+    mismatch,  // they do not
+    no_room,   // they do, but could not be kept
+};
+struct BlobVerify {  // all is written: hash it, off the loop if large, keep it, and call verified()
     ContentId id;
 };
 struct BlobDrop {
@@ -73,8 +79,9 @@ class BlobCore {
     void bad_frame(ConnectionId from, const protocol::DecodeError& error,
                    std::vector<BlobEffect>& effects);
     void disconnected(ConnectionId from, Time now, std::vector<BlobEffect>& effects);
-    // The answer to BlobVerify: whether the bytes hash to their id.
-    void verified(const ContentId& id, bool matches, Time now, std::vector<BlobEffect>& effects);
+    // The answer to BlobVerify.
+    void verified(const ContentId& id, BlobVerdict verdict, Time now,
+                  std::vector<BlobEffect>& effects);
 
     // Sends chunks under credit, a few of each session. True: there is more that could go at once.
     bool pump(Time now, std::vector<BlobEffect>& effects);

@@ -180,15 +180,19 @@ void BlobCore::take(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, Put& 
     }
 }
 
-void BlobCore::verified(const ContentId& id, bool matches, Time now, Effects& effects) {
+void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effects& effects) {
     Put& put = puts_.at(id);
     SCANMQ_ASSERT(put.verifying);
     const Asked owner = put.asked.front();
     Peer* const peer = find(owner.session);  // may have gone meanwhile
-    if (!matches) {
-        ++counts_.mismatches;
+    if (verdict != BlobVerdict::kept) {
+        const bool mismatch = verdict == BlobVerdict::mismatch;
+        counts_.mismatches += mismatch ? 1 : 0;
         ++counts_.puts_failed;
-        if (peer != nullptr) {
+        if (peer != nullptr && !mismatch) {
+            refuse(*peer, owner.re, Kind::blob_put, ErrorCode::store_full,
+                   "the broker's disk has no room for the blob; wait, or free space", effects);
+        } else if (peer != nullptr) {
             refuse(*peer, owner.re, Kind::blob_put, ErrorCode::blob_mismatch,
                    "the bytes do not hash to " + id.hex() + " (BLAKE2b-256); put again", effects);
         }

@@ -48,6 +48,15 @@ Result<void, protocol::ErrorCode> BlobTable::reserve(const BlobRecord& blob, Tim
     return {};
 }
 
+void BlobTable::restore(BlobRecord blob, Time now) {
+    blob.stored = true;
+    blob.pins = 0;
+    blob.used = now;
+    bytes_ += blob.bytes;
+    const bool added = blobs_.emplace(blob.id, blob).second;
+    SCANMQ_ASSERT(added);
+}
+
 void BlobTable::stored(const ContentId& id, Time now) {
     const auto found = blobs_.find(id);
     SCANMQ_ASSERT(found != blobs_.end() && !found->second.stored);

@@ -47,6 +47,8 @@ class BlobTable {
     // ids are appended to `dropped`. Precondition: find(id) == nullptr. Error: snapshots_full.
     [[nodiscard]] Result<void, protocol::ErrorCode> reserve(const BlobRecord& blob, Time now,
                                                             std::vector<ContentId>& dropped);
+    // A blob that the store has, over the limits if need be. Precondition: find_any(id) == nullptr.
+    void restore(BlobRecord blob, Time now);
     void stored(const ContentId& id, Time now);  // the put is complete and verified
     void abandon(const ContentId& id);           // the put failed
 

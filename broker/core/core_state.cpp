@@ -143,6 +143,8 @@ CommitRecord& CoreState::open_record(Journal& journal, std::uint64_t body_bytes,
         record.bytes.reserve(journal.size);
     } else if (record.bytes.size() + journal.body_bytes + body_bytes + own_bytes >
                kRecordBytesMax) {
+        // The queue may have been created in this batch: that stands before what is in it.
+        if (&journal != &broker_journal_ && broker_journal_.touched) close_record(broker_journal_);
         close_record(journal);
         record.bytes.reserve(journal.size);
     }

@@ -1,5 +1,7 @@
 #include "broker/server/blob_link.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
@@ -28,12 +30,15 @@ class BlobLink::Hasher {
 };
 
 BlobLink::BlobLink(boost::asio::io_context& loop, transport::Context& context,
-                   const transport::SocketOptions& socket, std::uint64_t outgoing_bytes_max,
-                   const BlobOptions& options, BlobTable& blobs, BlobCore::SessionOpen session_open)
+                   const Settings& settings, BlobTable& blobs, BlobFiles* files,
+                   BlobCore::SessionOpen session_open)
     : loop_(loop),
-      router_(context, socket),
-      outbox_(router_, outgoing_bytes_max),
-      core_(options, blobs, std::move(session_open)),
+      table_(blobs),
+      files_(files),
+      router_(context, settings.socket),
+      outbox_(router_, settings.outgoing_bytes_max),
+      core_(settings.core, blobs, std::move(session_open)),
+      store_(files != nullptr ? BlobStore(*files) : BlobStore()),
       hasher_(std::make_unique<Hasher>()),
       watcher_(loop, router_.fd(), [this] { return drain(); }) {}
 
@@ -127,7 +132,9 @@ void BlobLink::obey(Time at) {
     while (!small_.empty()) {
         const ContentId id = small_.back();
         small_.pop_back();
-        core_.verified(id, content_id(store_.view(id)) == id, at, effects_);
+        core_.verified(
+            id, content_id(store_.view(id)) == id ? BlobVerdict::kept : BlobVerdict::mismatch, at,
+            effects_);
         obey(at);
     }
 }
@@ -149,19 +156,32 @@ void BlobLink::send(BlobSend& out) {
 
 void BlobLink::verify(const ContentId& id) {
     const ByteView bytes = store_.view(id);
-    if (bytes.size() <= kHashOnLoopMax) {
+    if (files_ == nullptr && bytes.size() <= kHashOnLoopMax) {
         small_.push_back(id);
         return;
     }
-    boost::asio::post(hasher_->pool, [this, id, bytes] {
-        const bool matches = content_id(bytes) == id;
-        boost::asio::post(loop_, [this, id, matches] {
-            const Time at = now();
-            core_.verified(id, matches, at, effects_);
-            obey(at);
-            watcher_.poke();
+    const BlobRecord& record = *table_.find_any(id);
+    boost::asio::post(
+        hasher_->pool,
+        [this, id, bytes, info = BlobInfo{id, record.type, record.label, record.bytes}] {
+            BlobVerdict verdict =
+                content_id(bytes) == id ? BlobVerdict::kept : BlobVerdict::mismatch;
+            if (verdict == BlobVerdict::kept && files_ != nullptr) {
+                if (const auto put = files_->put(info, bytes); !put) {
+                    spdlog::warn("a blob cannot be kept: {}", put.error().sentence);
+                    verdict = BlobVerdict::no_room;
+                }
+            }
+            boost::asio::post(loop_, [this, id, verdict] { end_verify(id, verdict); });
         });
-    });
+}
+
+void BlobLink::end_verify(const ContentId& id, BlobVerdict verdict) {
+    const Time at = now();
+    if (verdict == BlobVerdict::kept && files_ != nullptr) store_.committed(id);
+    core_.verified(id, verdict, at, effects_);
+    obey(at);
+    watcher_.poke();
 }
 
 std::optional<Time> BlobLink::tick(Time at) {

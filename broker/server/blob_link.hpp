@@ -2,7 +2,8 @@
 // BlobLink: the blob socket: receives, asks BlobCore, obeys it.
 //
 // Role:      owned by the server; bytes live in the BlobStore, decisions in BlobCore.
-// Threads:   broker loop; one more thread hashes large blobs and posts the answer back to the loop.
+// Threads:   broker loop; one more thread hashes large blobs, writes them to their files, and
+//            posts the answer back to the loop.
 // Owns:      BlobCore, BlobStore, Router, Outbox. Borrows: BlobTable, the loop.
 
 #include <cstdint>
@@ -27,9 +28,14 @@ namespace scanmq::broker {
 
 class BlobLink {
   public:
-    BlobLink(boost::asio::io_context& loop, transport::Context& context,
-             const transport::SocketOptions& socket, std::uint64_t outgoing_bytes_max,
-             const BlobOptions& options, BlobTable& blobs, BlobCore::SessionOpen session_open);
+    struct Settings {
+        transport::SocketOptions socket;
+        std::uint64_t outgoing_bytes_max{};
+        BlobOptions core;
+    };
+    // `files`: where blobs are kept across restarts; null: nowhere.
+    BlobLink(boost::asio::io_context& loop, transport::Context& context, const Settings& settings,
+             BlobTable& blobs, BlobFiles* files, BlobCore::SessionOpen session_open);
     ~BlobLink();
 
     [[nodiscard]] Result<std::string, transport::Error> bind(const std::string& endpoint);
@@ -49,9 +55,12 @@ class BlobLink {
     void obey(Time now);
     void send(BlobSend& out);
     void verify(const ContentId& id);
+    void end_verify(const ContentId& id, BlobVerdict verdict);
     void flush();
 
     boost::asio::io_context& loop_;
+    BlobTable& table_;
+    BlobFiles* files_;
     transport::Router router_;
     Outbox outbox_;
     BlobCore core_;

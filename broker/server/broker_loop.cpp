@@ -73,7 +73,9 @@ Result<void, ServerError> BrokerLoop::open() {
     endpoint_ = *bound;
 
     blob_link_ = std::make_unique<BlobLink>(
-        loop_, context_, socket_options_, options_.outgoing_bytes_max, options_.blob_core, blobs_,
+        loop_, context_,
+        BlobLink::Settings{socket_options_, options_.outgoing_bytes_max, options_.blob_core},
+        blobs_, storage_.blob_files(),
         [this](protocol::SessionId session) { return core_->session_open(session); });
     const std::string blob_listen =
         options_.blob_listen.empty() ? next_port(options_.listen) : options_.blob_listen;
@@ -83,7 +85,9 @@ Result<void, ServerError> BrokerLoop::open() {
         options_.blob_advertise.empty() ? *bound : options_.blob_advertise;
 
     core_ = std::make_unique<BrokerCore>(options_.core, blobs_);
-    if (auto restored = storage_.restore(*core_, bodies_, now()); !restored) return restored;
+    if (auto restored = storage_.restore(*core_, bodies_, blobs_, now()); !restored) {
+        return restored;
+    }
     storage_.start([this] { boost::asio::post(loop_, [this] { watcher_.poke(); }); });
     for (const std::string& text : options_.queues) {
         const auto spec = parse_queue(text);

@@ -54,6 +54,10 @@ Result<void, ServerError> write_endpoint_file(const std::string& path, const Bro
     return {};
 }
 
+Result<void, ServerError> restore_backup_of(const ServerOptions& options) {
+    return restore_data(options.restore, options.data);
+}
+
 void tune_memory() {
     // Fixed thresholds: by default they grow with the largest block ever freed, and blobs of 64 MiB would
     // then stay in the heap for good. Frames stay below, so that they do not cost a system call each.

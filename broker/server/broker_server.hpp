@@ -44,6 +44,9 @@ class BrokerServer {
 [[nodiscard]] Result<void, ServerError> write_endpoint_file(const std::string& path,
                                                             const BrokerServer& server);
 
+// Makes options.data of the backup options.restore.
+[[nodiscard]] Result<void, ServerError> restore_backup_of(const ServerOptions& options);
+
 // Makes the allocator give large blocks back to the system. Call once, before threads are started.
 void tune_memory();
 

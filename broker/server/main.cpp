@@ -31,6 +31,11 @@ int main(int argc, char** argv) {
     if (auto started = telemetry::start_logging({settings.log, true}); !started) {
         return report(started.error());
     }
+    if (!settings.restore.empty()) {
+        const auto restored = broker::restore_backup_of(settings);
+        telemetry::stop_logging();
+        return restored ? 0 : report(restored.error().sentence);
+    }
     auto server = broker::BrokerServer::create(settings);
     if (!server) return report(server.error().sentence);
     if (!settings.endpoint_file.empty()) {

@@ -108,6 +108,8 @@ void declare(config::Options& options, ServerOptions& target) {
     options.number("alias-history-max", target.core.alias_history_max, {0, 10'000}, "versions",
                    "Former versions of one alias that open groups may still need");
     declare(options, target.store);
+    options.text("restore", target.restore,
+                 "Make --data of the backup in this directory, then end");
     options.bytes("outgoing-bytes-max", target.outgoing_bytes_max, {1U << 20, 1ULL << 40},
                   "Bytes that may wait for one slow peer; beyond, its session is closed");
     options.bytes(

@@ -45,6 +45,7 @@ struct ServerOptions {
     std::string data = "scanmq-data";
     std::string durability = "sync";  // or async, memory
     StoreOptions store;
+    std::string restore;              // a backup to make the data directory of, instead of serving
     std::vector<std::string> queues;  // NAME[,setting=value...]
     std::string endpoint_file;        // empty: none
     std::string log = "info";

@@ -8,6 +8,8 @@
 
 #include "broker/core/restorer.hpp"
 #include "broker/server/storage_sink.hpp"
+#include "broker/store/backup.hpp"
+#include "broker/store/disk.hpp"
 #include "broker/store/recovery.hpp"
 
 namespace scanmq::broker {
@@ -52,7 +54,6 @@ Result<void, ServerError> Storage::open_files() {
     auto directory = DataDirectory::open(*files_, {options_.data, options_.store.reserve_bytes});
     if (!directory) return fail(ServerError{directory.error().sentence});
     directory_ = std::move(*directory);
-    blobs_path_ = directory_->blobs_path();
     LmdbStateStore::Options state;
     state.directory = directory_->state_path();
     state.map_bytes = options_.store.map_bytes;
@@ -60,6 +61,10 @@ Result<void, ServerError> Storage::open_files() {
     if (!opened) return fail(error_of(opened.error()));
     state_ = std::move(*opened);
     reader_ = std::make_unique<BodyReader>(*state_);
+    auto blobs = BlobFiles::open({directory_->blobs_path(), false});
+    if (!blobs) return fail(error_of(blobs.error()));
+    blob_files_ = std::move(*blobs);
+    for (const StateError& damage : blob_files_->damaged()) spdlog::warn("{}", damage.sentence);
 
     auto position = Materialiser(*state_).position();
     if (!position) return fail(error_of(position.error()));
@@ -79,8 +84,17 @@ Result<void, ServerError> Storage::open_files() {
     return {};
 }
 
-Result<void, ServerError> Storage::restore(BrokerCore& core, BodyStore& bodies, Time now) {
+Result<void, ServerError> Storage::restore(BrokerCore& core, BodyStore& bodies, BlobTable& blobs,
+                                           Time now) {
     if (!durable()) return {};
+    for (const BlobInfo& info : blob_files_->list()) {
+        BlobRecord record;
+        record.id = info.id;
+        record.bytes = info.bytes;
+        record.type = info.type;
+        record.label = info.label;
+        blobs.restore(std::move(record), now);
+    }
     bodies.set_reader(*reader_);
     const Time began = clock_.now();
     StorageSink sink(core.restore(now), bodies);
@@ -205,12 +219,59 @@ void Storage::backup(const std::string& name, std::function<void(BackupResult)> 
         });
 }
 
-Storage::BackupResult Storage::make_backup(const std::string& /*name*/) {
+Storage::BackupResult Storage::make_backup(const std::string& name) {
     const std::filesystem::path parent =
         options_.store.backups.empty() ? directory_->path() + "/backups" : options_.store.backups;
     BackupResult result;
-    result.problem = "not yet";  // XXX
+    auto done = Disk::make_directory(parent);
+    if (done) done = broker::backup(*state_, blob_files_.get(), parent / name);
+    if (!done) {
+        result.problem = done.error().sentence;
+        return result;
+    }
+    std::error_code code;
+    const std::filesystem::path path = std::filesystem::absolute(parent / name, code);
+    result.path = path.string();
+    result.bytes =
+        std::filesystem::file_size(path / LmdbStateStore::kFile, code) + blob_files_->bytes();
     return result;
+}
+
+Result<void, ServerError> restore_data(const std::string& backup, const std::string& data) {
+    namespace fs = std::filesystem;
+    std::error_code code;
+    if (fs::exists(data, code) && !fs::is_empty(data, code)) {
+        return fail(ServerError{data + " is not empty; restore into a new directory"});
+    }
+    // Beside it first: what is at --data is a whole data directory or nothing.
+    const std::string part = data + ".restore";
+    fs::remove_all(part, code);
+    const auto give_up = [&](std::string sentence) {
+        fs::remove_all(part, code);
+        return fail(ServerError{std::move(sentence)});
+    };
+    {
+        PosixFileSystem files;
+        auto directory = DataDirectory::open(files, {part, 1U << 20});
+        if (!directory) return give_up(directory.error().sentence);
+        // Its files come from the backup; the folders it made are empty.
+        fs::remove_all(directory->state_path(), code);
+        const fs::path state = directory->state_path();
+        if (auto done = restore_backup(backup, state); !done) return give_up(done.error().sentence);
+        if (fs::exists(state / kBlobFolder, code)) {
+            fs::remove_all(directory->blobs_path(), code);
+            if (auto done = Disk::rename(state / kBlobFolder, directory->blobs_path()); !done) {
+                return give_up(done.error().sentence);
+            }
+        }
+        // Above every epoch that the copied records know: tokens never repeat.
+        const SystemClock clock;
+        auto epoch = directory->next_epoch(static_cast<std::uint64_t>(clock.wall_millis()));
+        if (!epoch) return give_up(epoch.error().sentence);
+    }
+    fs::remove(data, code);  // an empty one
+    if (auto done = Disk::rename(part, data); !done) return give_up(done.error().sentence);
+    return {};
 }
 
 std::vector<BrokerCore::Gauge> Storage::gauges() const {

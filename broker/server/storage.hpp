@@ -15,6 +15,7 @@
 
 #include "broker/core/broker_core.hpp"
 #include "broker/server/server_options.hpp"
+#include "broker/store/blob_files.hpp"
 #include "broker/store/body_reader.hpp"
 #include "broker/store/body_store.hpp"
 #include "broker/store/checkpoint_thread.hpp"
@@ -26,6 +27,11 @@
 
 namespace scanmq::broker {
 
+// Makes a data directory of a backup, for a broker to start with. The sentence of an error says what
+// to do.
+[[nodiscard]] Result<void, ServerError> restore_data(const std::string& backup,
+                                                     const std::string& data);
+
 class Storage {
   public:
     explicit Storage(const ServerOptions& options);
@@ -35,8 +41,9 @@ class Storage {
 
     // Opens and recovers what is there. The epoch is drawn, durably.
     [[nodiscard]] Result<void, ServerError> open();
-    // Gives the core what the store has. Blobs are in the BlobTable before.
-    [[nodiscard]] Result<void, ServerError> restore(BrokerCore& core, BodyStore& bodies, Time now);
+    // Gives the core what the store has.
+    [[nodiscard]] Result<void, ServerError> restore(BrokerCore& core, BodyStore& bodies,
+                                                    BlobTable& blobs, Time now);
     // Starts the threads. `wake`: something became durable, or problem() may have an answer.
     void start(std::function<void()> wake);
     // Makes everything that was appended durable and ends the threads.
@@ -49,7 +56,8 @@ class Storage {
     [[nodiscard]] bool backlogged() const noexcept {
         return file_log_ != nullptr && file_log_->backlogged();
     }
-    [[nodiscard]] const std::string& blobs_path() const noexcept { return blobs_path_; }
+    // Null in mode memory.
+    [[nodiscard]] BlobFiles* blob_files() noexcept { return blob_files_.get(); }
 
     // After appends, and when woken: keeps checkpoints going, lets cold bodies go from memory.
     void look_after(BodyStore& bodies, Time now);
@@ -79,10 +87,10 @@ class Storage {
     ServerOptions options_;
     SystemClock clock_;
     std::uint64_t epoch_ = 0;
-    std::string blobs_path_;
     std::unique_ptr<FileSystem> files_;
     std::optional<DataDirectory> directory_;
     std::unique_ptr<LmdbStateStore> state_;
+    std::unique_ptr<BlobFiles> blob_files_;
     std::unique_ptr<BodyReader> reader_;
     MemoryLog memory_log_;
     std::unique_ptr<FileLog> file_log_;

@@ -40,6 +40,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"alias set", "Points an alias to a stored snapshot, or removes it", alias_set},
     {"alias list", "Lists aliases", alias_list},
     {"backup", "Copies the broker's state while it goes on", backup},
+    {"restore", "Makes a data directory of a backup", restore},
     {"store show", "Figures of the broker's store", store_show},
     {"sample-market", "Makes up option chains to try things with", sample_market},
     {"bench", "Measures a broker with jobs that do nothing", bench},

@@ -72,6 +72,7 @@ Outcome snapshot_list(Invocation& invocation);
 Outcome alias_set(Invocation& invocation);
 Outcome alias_list(Invocation& invocation);
 Outcome backup(Invocation& invocation);
+Outcome restore(Invocation& invocation);
 Outcome store_show(Invocation& invocation);
 
 }  // namespace scanmq::cli

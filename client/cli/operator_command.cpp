@@ -1,10 +1,11 @@
-// scanmq alias set | list, subscription list | forget, backup, store show.
+// scanmq alias set | list, subscription list | forget, backup, restore, store show.
 
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "client/cli/child_process.hpp"
 #include "client/cli/command.hpp"
 #include "client/cli/query_command.hpp"
 #include "client/cli/rows.hpp"
@@ -125,6 +126,43 @@ Outcome backup(Invocation& invocation) {
     } else {
         fmt::print("{}: {} bytes, on the broker's machine\n", printable(made->path),
                    grouped(made->bytes));
+    }
+    return ExitCode::ok;
+}
+
+// Done by the broker's own program: the store is its alone.
+Outcome restore(Invocation& invocation) {
+    std::string backup_directory;
+    std::string data;
+    Duration timeout = std::chrono::minutes(10);
+    config::Options declared(invocation.program, invocation.summary);
+    config::add_data(declared, data);
+    declared.duration("timeout", timeout, {}, "How long it may take");
+    config::add_json(declared, invocation.json);
+    declared.positional("directory", backup_directory, true, "The backup's directory");
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    if (data.empty()) {
+        return fail(Problem{ExitCode::usage, "usage",
+                            "--data names the data directory to make; it must not be there yet"});
+    }
+    auto child = ChildProcess::start(sibling_program("scanmq-broker"),
+                                     {"--restore", backup_directory, "--data", data});
+    if (!child) return fail(Problem{ExitCode::failed, "failed", child.error()});
+    const auto status = child->wait_exit(std::chrono::steady_clock::now() + timeout);
+    if (!status) {
+        child->stop();
+        return fail(Problem{ExitCode::timed_out, "timed_out",
+                            "the restore took longer than --timeout; nothing was made"});
+    }
+    if (*status != 0) {
+        return fail(Problem{ExitCode::failed, "backup_failed",
+                            "nothing was restored; the reason is above"});
+    }
+    if (invocation.json) {
+        print_json({{"backup", backup_directory}, {"data", data}, {"result", "restored"}});
+    } else {
+        fmt::print("{} restored to {}; its streams begin anew\n", printable(backup_directory),
+                   printable(data));
     }
     return ExitCode::ok;
 }

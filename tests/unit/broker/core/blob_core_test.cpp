@@ -61,7 +61,7 @@ class BlobCoreTest : public testing::Test {
         for (std::uint64_t offset = 0; offset < size; offset += kChunk) {
             chunk(session, id, offset, std::min(kChunk, size - offset));
         }
-        core().verified(id_of(id), true, at, effects);
+        core().verified(id_of(id), BlobVerdict::kept, at, effects);
         ASSERT_NE(blobs.find(id_of(id)), nullptr);
         effects.clear();
     }
@@ -153,7 +153,7 @@ TEST_F(BlobCoreTest, PutIsGrantedWrittenVerifiedAndStored) {
     EXPECT_EQ(blobs.find(id_of(7)), nullptr) << "not before its hash was checked";
     EXPECT_EQ(sends(), 0U);
 
-    core().verified(id_of(7), true, at, effects);
+    core().verified(id_of(7), BlobVerdict::kept, at, effects);
     const auto stored = sent<BlobStored>(1);
     EXPECT_EQ(stored->re, put_seq);
     EXPECT_EQ(stored->size, kChunk + 10);
@@ -227,7 +227,7 @@ TEST_F(BlobCoreTest, MismatchFreesThePlace) {
     sent<BlobReady>(1);
     chunk(1, 7, 0, 10);
     effects.clear();
-    core().verified(id_of(7), false, at, effects);
+    core().verified(id_of(7), BlobVerdict::mismatch, at, effects);
     expect_error(1, ErrorCode::blob_mismatch);
     EXPECT_EQ(only<BlobDrop>()->id, id_of(7));
     EXPECT_EQ(blobs.find_any(id_of(7)), nullptr);
@@ -261,7 +261,7 @@ TEST_F(BlobCoreTest, SecondPutterWaitsForTheFirstAndFindsItThere) {
     const std::uint64_t second = seq;
     EXPECT_EQ(sends(), 0U);
     chunk(1, 7, 0, 10);
-    core().verified(id_of(7), true, at, effects);
+    core().verified(id_of(7), BlobVerdict::kept, at, effects);
     sent<BlobStored>(1);
     const auto ready = sent<BlobReady>(2);
     EXPECT_TRUE(ready->have);
@@ -275,7 +275,7 @@ TEST_F(BlobCoreTest, SecondPutterTakesOverWhenTheFirstFails) {
     effects.clear();
     chunk(2, 7, 0, 10);
     EXPECT_TRUE(only<BlobWrite>().has_value());
-    core().verified(id_of(7), true, at, effects);
+    core().verified(id_of(7), BlobVerdict::kept, at, effects);
     EXPECT_EQ(sends(), 1U);
     EXPECT_TRUE(sent<BlobStored>(2).has_value());
 }
@@ -295,7 +295,7 @@ TEST_F(BlobCoreTest, WhatIsBeingVerifiedIsSeenToItsEndWithoutItsSender) {
     effects.clear();
     open.erase(1);
     core().tick(at, effects);
-    core().verified(id_of(7), true, at, effects);
+    core().verified(id_of(7), BlobVerdict::kept, at, effects);
     EXPECT_EQ(sends(), 0U);
     EXPECT_NE(blobs.find(id_of(7)), nullptr);
 }
