@@ -69,6 +69,23 @@ TEST(Codec, SubmitCarriesItsFields) {
     EXPECT_EQ(out.jobs[0].options->priority, 9U);
 }
 
+TEST(Codec, AnOptionOutOfItsRangeIsTheBrokersToRefuse) {
+    // With bad_option, for that job alone: the frame itself is well formed.
+    Submit submit;
+    submit.queue = "scans";
+    Job& job = submit.jobs.emplace_back();
+    job.id = tests::id(1);
+    job.options = std::make_unique<JobOptions>();
+    job.options->priority = 10;
+    job.options->flags = JobOptions::kPure | JobOptions::kNotPure;
+    std::string bytes;
+    encode(kHeader, Message(std::move(submit)), bytes);
+    Decoder decoder;
+    auto frame = decoder.decode(bytes);
+    ASSERT_TRUE(frame.ok()) << frame.error().sentence;
+    EXPECT_EQ(std::get<Submit>(frame->message).jobs.at(0).options->priority, 10U);
+}
+
 TEST(Codec, BodyIsInlineOrABlob) {
     const std::string hash(32, '\7');
     Done done;
