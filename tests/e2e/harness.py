@@ -14,6 +14,7 @@ import unittest
 
 ROOT = pathlib.Path(os.environ.get("SCANMQ_SOURCE_DIR", pathlib.Path(__file__).resolve().parents[2]))
 BIN = pathlib.Path(os.environ.get("SCANMQ_BIN_DIR", ROOT / "build/dev/bin"))
+SANITIZED = bool(os.environ.get("SCANMQ_SANITIZE"))  # nothing can be preloaded before their run-time
 PATIENCE_S = 60.0  # generous: sanitizers and busy machines
 
 OK, FAILED, USAGE, NO_BROKER, PARTIAL, TIMED_OUT = range(6)
