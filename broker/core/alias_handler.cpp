@@ -39,7 +39,7 @@ void AliasHandler::set(Session& session, const protocol::Header& header,
     state_->send(session, protocol::Ok{header.seq}, true);
 }
 
-void AliasHandler::tell_gone() {
+void AliasHandler::tell_each_gone() {
     for (const std::string& name : state_->aliases.take_gone()) {
         if (state_->aliases.find(name) != nullptr) continue;  // it is back, and was told
         state_->change_broker(change::AliasMoved{name, {}, state_->aliases.generation(), {}});

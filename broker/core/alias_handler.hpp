@@ -15,9 +15,12 @@ class AliasHandler {
 
     void set(Session& session, const protocol::Header& header, const protocol::AliasSet& message);
     // Before the commits of a call: tells what groups that ended let go.
-    void tell_gone();
+    void tell_gone() {
+        if (state_->aliases.any_gone()) tell_each_gone();
+    }
 
   private:
+    void tell_each_gone();
     void count_dropped();
 
     CoreState* state_;

@@ -71,6 +71,7 @@ class AliasTable {
     // Names that find() does not know any more since the last call (a name may be back): their rows
     // may go.
     [[nodiscard]] std::vector<std::string> take_gone() { return std::exchange(gone_, {}); }
+    [[nodiscard]] bool any_gone() const noexcept { return !gone_.empty(); }
     // Versions lost to history_max.
     [[nodiscard]] std::uint64_t history_dropped() const noexcept { return history_dropped_; }
 

@@ -172,6 +172,10 @@ void CoreState::note_moves(Queue& queue) {
         queue.told_ids_begin = queue.ids.begin();
         change(queue, change::IdsForgotten{queue.told_ids_begin});
     }
+    if (queue.cursors.any_changes()) note_cursors(queue);
+}
+
+void CoreState::note_cursors(Queue& queue) {
     for (const std::string& name : queue.cursors.forgotten()) {
         change(queue, change::CursorForgotten{name});
     }

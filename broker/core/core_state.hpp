@@ -219,6 +219,7 @@ class CoreState {
     CommitRecord& open_record(Journal& journal, std::uint64_t body_bytes, std::uint64_t own_bytes);
     void close_record(Journal& journal);
     void note_moves(Queue& queue);
+    void note_cursors(Queue& queue);
 
     struct NameHash {
         using is_transparent = void;

@@ -79,6 +79,9 @@ class CursorTable {
     // Since clear_changes(): cursors whose row is another, names that are gone.
     [[nodiscard]] const std::vector<Cursor*>& changed() const noexcept { return changed_; }
     [[nodiscard]] const std::vector<std::string>& forgotten() const noexcept { return forgotten_; }
+    [[nodiscard]] bool any_changes() const noexcept {
+        return !changed_.empty() || !forgotten_.empty();
+    }
     void clear_changes();
 
     // By name, lapsed ones included.

@@ -49,12 +49,13 @@ class Stream {
     std::uint64_t append(const StreamEntry& entry, WallMillis at, std::uint64_t text_bytes = 0) {
         bytes_ += entry.bytes + text_bytes;
         latest_ = std::max(latest_, at);
-        if (eras_.empty() || latest_ - eras_.back().begin > kEraMax) {
+        if (eras_.empty() || latest_ - era_begin_ > kEraMax) {
+            era_begin_ = latest_;
             eras_.push_back({entries_.end(), latest_});
         }
-        const std::uint64_t offset = entries_.push(entry);
-        entries_[offset].era_ms = static_cast<std::uint32_t>(latest_ - eras_.back().begin);
-        return offset;
+        StreamEntry timed = entry;
+        timed.era_ms = static_cast<std::uint32_t>(latest_ - era_begin_);
+        return entries_.push(timed);
     }
     // Takes the oldest entry away and returns it. Preconditions: first() < next(); `text_bytes` as for its
     // append().
@@ -105,6 +106,7 @@ class Stream {
     ChunkFifo<StreamEntry> entries_;
     std::deque<Era> eras_;
     WallMillis latest_ = 0;
+    WallMillis era_begin_ = 0;  // of the last era
     std::uint64_t bytes_ = 0;
 };
 

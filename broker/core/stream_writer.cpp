@@ -39,16 +39,17 @@ void StreamWriter::trim() {
     for (const auto& queue : state_->queues) {
         if (!queue || !queue->trim) continue;
         queue->trim = false;
-        std::size_t budget = kSlice;
-        const auto too_large = [&] {
-            return queue->stream.bytes() > queue->settings.stream_max_bytes &&
-                   queue->stream.size() > 1;
-        };
-        if (!too_large()) continue;
-        state_->touch(*queue);
-        for (; budget > 0 && too_large(); --budget) drop_oldest(*queue);
-        if (too_large()) queue->trim = state_->unfinished = true;
+        if (too_large(*queue)) trim(*queue);
     }
+}
+
+void StreamWriter::trim(Queue& queue) {
+    state_->touch(queue);
+    std::size_t budget = kSlice;
+    do {
+        drop_oldest(queue);
+    } while (--budget > 0 && too_large(queue));
+    if (budget == 0 && too_large(queue)) queue.trim = state_->unfinished = true;
 }
 
 Time StreamWriter::expire(Queue& queue) {

@@ -42,6 +42,10 @@ class StreamWriter {
                                BodyHandle body);
 
   private:
+    [[nodiscard]] static bool too_large(const Queue& queue) noexcept {
+        return queue.stream.bytes() > queue.settings.stream_max_bytes && queue.stream.size() > 1;
+    }
+    void trim(Queue& queue);
     void drop_oldest(Queue& queue);
     CoreState* state_;
 };

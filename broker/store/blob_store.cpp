@@ -20,7 +20,25 @@ void BlobStore::write(const ContentId& id, std::uint64_t offset, ByteView bytes)
     std::memcpy(blob.data.get() + offset, bytes.data(), bytes.size());
 }
 
+Result<void, StateError> BlobStore::commit(const BlobInfo& info) {
+    if (files_ == nullptr) return {};
+    auto done = files_->put(info, view(info.id));
+    if (done) committed(info.id);
+    return done;
+}
+
+void BlobStore::committed(const ContentId& id) {
+    SCANMQ_ASSERT(files_ != nullptr && files_->has(id));
+    forget(id);
+}
+
 void BlobStore::drop(const ContentId& id) {
+    forget(id);
+    if (files_ == nullptr) return;
+    if (auto removed = files_->remove(id); !removed) error_ = std::move(removed).error();
+}
+
+void BlobStore::forget(const ContentId& id) {
     const auto found = blobs_.find(id);
     if (found == blobs_.end()) return;
     bytes_ -= found->second.bytes;
@@ -29,8 +47,12 @@ void BlobStore::drop(const ContentId& id) {
 
 ByteView BlobStore::view(const ContentId& id) const {
     const auto found = blobs_.find(id);
-    if (found == blobs_.end()) return {};
-    return {found->second.data.get(), found->second.bytes};
+    if (found != blobs_.end()) return {found->second.data.get(), found->second.bytes};
+    if (files_ == nullptr) return {};
+    auto stored = files_->view(id);
+    if (stored) return stored->value_or(ByteView());
+    error_ = std::move(stored).error();
+    return {};
 }
 
 }  // namespace scanmq::broker

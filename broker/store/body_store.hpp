@@ -60,6 +60,10 @@ class BodyStore {
     }
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }  // cold ones included
+    // Precondition: a live handle, or 0.
+    [[nodiscard]] bool is_cold(BodyHandle handle) const {
+        return cold_count_ > 0 && handle.value != 0 && segment_of(handle).is_cold;
+    }
     [[nodiscard]] std::uint64_t cold() const noexcept { return cold_count_; }
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }  // of those in memory
     [[nodiscard]] std::uint64_t memory() const noexcept {

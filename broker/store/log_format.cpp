@@ -124,6 +124,7 @@ void seal_frame(char* frame, const FrameKey& key, LogPosition synced) noexcept {
 std::optional<FrameHead> peek_frame(const char* frame, const FrameKey& key) noexcept {
     const auto position = get<LogPosition>(frame + kPosition);
     if (get<std::uint32_t>(frame + kMark) != key.mark(position)) return std::nullopt;
+    if (position > kPositionMax) return std::nullopt;
     return FrameHead{position, get<LogPosition>(frame + kSynced),
                      frame_bytes(get<std::uint32_t>(frame + kSize))};
 }

@@ -43,6 +43,7 @@ inline constexpr std::uint32_t kLogVersion = 1;
 inline constexpr std::size_t kSegmentHeadBytes = 4096;
 inline constexpr std::size_t kFrameHeadBytes = 64;
 inline constexpr std::size_t kFrameAlign = 8;
+inline constexpr LogPosition kPositionMax = ~LogPosition{0} >> 1;  // so that sums do not overflow
 
 struct SegmentHead {
     std::uint64_t number{};

@@ -246,7 +246,8 @@ TEST_F(CoalescingTest, TheEndOf1024JobsKeepsTheRecordLimitAndIsInOneRecordWithIt
             forget_changes();
             for (std::size_t i = 0; i < 4 && fill > 0; ++i) {
                 ++n;
-                producer->post(submit("q", jobs(job(n, "S", ByteView(large).substr(i, fill)))));
+                producer->post(submit("q", jobs(job_with(n, {.flags = JobOptions::kNotPure},
+                                                         ByteView(large).substr(i, fill)))));
             }
             w.post(
                 done(counters, AttemptOutcome::done, {}, ByteView(result).substr(0, result_bytes)));

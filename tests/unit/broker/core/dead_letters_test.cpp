@@ -211,7 +211,7 @@ TEST_F(DeadLettersTest, WithDeadMaxZeroNothingIsKept) {
 TEST_F(DeadLettersTest, ARetryNeedsRoomThatWasNotGrantedToOthers) {
     for (std::uint64_t n = 1; n <= 3; ++n) kill(n);
     w->send(protocol::Bye{});
-    alter({{"max_jobs", 16'000}});
+    alter({{"max_jobs", 15'997}});
     EXPECT_EQ(refusal(DeadAction::retry), ErrorCode::queue_full) << "all is granted to a producer";
     EXPECT_EQ(h.core.counter("error_queue_full"), 1U);
     give_credit_back({3, 213});

@@ -1,0 +1,181 @@
+#include "broker/store/blob_files.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <fstream>
+
+#include "broker/store/blob_store.hpp"
+#include "tests/support/temp_dir.hpp"
+
+namespace scanmq::broker {
+namespace {
+
+namespace fs = std::filesystem;
+using tests::TempDir;
+
+class BlobFilesTest : public testing::Test {
+  protected:
+    BlobFilesTest() { reopen(); }
+
+    void reopen(bool verify = false) {
+        files_.reset();
+        auto files = BlobFiles::open({root(), verify});
+        ASSERT_TRUE(files.ok()) << files.error().sentence;
+        files_ = std::move(*files);
+    }
+    ContentId put(const std::string& bytes) {
+        const ContentId id = content_id(bytes);
+        EXPECT_TRUE(
+            files_->put({id, protocol::BlobType::snapshot, "SPY", bytes.size()}, bytes).ok());
+        return id;
+    }
+    std::string view(const ContentId& id) {
+        const auto found = files_->view(id);
+        if (!found) return "error: " + found.error().sentence;
+        return *found ? std::string(**found) : "nothing";
+    }
+    fs::path root() const { return dir_.path() / "data" / "blobs"; }
+    fs::path path(const ContentId& id) const { return root() / id.hex().substr(0, 2) / id.hex(); }
+    static std::string content(const fs::path& path) {
+        std::ifstream in(path, std::ios::binary);
+        return {std::istreambuf_iterator<char>(in), {}};
+    }
+
+    TempDir dir_;
+    std::unique_ptr<BlobFiles> files_;
+};
+
+TEST_F(BlobFilesTest, KeepsBlobsAndWhatTheyAreAcrossRestarts) {
+    const ContentId one = put("one");
+    const ContentId large = put(std::string(3'000'000, 'x'));
+    EXPECT_EQ(view(one), "one");
+    reopen();
+    EXPECT_EQ(files_->bytes(), 3'000'003U);
+    const auto list = files_->list();
+    ASSERT_EQ(list.size(), 2U);
+    for (const BlobInfo& info : list) {
+        EXPECT_EQ(info.label, "SPY");
+        EXPECT_EQ(info.type, protocol::BlobType::snapshot);
+    }
+    EXPECT_EQ(view(one), "one");
+    EXPECT_EQ(view(large), std::string(3'000'000, 'x'));
+    EXPECT_EQ(view(content_id("two")), "nothing");
+}
+
+TEST_F(BlobFilesTest, RemovedBlobsAreGone) {
+    const ContentId id = put("one");
+    EXPECT_EQ(view(id), "one");
+    ASSERT_TRUE(files_->remove(id).ok());
+    EXPECT_EQ(view(id), "nothing");
+    EXPECT_EQ(files_->bytes(), 0U);
+    reopen();
+    EXPECT_TRUE(files_->list().empty());
+}
+
+TEST_F(BlobFilesTest, WhatWasNotFinishedIsRemovedAtTheStart) {
+    const ContentId id = put("one");
+    const fs::path part = path(id).string() + ".part";
+    tests::write_file(part, "half of");
+    reopen();
+    EXPECT_FALSE(fs::exists(part));
+    EXPECT_EQ(files_->list().size(), 1U);
+}
+
+// A blob cut or changed anywhere is found out, at the start or when it is looked at.
+TEST_F(BlobFilesTest, DamageAnywhereIsFound) {
+    const std::string bytes(50, 'b');
+    const ContentId id = put(bytes);
+    const std::string whole = content(path(id));
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        std::string changed = whole;
+        changed[i] = static_cast<char>(changed[i] ^ 0x41);
+        tests::write_file(path(id), changed);
+        reopen();
+        const bool listed = files_->has(id);
+        if (listed) {
+            EXPECT_THAT(view(id), testing::HasSubstr("do not hash")) << i;
+        }
+        EXPECT_EQ(files_->damaged().size(), listed ? 0U : 1U) << i;
+        tests::write_file(path(id), whole.substr(0, i));
+        reopen();
+        EXPECT_FALSE(files_->has(id)) << i;
+        EXPECT_EQ(files_->damaged().size(), 1U) << i;
+    }
+    EXPECT_EQ(put(bytes), id) << "it can be put again";
+    EXPECT_EQ(view(id), bytes);
+}
+
+TEST_F(BlobFilesTest, EveryBlobIsHashedAtTheStartWhenAskedTo) {
+    const ContentId id = put("some bytes");
+    std::string changed = content(path(id));
+    changed.back() = 'X';
+    tests::write_file(path(id), changed);
+    reopen(true);
+    EXPECT_FALSE(files_->has(id));
+    ASSERT_EQ(files_->damaged().size(), 1U);
+    EXPECT_THAT(files_->damaged()[0].sentence, testing::HasSubstr(id.hex()));
+}
+
+TEST_F(BlobFilesTest, AFileUnderAnothersNameIsNotItsBlob) {
+    const ContentId id = put("one");
+    const ContentId other = put("two");
+    fs::copy_file(path(id), path(other), fs::copy_options::overwrite_existing);
+    reopen();
+    EXPECT_FALSE(files_->has(other));
+    EXPECT_TRUE(files_->has(id));
+}
+
+TEST_F(BlobFilesTest, LinksEveryBlobIntoABackup) {
+    const ContentId one = put("one");
+    ASSERT_TRUE(files_->link_all(dir_.path() / "copy").ok());
+    const ContentId two = put("two");
+    ASSERT_TRUE(files_->link_all(dir_.path() / "copy").ok());
+    ASSERT_TRUE(files_->remove(one).ok());
+    auto copy = BlobFiles::open({dir_.path() / "copy", true});
+    ASSERT_TRUE(copy.ok());
+    EXPECT_TRUE((*copy)->has(one));
+    EXPECT_TRUE((*copy)->has(two));
+}
+
+TEST_F(BlobFilesTest, ABlobStoreKeepsCommittedBlobsInThem) {
+    const std::string bytes = "hello world";
+    const ContentId id = content_id(bytes);
+    {
+        BlobStore store(*files_);
+        store.begin(id, bytes.size());
+        store.write(id, 0, "hello ");
+        store.write(id, 6, "world");
+        EXPECT_EQ(store.memory(), 11U);
+        ASSERT_TRUE(store.commit({id, protocol::BlobType::body, "", 11}).ok());
+        EXPECT_EQ(store.memory(), 0U) << "the file has it";
+        EXPECT_EQ(store.bytes(), 11U);
+        EXPECT_EQ(store.view(id), bytes);
+        const ContentId unfinished = content_id("never committed");
+        store.begin(unfinished, 15);
+        store.write(unfinished, 0, "never committed");
+    }
+    reopen();
+    BlobStore store(*files_);
+    EXPECT_EQ(store.view(id), bytes);
+    EXPECT_EQ(files_->list().size(), 1U);
+    store.drop(id);
+    EXPECT_TRUE(store.view(id).empty());
+    EXPECT_FALSE(fs::exists(path(id)));
+    EXPECT_FALSE(store.error().has_value());
+}
+
+TEST_F(BlobFilesTest, ABlobStoreSaysWhatItCannotRead) {
+    const ContentId id = put("some bytes");
+    std::string changed = content(path(id));
+    changed.back() = 'X';
+    tests::write_file(path(id), changed);
+    reopen();
+    const BlobStore store(*files_);
+    EXPECT_TRUE(store.view(id).empty());
+    ASSERT_TRUE(store.error().has_value());
+    EXPECT_EQ(store.error()->kind, StateError::Kind::damaged);
+}
+
+}  // namespace
+}  // namespace scanmq::broker
