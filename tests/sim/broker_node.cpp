@@ -52,6 +52,7 @@ struct BrokerNode::Process {
 
     // The outbox.
     LogPosition durable = 0;
+    LogPosition appended = 0;
     std::map<std::uint32_t, std::deque<Waiting>> waiting;
     std::vector<std::uint32_t> lost;
 
@@ -254,7 +255,8 @@ bool BrokerNode::handle_batch() {
 
 void BrokerNode::obey() {
     Process& p = *process_;
-    LogPosition position = 0;
+    // A batch without records of its own may tell of what one before it recorded.
+    LogPosition& position = p.appended;
     if (!p.effects.commits.empty()) {
         const auto appended = store_->log().append(p.effects.commits, p.bodies);
         if (!appended) {
@@ -298,7 +300,7 @@ void BrokerNode::send(Send& out, LogPosition position) {
             if (out.bodies[i].value == 0) continue;
             protocol::Body& to = items[i].*body;
             to = p.bodies.view(out.bodies[i]);
-            if (p.bodies.cold() > 0) to.bytes = thawed.emplace_back(to.bytes);
+            if (p.bodies.is_cold(out.bodies[i])) to.bytes = thawed.emplace_back(to.bytes);
         }
     };
     if (!out.bodies.empty()) {
