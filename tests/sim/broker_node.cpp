@@ -52,6 +52,7 @@ struct BrokerNode::Process {
 
     // The outbox.
     LogPosition durable = 0;
+    LogPosition appended = 0;
     std::map<std::uint32_t, std::deque<Waiting>> waiting;
     std::vector<std::uint32_t> lost;
 
@@ -70,7 +71,7 @@ BrokerNode::BrokerNode(World& world, Network& network, Oracle& oracle, const Opt
       oracle_(oracle),
       options_(options),
       queues_(std::move(queues)),
-      store_(make_memory_store()) {}
+      store_(options.durable ? make_durable_store(world, options) : make_memory_store()) {}
 
 BrokerNode::~BrokerNode() = default;
 
@@ -88,7 +89,13 @@ protocol::Settings BrokerNode::queue_settings() const {
 }
 
 void BrokerNode::start() {
-    store_->start([this] { wake(); });
+    if (!store_->start([this] { wake(); })) {
+        trace("cannot start, the disk does not let it");
+        world_.after(world_.between(200ms, 1s), [this] {
+            if (!process_) start();
+        });
+        return;
+    }
     BrokerOptions o;
     o.epoch = store_->epoch();
     o.seed = options_.seed * 1'000 + ++starts_;
@@ -105,11 +112,11 @@ void BrokerNode::start() {
         wall() -
         std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch()).count();
     process_ = std::make_unique<Process>(o);
-    std::string problem;
-    if (!store_->recover(process_->core, process_->bodies, now(), problem) && !problem.empty()) {
-        world_.fail("the broker cannot recover: " + problem);
+    if (store_->survives()) {
+        oracle_.recovered(store_->log().durable());
+        store_->restore(process_->core, process_->bodies, now());
+        inspect();
     }
-    if (store_->survives() && starts_ > 1) oracle_.recovered(store_->log().durable());
     for (const std::string& queue : queues_) {
         process_->core.ensure_queue(queue, queue_settings(), now(), process_->effects);
         obey();
@@ -153,6 +160,9 @@ std::uint64_t BrokerNode::bodies() const { return process_->bodies.count(); }
 void BrokerNode::turn() {
     if (!process_) return;
     if (store_->log().error()) return log_failed();
+    store_->look_after(process_->bodies);
+    process_->core.set_store_full(store_->full());
+    if (process_->bodies.read_error()) world_.fail(*process_->bodies.read_error());
     flush();
     for (int i = 0; i < kTurnsMax; ++i) {
         const bool empty = receive();
@@ -245,7 +255,8 @@ bool BrokerNode::handle_batch() {
 
 void BrokerNode::obey() {
     Process& p = *process_;
-    LogPosition position = 0;
+    // A batch without records of its own may tell of what one before it recorded.
+    LogPosition& position = p.appended;
     if (!p.effects.commits.empty()) {
         const auto appended = store_->log().append(p.effects.commits, p.bodies);
         if (!appended) {
@@ -254,6 +265,8 @@ void BrokerNode::obey() {
             return stop_process();
         }
         position = *appended;
+        note_keys(position);
+        store_->appended();
         oracle_.appended(p.effects.commits, position, p.bodies);
         p.durable = store_->log().durable();
         oracle_.durable(p.durable);
@@ -267,11 +280,27 @@ void BrokerNode::obey() {
     }
 }
 
+// Where the bodies that the records name can be read again once these are in the state.
+void BrokerNode::note_keys(LogPosition last) {
+    Process& p = *process_;
+    LogPosition position = last - p.effects.commits.size();
+    for (const CommitRecord& record : p.effects.commits) {
+        ++position;
+        for (const BodyPlace& place : record.bodies) {
+            p.bodies.set_key(place.body, place.key, position);
+        }
+    }
+}
+
 void BrokerNode::send(Send& out, LogPosition position) {
     Process& p = *process_;
+    std::deque<std::string> thawed;  // the view of a cold body ends with the next one's
     const auto fill = [&](auto& items, auto body) {
         for (std::size_t i = 0; i < items.size(); ++i) {
-            if (out.bodies[i].value != 0) items[i].*body = p.bodies.view(out.bodies[i]);
+            if (out.bodies[i].value == 0) continue;
+            protocol::Body& to = items[i].*body;
+            to = p.bodies.view(out.bodies[i]);
+            if (p.bodies.is_cold(out.bodies[i])) to.bytes = thawed.emplace_back(to.bytes);
         }
     };
     if (!out.bodies.empty()) {

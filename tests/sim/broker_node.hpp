@@ -57,6 +57,7 @@ class BrokerNode final : public Node {
     bool receive();
     bool handle_batch();
     void obey();
+    void note_keys(broker::LogPosition last);
     void send(broker::Send& out, broker::LogPosition position);
     void post(std::uint32_t to, ByteView frame, broker::LogPosition needs);
     void flush();

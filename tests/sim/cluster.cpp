@@ -101,7 +101,8 @@ Node& Cluster::any_node() {
         case 1:
             return any(subscribers_);
         case 2:
-            return *broker_;
+            if (!options_.durable || options_.features.wall_jumps) return *broker_;
+            [[fallthrough]];
         default:
             return any(producers_);
     }
@@ -133,7 +134,9 @@ void Cluster::schedule_faults() {
     repeat(f.delete_every, [this] { operator_->delete_one(); });
     if (options_.features.pause) {
         repeat(f.pause_every, [this] { operator_->control_one(); });
-        repeat(f.dead_every, [this] { operator_->retry_dead(); });
+        if (!options_.durable || options_.features.retries_cold) {
+            repeat(f.dead_every, [this] { operator_->retry_dead(); });
+        }
     }
     if (options_.features.cancel) {
         repeat(f.cancel_every, [this] {

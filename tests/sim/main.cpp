@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
 #include <iostream>
 #include <map>
 #include <string>
@@ -17,11 +18,12 @@ using namespace scanmq::sim;
 
 volatile std::sig_atomic_t running_seed = 0;
 
-// An assertion of a core: tell the seed before the process goes.
+// An assertion of a core, or worse: tell the seed before the process goes.
 void on_abort(int) {
     std::printf("seed %ld ABORTED\nreplay: scanmq-sim --seed %ld --trace\n",
                 static_cast<long>(running_seed), static_cast<long>(running_seed));
     std::fflush(stdout);
+    std::_Exit(3);
 }
 
 bool run(const Options& options, bool verbose, std::map<std::string, std::uint64_t>& reached) {
@@ -101,6 +103,7 @@ int main(int argc, char** argv) {
         last = std::stoull(seeds.substr(dots + 2));
     }
     std::signal(SIGABRT, on_abort);
+    std::signal(SIGSEGV, on_abort);
     std::map<std::string, std::uint64_t> reached;
     std::uint64_t passed = 0;
     std::uint64_t failed = 0;

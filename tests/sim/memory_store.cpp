@@ -9,18 +9,17 @@ namespace {
 
 class MemoryStore final : public Store {
   public:
-    broker::CommitLog& log() override { return *log_; }
     bool survives() const override { return false; }
-    std::uint64_t epoch() const override { return epoch_; }
-    void start(std::function<void()> wake) override {
+    bool start(std::function<void()> wake) override {
         ++epoch_;
         log_ = std::make_unique<broker::MemoryLog>();
         log_->set_wake(std::move(wake));
-    }
-    bool recover(broker::BrokerCore&, broker::BodyStore&, Time, std::string&) override {
-        return false;
+        return true;
     }
     void crash() override { log_.reset(); }
+    broker::CommitLog& log() override { return *log_; }
+    std::uint64_t epoch() const override { return epoch_; }
+    void restore(broker::BrokerCore&, broker::BodyStore&, Time) override {}
 
   private:
     std::unique_ptr<broker::MemoryLog> log_;

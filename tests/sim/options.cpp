@@ -14,6 +14,7 @@ Features supported() {
     f.max_run = true;
     f.crash_budget = true;
     f.pure = true;
+    f.durable = true;
     f.cancel = true;
     f.pause = true;
     f.priority = true;

@@ -70,7 +70,13 @@ class SimFile final : public File {
             return failure(Kind::io, "sync", path_, "Input/output error");
         }
         for (const auto& write : node_->unsynced) {
-            if (!write.doomed) SimFileSystem::put(node_->durable, write.offset, write.bytes);
+            if (write.doomed) continue;
+            SimFileSystem::put(node_->durable, write.offset, write.bytes);
+            // What it covers of an older write cannot come back.
+            for (auto& older : node_->unsynced) {
+                if (&older == &write) break;
+                if (older.doomed) cover(older, write);
+            }
         }
         std::erase_if(node_->unsynced, [](const auto& write) { return !write.doomed; });
         return {};
@@ -92,6 +98,16 @@ class SimFile final : public File {
     }
 
   private:
+    template <class Write>
+    static void cover(Write& older, const Write& newer) {
+        const std::uint64_t begin = std::max(older.offset, newer.offset);
+        const std::uint64_t end =
+            std::min(older.offset + older.bytes.size(), newer.offset + newer.bytes.size());
+        if (begin >= end) return;
+        older.bytes.replace(begin - older.offset, end - begin, newer.bytes, begin - newer.offset,
+                            end - begin);
+    }
+
     [[nodiscard]] bool dead() const { return life_ != files_.life_; }
 
     SimFileSystem& files_;

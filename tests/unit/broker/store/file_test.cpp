@@ -161,6 +161,24 @@ TEST(SimFileSystem, WhatAFailedSyncWasForNeverBecomesDurable) {
     EXPECT_GT(lost, 20);
 }
 
+TEST(SimFileSystem, ALaterWriteThatWasSyncedIsNotUndoneByOneWhoseSyncFailed) {
+    for (std::uint64_t seed = 0; seed < 50; ++seed) {
+        Rng rng(seed);
+        SimFileSystem files;
+        ASSERT_TRUE(files.make_directory("d"));
+        auto file = files.create("d/a");
+        ASSERT_TRUE(file.ok());
+        ASSERT_TRUE((*file)->pwrite(0, "older"));
+        files.faults.failing_syncs = 1;
+        ASSERT_FALSE((*file)->sync());
+        ASSERT_TRUE((*file)->pwrite(0, "newer"));
+        ASSERT_TRUE((*file)->sync());
+        ASSERT_TRUE(files.sync_directory("d"));
+        files.crash(rng);
+        EXPECT_EQ(read_all(files, "d/a"), "newer");
+    }
+}
+
 TEST(SimFileSystem, FaultsHappenWhenAskedFor) {
     SimFileSystem files;
     auto file = files.create("a");
