@@ -66,11 +66,12 @@ class Peer {
 
     // HELLO and WELCOME; the session is used from then on.
     protocol::Welcome hello(const std::string& name = "peer",
-                            std::optional<protocol::WorkerInfo> worker = {}) {
+                            std::optional<protocol::WorkerInfo> worker = {},
+                            const Id128& instance = {}) {
         protocol::Hello hello;
         hello.name = name;
         Rng rng(Rng::random_seed());
-        hello.instance = random_id(rng);
+        hello.instance = instance.is_zero() ? random_id(rng) : instance;
         hello.agent = "test";
         hello.worker = std::move(worker);
         session = {};
