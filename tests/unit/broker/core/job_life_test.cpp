@@ -402,7 +402,7 @@ class Life {
                               : dice == 6 ? AttemptOutcome::returned
                                           : AttemptOutcome::failed;
             if (outcome.outcome == AttemptOutcome::done) outcome.body.bytes = "result";
-            outcome.sentence = "sentence " + std::to_string(dice);
+            outcome.sentence = texts_.emplace_back("sentence " + std::to_string(dice));
         }
         worker.held = std::move(kept);
         if (!worker.forgotten.empty() && rng_.below(4) == 0) {
