@@ -196,6 +196,17 @@ void SubmitLink::refuse_waiting(const protocol::Error& error) {
     waiting_cost_ = 0;
 }
 
+void SubmitLink::refuse_unsent(const protocol::Error& error) {
+    const auto kept = std::stable_partition(waiting_.begin(), waiting_.end(),
+                                            [](const StoredJob& job) { return job.sent_before; });
+    for (auto job = kept; job != waiting_.end(); ++job) {
+        waiting_cost_ -= cost(*job);
+        refuse(*job, error.code, error.sentence);
+    }
+    waiting_.erase(kept, waiting_.end());
+    refused_ = waiting_.empty();
+}
+
 bool SubmitLink::on_error(const protocol::Error& error, Now now) {
     if (error.re == want_seq_ && want_seq_ != 0) return on_want_error(error, now);
     const auto found = std::find_if(in_flight_.begin(), in_flight_.end(),
@@ -254,7 +265,9 @@ bool SubmitLink::on_want_error(const protocol::Error& error, Now now) {
             // The counts go on: the queue is the same one when it is resumed.
             want_seq_ = 0;
             want_answered_ = true;
-            refuse_waiting(error);
+            refuse_unsent(error);
+            // To learn what became of the rest takes credit: later.
+            if (!waiting_.empty()) hold(error.code, now);
             return true;
         case ErrorCode::item_too_large:
             want_answered_ = true;

@@ -99,6 +99,8 @@ class SubmitLink {
     void answer_one(const StoredJob& job, const protocol::JobVerdict* verdict,
                     std::vector<StoredJob>& put_again);
     void refuse_waiting(const protocol::Error& error);
+    // The same, but for those that the broker may have taken in an earlier session.
+    void refuse_unsent(const protocol::Error& error);
     bool on_want_error(const protocol::Error& error, Now now);
     void hold(protocol::ErrorCode code, Now now);
     void release_hold() noexcept;
@@ -138,7 +140,7 @@ class SubmitLink {
     bool want_answered_ = true;
     bool want_exact_ = false;
     bool must_be_exact_ = false;
-    bool refused_ = false;  // the queue takes nothing; until a job waits again, nothing is asked
+    bool refused_ = false;     // the queue takes nothing; until a job waits again, nothing is asked
     protocol::Credit window_;  // the largest credit a grant has made available
 
     // Told to wait: nothing is sent or asked for before hold_until_.

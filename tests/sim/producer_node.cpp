@@ -37,7 +37,10 @@ void ProducerNode::start() {
         producers_[queue] = core().add_producer(queue, settings, batches);
     }
     for (auto& [id, group] : groups_) group.request = 0;
-    for (const auto& [key, spec] : memory_) waiting_.push_back(spec);
+    for (const auto& [key, spec] : memory_) {
+        waiting_.push_back(spec);
+        waiting_.back().restored = true;
+    }
     wake();
 }
 
@@ -117,7 +120,9 @@ bool ProducerNode::hand_over(const Spec& spec) {
     job.conflate_key = spec.conflate_key;
     job.pure = spec.pure;
     job.finish_late = spec.finish_late;
-    const auto ticket = core().submit(producer, job, nullptr, client_now(), effects());
+    const auto ticket = spec.restored
+                            ? core().restore(producer, job, nullptr, client_now(), effects())
+                            : core().submit(producer, job, nullptr, client_now(), effects());
     if (!ticket) {
         if (ticket.error().kind == client::ErrorKind::buffer_full) return false;
         world_.fail(name() + " cannot submit: " + ticket.error().sentence);

@@ -52,7 +52,8 @@ class ProducerNode final : public ClientNode {
         std::string conflate_key;
         std::optional<bool> pure;
         bool finish_late{};
-        bool again{};  // an earlier submission was answered
+        bool restored{};  // from the memory of an earlier process
+        bool again{};     // an earlier submission was answered
     };
     enum class Phase : std::uint8_t { opening, filling, sealing };
     struct Group {

@@ -24,5 +24,33 @@ TEST(RefusedWant, IsNotRepeatedForJobsThatMayCome) {
     EXPECT_EQ(rig.count<protocol::Want>(), 1U);
 }
 
+// The broker may have taken it, and its answer was lost: "refused" would be wrong.
+TEST(RefusedWant, OfADrainingQueueRefusesOnlyWhatWasNeverSent) {
+    CoreRig rig;
+    rig.open();
+    const auto p = rig.producer();
+    ASSERT_TRUE(rig.submit(p, "sent"));
+    rig.tick();
+    rig.grant(1, 1000);
+    ASSERT_TRUE(rig.take<protocol::Submit>());
+    rig.open();  // the connection broke; the answer never came
+    ASSERT_TRUE(rig.submit(p, "new"));
+    rig.sent.clear();
+    rig.advance(1s);
+    rig.error(rig.take<protocol::Want>(), ErrorCode::queue_draining);
+    ASSERT_EQ(rig.answers.size(), 1U) << "the new one";
+    EXPECT_EQ(rig.answers[0].code, ErrorCode::queue_draining);
+    EXPECT_EQ(rig.count<protocol::Want>(), 0U) << "not at once";
+
+    rig.advance(10s);
+    ASSERT_TRUE(rig.take<protocol::Want>()) << "asked again later";
+    rig.grant(1, 1000);
+    const auto submit = rig.take<protocol::Submit>();
+    ASSERT_TRUE(submit);
+    rig.accept(submit, {{0, protocol::Verdict::duplicate, protocol::JobState::finished, {}, {}}});
+    ASSERT_EQ(rig.answers.size(), 2U);
+    EXPECT_TRUE(rig.answers[1].taken());
+}
+
 }  // namespace
 }  // namespace scanmq::client
