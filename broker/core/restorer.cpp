@@ -151,9 +151,13 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         execution.inputs = *held;
     }
     if (row.as_of_ns) table.extra_of(slot).as_of_ns = row.as_of_ns;
-    if (!row.fingerprint.is_zero() && queue.fingerprints.find(table, row.fingerprint) == kNoSlot) {
+    if (!row.fingerprint.is_zero()) {
         table.extra_of(slot).fingerprint = row.fingerprint;
-        queue.fingerprints.insert(row.fingerprint, slot);
+        // Of several that have it, full ones and their successors, one takes further jobs.
+        if (queue.fingerprints.find(table, row.fingerprint) == kNoSlot) {
+            table.executions[slot].shared = true;
+            queue.fingerprints.insert(row.fingerprint, slot);
+        }
     }
     Slot last = kNoSlot;
     Time due = Time::max();
@@ -175,14 +179,15 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
     ExecutionRecord& execution = table.executions[slot];
     if (execution.state == ExecutionState::running) return {};
     if (run != nullptr && run->due != 0) {
-        due = at(run->due, std::chrono::milliseconds(queue.settings.retry_cap_ms));
+        const Time retry = at(run->due, std::chrono::milliseconds(queue.settings.retry_cap_ms));
+        table.extra_of(slot).retry_due = retry;
+        due = std::max(due, retry);
     }
     if (due > state_->now) {
         execution.state = ExecutionState::delayed;
         table.extra_of(slot).due = due;
     } else {
-        execution.state = execution.crashes > 0 || execution.suspect ? ExecutionState::alone
-                                                                     : ExecutionState::waiting;
+        execution.state = ready_state(execution);
     }
     queue.room.add(table, slot);
     for (Slot at = execution.first_job; at != kNoSlot; at = table.jobs[at].next) {

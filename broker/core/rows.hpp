@@ -8,8 +8,8 @@
 //          executions  partition, execution       ExecutionRow   jobs that live, payload
 //          runs        partition, execution       RunRow         only once an attempt was made
 //          entries     partition, first offset    EntryRow...    one after another, offsets rise by 1
-//          results     partition, last offset     a body over kInlineEntryBytes, shared by the
-//                                                 entries of one execution
+//          results     partition, last offset     a body that its entries do not hold: over
+//                                                 kInlineEntryBytes, or of several jobs
 //          ids         partition, first position  IdRow...       finished ids, positions rise by 1
 //          groups      partition, group id        GroupRow
 //          cursors     partition, name            CursorRow
