@@ -157,6 +157,8 @@ std::vector<Knob> knobs(Options& o) {
     out.push_back({"stream-max-bytes", Kind::bytes, &o.stream_max_bytes});
     count("subscriber-credit", o.subscriber_credit);
     out.push_back({"durable", Kind::flag, &o.durable});
+    out.push_back({"retries-cold", Kind::flag, &o.features.retries_cold});
+    out.push_back({"wall-jumps", Kind::flag, &o.features.wall_jumps});
     duration("break-every", f.break_every);
     share("silent-share", f.silent_share);
     duration("partition-every", f.partition_every);
