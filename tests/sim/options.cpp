@@ -81,11 +81,6 @@ Options draw(std::uint64_t seed) {
     o.subscriber_credit = d.count(2, 400);
     o.durable = d.chance(0.7) && o.features.durable;
 
-    if (o.durable && !o.features.shares_restored) {
-        o.pure = 0;
-        o.features.pure = false;
-    }
-
     FaultOptions& f = o.faults;
     const bool calm = d.chance(0.05);  // no fault at all: what breaks then is no fault's doing
     const double p = calm ? 0.0 : 0.5;
