@@ -201,7 +201,8 @@ void ProducerNode::on_answers(const client::JobsAnswered& answered) {
             group->second.jobs[spec.id] = true;
             if (answer.taken()) ++group->second.taken;
         }
-        if (world_.chance(options_.faults.again_share)) {
+        // A refused job of a group would be one more than it was sealed with.
+        if (answer.taken() && world_.chance(options_.faults.again_share)) {
             // Some time later, by a program that does not know that it was answered.
             world_.after(world_.between(1ms, 5s), [this, spec] {
                 if (!running() || finishing_) return;
