@@ -39,6 +39,7 @@ void SubscriberNode::subscribe(const std::string& queue, Follow& follow) {
     const auto id = core().subscribe(o, effects());
     if (!id) world_.fail(name() + " cannot subscribe: " + id.error().sentence);
     follow.subscription = *id;
+    follow.resets = 0;
     commit();
 }
 
@@ -69,6 +70,11 @@ void SubscriberNode::on_change(std::uint64_t subscription) {
     for (auto& [queue, follow] : follows_) {
         if (follow.subscription != subscription) continue;
         const client::SubscriptionInfo& info = *core().subscription(subscription);
+        if (info.resets != follow.resets) {
+            // It begins anew, maybe in the stream it was in: what it was told of was not durable.
+            follow.resets = info.resets;
+            follow.at = {};
+        }
         const Id128& incarnation = info.position.incarnation;
         if (info.state != SubscriptionState::active || incarnation == follow.at.incarnation) return;
         const ModelPartition* part = oracle_.model().find(incarnation);

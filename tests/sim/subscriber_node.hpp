@@ -39,6 +39,7 @@ class SubscriberNode final : public ClientNode {
     struct Follow {
         std::uint64_t subscription{};  // 0: to be made
         Cursor at;                     // of this process
+        std::uint64_t resets{};
         Time retry_at{};
     };
     void subscribe(const std::string& queue, Follow& follow);
