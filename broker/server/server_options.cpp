@@ -4,6 +4,7 @@
 #include <charconv>
 
 #include "broker/core/queue_settings.hpp"
+#include "broker/store/log_format.hpp"
 #include "common/config/shared.hpp"
 #include "common/config/values.hpp"
 #include "common/protocol/codec.hpp"
@@ -25,8 +26,8 @@ std::pair<std::string_view, std::size_t> split_host(std::string_view endpoint) {
 }  // namespace
 
 void declare(config::Options& options, StoreOptions& store) {
-    options.bytes("segment-bytes", store.segment_bytes, {4U << 20, 1ULL << 32},
-                  "Size of a segment of the commit log");
+    options.bytes("segment-bytes", store.segment_bytes, {8U << 20, 1ULL << 32},
+                  "Size of a segment of the commit log, a multiple of 4096");
     options.number("reserve-segments", store.reserve_segments, {1, 1024}, "segments",
                    "Segments that are allocated ahead, so that what is accepted finds room");
     options.bytes("reserve-bytes", store.reserve_bytes, {1U << 20, 1ULL << 40},
@@ -201,6 +202,11 @@ Result<void, ServerError> check(const ServerOptions& options) {
         return fail(
             ServerError{"--dead-after must be at least twice --heartbeat, or one late heartbeat "
                         "ends a session"});
+    }
+    if (options.store.segment_bytes % kSegmentHeadBytes != 0) {
+        return fail(ServerError{"--segment-bytes is " + std::to_string(options.store.segment_bytes) +
+                                "; it must be a multiple of " +
+                                std::to_string(kSegmentHeadBytes)});
     }
     for (const std::string& queue : options.queues) {
         if (auto spec = parse_queue(queue); !spec) return fail(std::move(spec).error());

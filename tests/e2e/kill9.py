@@ -168,7 +168,7 @@ class Round:
                  self.options.durability, "--reserve-bytes", "1MiB"]
         # Kills have to hit checkpoints and changes of segment, and bodies that memory does not have.
         for flag, values in (("--checkpoint-interval", ("20ms", "300ms", "5s")),
-                             ("--segment-bytes", ("5MiB", "64MiB")), ("--payload-bytes", ("0", "1GiB"))):
+                             ("--segment-bytes", ("8MiB", "64MiB")), ("--payload-bytes", ("0", "1GiB"))):
             flags += [flag, self.rng.choice(values)]
         if "--http " in self.help:
             flags += ["--http", f"127.0.0.1:{http}"]

@@ -11,7 +11,7 @@ from harness import BIN, SANITIZED
 def rounds(**changes):
     """True when there was no violation; what a round with one left behind stays, and is named."""
     options = argparse.Namespace(rounds=1, jobs=2000, seed=1, unsynced=False, seconds=2.0, durability="sync",
-                                 blob_every=0, keep=False, dir=None, bin=BIN, tools=BIN)
+                                 blob_every=256, keep=False, dir=None, bin=BIN, tools=BIN)
     vars(options).update(changes)
     return kill9.run_rounds(options)
 

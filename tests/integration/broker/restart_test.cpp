@@ -25,7 +25,7 @@ class Restart : public testing::Test {
         options.data = (root / "data").string();
         options.queues = {"scans"};
         // Small, so that a test does not write hundreds of megabytes of zeros.
-        options.store.segment_bytes = 4U << 20;
+        options.store.segment_bytes = 8U << 20;
         options.store.reserve_segments = 1;
         options.store.reserve_bytes = 1U << 20;
         options.store.disk_low_bytes = 0;
@@ -48,15 +48,15 @@ class Restart : public testing::Test {
         return out;
     }
     // Submits under credit; the answer's exceptions.
-    std::vector<protocol::JobVerdict> submit(Peer& from, const std::vector<Id128>& ids,
+    std::vector<protocol::JobVerdict> submit(Peer& from, const std::vector<Id128>& jobs,
                                              const Id128& group = {}) {
-        from.send(protocol::Want{"scans", sent, {ids.size(), ids.size() * 1000}});
+        from.send(protocol::Want{"scans", sent, {jobs.size(), jobs.size() * 1000}});
         const auto* grant = from.expect<protocol::CreditGrant>();
         if (grant == nullptr) return {};
         protocol::Submit message;
         message.queue = "scans";
         message.group = group;
-        for (const Id128& id : ids) {
+        for (const Id128& id : jobs) {
             protocol::Job& job = message.jobs.emplace_back();
             job.id = id;
             job.subject = "SPY.vertical";

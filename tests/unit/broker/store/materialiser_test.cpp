@@ -356,7 +356,7 @@ TEST_F(MaterialiserTest, WhatDoesNotFitIsDamageThatNamesPartitionAndRecord) {
     auto in_group = accepted(2);
     in_group.job.group = job(200);
     expect_damage(queue(in_group), "into a group");
-    expect_damage(queue(change::AliasMoved{"a", {}, 1}), "which no queue has");
+    expect_damage(queue(change::AliasMoved{"a", {}, 1, {}}), "which no queue has");
     expect_damage(queue(change::DeadDropped{8}), "no such dead letter");
 }
 

@@ -240,7 +240,7 @@ class RecordMaker {
         moved.generation = rng_.next();
         if (rng_.below(3) != 0) moved.id = content_id(text(20));
         aliases_.erase(name);
-        if (!moved.id.is_zero()) aliases_[name] = {moved.id, moved.generation};
+        if (!moved.id.is_zero()) aliases_[name] = {moved.id, moved.generation, {}};
         open_.clear();
         write(moved);
         close(0, sequence_);
