@@ -123,7 +123,8 @@ Send& CoreState::send(Session& session, protocol::Message&& message, bool after_
 void CoreState::refuse(Session& session, std::uint64_t re, protocol::Kind kind, ErrorCode code,
                        std::string sentence) {
     counters.error(code);
-    send(session, protocol::Error{re, kind, code, std::move(sentence)});
+    // It may tell of what is not durable yet: that a queue is gone, that a stream began anew.
+    send(session, protocol::Error{re, kind, code, std::move(sentence)}, true);
 }
 
 void CoreState::refuse(ConnectionId connection, std::uint64_t re, protocol::Kind kind,

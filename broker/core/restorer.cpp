@@ -239,9 +239,9 @@ Restorer::Done Restorer::id(PartitionId partition, std::uint64_t position, const
     if (position != (*queue)->ids.end()) {
         return damaged("queue '" + (*queue)->name + "': the finished ids have a gap");
     }
-    const Time ended = state_->now - std::chrono::milliseconds(std::max<WallMillis>(
-                                         0, state_->wall_millis() - row.ended));
-    (*queue)->ids.restore(row.id, row.digest, ended);
+    // Remembered for a whole window from now on: the wall clock may have jumped meanwhile, and the ages
+    // of ids that are submitted again are told by their producers' clocks.
+    (*queue)->ids.restore(row.id, row.digest, state_->now);
     return {};
 }
 

@@ -138,10 +138,10 @@ struct AttemptRow {
 };
 
 struct RunRow {
-    std::uint8_t failures{};     // charged to max_attempts
-    std::uint8_t crashes{};      // charged to max_crashes
-    bool suspect{};              // runs alone
-    WallMillis due{};            // of the retry; 0: at once. Not before its jobs' own starts, either
+    std::uint8_t failures{};  // charged to max_attempts
+    std::uint8_t crashes{};   // charged to max_crashes
+    bool suspect{};           // runs alone
+    WallMillis due{};         // of the retry; 0: at once. Not before its jobs' own starts, either
     std::uint64_t live_epoch{};  // token of the live attempt; 0: none
     std::uint64_t live_counter{};
     std::string_view worker;  // that holds it

@@ -159,15 +159,14 @@ bool BrokerLoop::turn() {
 }
 
 void BrokerLoop::obey() {
-    LogPosition position = 0;
     if (!effects_.commits.empty()) {
         const auto appended = storage_.log().append(effects_.commits, bodies_);
         if (!appended) return fail_with(appended.error().sentence);
-        position = *appended;
-        note_keys(position);
+        appended_ = *appended;
+        note_keys(appended_);
         outbox_.set_durable(storage_.log().durable());
     }
-    for (Send& out : effects_.sends) send(out, position);
+    for (Send& out : effects_.sends) send(out);
     for (const BodyHandle handle : effects_.releases) bodies_.release(handle);
     for (const BackupRequest& request : effects_.backups) begin_backup(request);
     effects_.clear();
@@ -204,12 +203,12 @@ void BrokerLoop::begin_backup(const BackupRequest& request) {
     });
 }
 
-void BrokerLoop::send(Send& out, LogPosition position) {
+void BrokerLoop::send(Send& out) {
     if (!out.bodies.empty()) fill_bodies(out);
     scratch_.clear();
     protocol::encode(out.header, out.message, scratch_);
     outbox_.send(static_cast<std::uint32_t>(out.to.value), out.header, scratch_,
-                 out.after_commit ? position : 0);
+                 out.after_commit ? appended_ : 0);
 }
 
 // The view of a cold body ends with the next one's: those of a frame are copied.

@@ -48,7 +48,7 @@ class BrokerLoop {
     transport::Drained drain();
     bool turn();
     void obey();
-    void send(Send& out, LogPosition position);
+    void send(Send& out);
     void fill_bodies(Send& out);
     [[nodiscard]] protocol::Body body_of(BodyHandle handle);
     void note_keys(LogPosition last);
@@ -76,6 +76,9 @@ class BrokerLoop {
     boost::asio::steady_timer timer_;
     Time armed_ = Time::max();
     Effects effects_;
+    // Of the last record: what is sent after a commit waits for it, in a batch without records, too,
+    // as it may tell of what an earlier batch did.
+    LogPosition appended_ = 0;
     std::string scratch_;
     std::deque<std::string> thawed_;  // bodies of the frame being made that were cold
     std::string endpoint_;

@@ -204,9 +204,9 @@ Result<void, ServerError> check(const ServerOptions& options) {
                         "ends a session"});
     }
     if (options.store.segment_bytes % kSegmentHeadBytes != 0) {
-        return fail(ServerError{"--segment-bytes is " + std::to_string(options.store.segment_bytes) +
-                                "; it must be a multiple of " +
-                                std::to_string(kSegmentHeadBytes)});
+        return fail(ServerError{"--segment-bytes is " +
+                                std::to_string(options.store.segment_bytes) +
+                                "; it must be a multiple of " + std::to_string(kSegmentHeadBytes)});
     }
     for (const std::string& queue : options.queues) {
         if (auto spec = parse_queue(queue); !spec) return fail(std::move(spec).error());

@@ -143,9 +143,7 @@ void Storage::look_after(BodyStore& bodies, Time now) {
     const LogPosition checkpointed = checkpoints_->position();
     if (checkpointed > evicted_at_) {
         evicted_at_ = checkpointed;
-        if (bodies.memory() > options_.store.payload_bytes) {
-            bodies.evict(checkpointed, options_.store.payload_bytes);
-        }
+        bodies.evict(checkpointed, options_.store.payload_bytes);
         reader_->rest();
     }
     if (now - judged_ >= kJudgeEvery) {

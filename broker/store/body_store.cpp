@@ -79,7 +79,7 @@ BodyHandle BodyStore::put(const protocol::Body& body) {
 protocol::Body BodyStore::view(BodyHandle handle) const {
     if (handle.value == 0) return {};
     const Segment& segment = segment_of(handle);
-    if (segment.is_cold) return view_cold(segment, handle.value & kBlockMask);
+    if (segment.is_cold) return view_cold(handle);
     const char* block = block_of(segment, handle);
     const std::uint32_t head = head_of(block);
     SCANMQ_ASSERT((head & kFreeFlag) == 0);

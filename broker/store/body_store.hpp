@@ -45,12 +45,13 @@ class BodyStore {
 
     // What cold bodies are read with (outlives this).
     void set_reader(BodyReader& reader) noexcept { reader_ = &reader; }
-    // The body can be read by this key once the state has the record at `position`. Nothing happens
-    // for handle 0 and for a body that is cold. Precondition: a live handle, or 0; a kind.
+    // The body can be read by this key once the state has the record at `position`. One that is cold is
+    // read by its former key until then. Nothing happens for handle 0. Precondition: a live handle, or
+    // 0; a kind.
     void set_key(BodyHandle handle, const BodyKey& key, LogPosition position);
     // A body that is in the state only. Of kind none: handle 0.
     [[nodiscard]] BodyHandle put_cold(const BodyKey& key);
-    // Turns segments cold until memory() is at most `memory_target` or none is left whose bodies are
+    // Takes up new keys of cold bodies. Then turns segments cold until memory() is at most `memory_target` or none is left whose bodies are
     // all in the state up to `checkpointed`; those with the newest bodies first, as they are needed
     // last. To be called after a checkpoint: it looks at every segment. How many bodies went cold.
     std::uint64_t evict(LogPosition checkpointed, std::uint64_t memory_target);
@@ -111,7 +112,8 @@ class BodyStore {
     void give_back(std::uint32_t index);
     void map_region();
     [[nodiscard]] std::uint32_t loose_index();
-    [[nodiscard]] protocol::Body view_cold(const Segment& segment, std::uint32_t block) const;
+    [[nodiscard]] protocol::Body view_cold(BodyHandle handle) const;
+    void take_new_keys(LogPosition checkpointed);
     void release_cold(std::uint32_t index, std::uint32_t block);
     void drop_key(Segment& segment, std::uint32_t block);
     void drop_keys(Segment& segment);
@@ -129,6 +131,12 @@ class BodyStore {
     std::uint64_t memory_ = 0;
     Keys keys_;
     BodyReader* reader_ = nullptr;
+    struct NewKey {
+        BodyHandle handle;
+        BodyKey key;
+        LogPosition position{};
+    };
+    std::vector<NewKey> new_keys_;   // of cold bodies, whose records are not in the state yet
     std::uint32_t filling_ = kNone;  // the segment of put_cold()
     std::uint64_t cold_count_ = 0;
     mutable std::optional<std::string> read_error_;

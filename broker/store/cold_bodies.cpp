@@ -75,7 +75,10 @@ void BodyStore::drop_keys(Segment& segment) {
 void BodyStore::set_key(BodyHandle handle, const BodyKey& key, LogPosition position) {
     if (handle.value == 0) return;
     Segment& segment = segment_of(handle);
-    if (segment.is_cold) return;
+    if (segment.is_cold) {
+        new_keys_.push_back({handle, key, position});
+        return;
+    }
     if (!segment.keys) {
         segment.keys = std::make_unique<std::uint64_t[]>(blocks_of(segment));
         memory_ += blocks_of(segment) * sizeof(std::uint64_t);
@@ -110,7 +113,18 @@ BodyHandle BodyStore::put_cold(const BodyKey& key) {
     return handle;
 }
 
+void BodyStore::take_new_keys(LogPosition checkpointed) {
+    std::erase_if(new_keys_, [&](const NewKey& one) {
+        if (one.position > checkpointed) return false;
+        std::uint64_t& key = segment_of(one.handle).keys[one.handle.value & kBlockMask];
+        keys_.free(key);
+        key = keys_.pack(one.key);
+        return true;
+    });
+}
+
 std::uint64_t BodyStore::evict(LogPosition checkpointed, std::uint64_t memory_target) {
+    take_new_keys(checkpointed);
     if (memory_ <= memory_target) return 0;
     struct Candidate {
         LogPosition position;
@@ -154,6 +168,10 @@ void BodyStore::turn_cold(std::uint32_t index) {
 
 void BodyStore::release_cold(std::uint32_t index, std::uint32_t block) {
     Segment& segment = segments_[index];
+    if (!new_keys_.empty()) {
+        const BodyHandle handle{((index + 1) << kBlockBits) | block};
+        std::erase_if(new_keys_, [&](const NewKey& one) { return one.handle == handle; });
+    }
     SCANMQ_ASSERT(block < blocks_of(segment) && segment.keys[block] != 0);
     drop_key(segment, block);
     --segment.used;
@@ -167,11 +185,19 @@ void BodyStore::release_cold(std::uint32_t index, std::uint32_t block) {
     (base == nullptr ? loose_ : bare_).push_back(index);
 }
 
-protocol::Body BodyStore::view_cold(const Segment& segment, std::uint32_t block) const {
+protocol::Body BodyStore::view_cold(BodyHandle handle) const {
+    const Segment& segment = segment_of(handle);
+    const std::uint32_t block = handle.value & kBlockMask;
     SCANMQ_ASSERT(reader_ != nullptr && block < blocks_of(segment) && segment.keys[block] != 0);
     const BodyKey key = keys_.unpack(segment.keys[block]);
     auto found = reader_->read(key);
     if (found && *found) return **found;
+    // A checkpoint has moved it, and evict() has not been told yet.
+    for (const NewKey& one : new_keys_) {
+        if (one.handle != handle) continue;
+        auto moved = reader_->read(one.key);
+        if (moved && *moved) return **moved;
+    }
     if (!read_error_) {
         read_error_ = found ? "body " + std::to_string(key.number) + " of partition " +
                                   std::to_string(key.partition) + " is not in the state"

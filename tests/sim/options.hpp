@@ -64,8 +64,8 @@ struct Features {
     bool crash_budget = false;  // what only waited in a lost worker is not charged
     bool durable = false;       // the broker can be crashed and comes back
     // Found by the simulator, not yet mended; off: what leads there is left out with a durable store.
-    bool retries_cold = false;  // the payload of a dead letter that is retried may be cold
-    bool wall_jumps = false;    // ids outlive a jump of the broker's wall clock over a restart
+    bool retries_cold = true;  // the payload of a dead letter that is retried may be cold
+    bool wall_jumps = true;    // ids outlive a jump of the broker's wall clock over a restart
 };
 [[nodiscard]] Features supported();
 

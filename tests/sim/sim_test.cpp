@@ -81,15 +81,13 @@ TEST(FailedOnce, AJobJoinsWhatWasSharedBeforeARestart) {
     });
 }
 
-// Found and not mended yet; --gtest_also_run_disabled_tests shows them.
-
-TEST(FailsStill, DISABLED_ThePayloadOfARetriedDeadLetterIsCold) {
+TEST(FailedOnce, ThePayloadOfARetriedDeadLetterIsCold) {
     for (const std::uint64_t seed : {48, 80, 113}) {
         run_with(seed, [](Options& o) { o.durable = o.features.retries_cold = true; });
     }
 }
 
-TEST(FailsStill, DISABLED_TheWallClockJumpsWhileTheBrokerIsDown) {
+TEST(FailedOnce, TheWallClockJumpsWhileTheBrokerIsDown) {
     for (const std::uint64_t seed : {133, 139, 270}) {
         run_with(seed, [](Options& o) { o.durable = o.features.wall_jumps = true; });
     }

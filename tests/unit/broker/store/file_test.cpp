@@ -166,6 +166,7 @@ TEST(SimFileSystem, ALaterWriteThatWasSyncedIsNotUndoneByOneWhoseSyncFailed) {
         Rng rng(seed);
         SimFileSystem files;
         ASSERT_TRUE(files.make_directory("d"));
+        ASSERT_TRUE(files.sync_directory("."));
         auto file = files.create("d/a");
         ASSERT_TRUE(file.ok());
         ASSERT_TRUE((*file)->pwrite(0, "older"));
