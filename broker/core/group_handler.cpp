@@ -107,7 +107,8 @@ void GroupHandler::expire(Queue& queue, std::size_t budget) {
 void GroupHandler::restore(Queue& queue, const Id128& group, const GroupRow& row) {
     // A clock that was set back must not keep it longer.
     const auto at = [&](WallMillis wall) { return std::min(state_->time_at(wall), state_->now); };
-    const Slot slot = queue.groups.restore(group, row, at(row.opened), at(row.ended));
+    // One that ended is remembered for a whole window from now on, as ids are.
+    const Slot slot = queue.groups.restore(group, row, at(row.opened), state_->now);
     queue.groups[slot].text = state_->texts.intern(group.view());
     if (row.phase == protocol::GroupPhase::open) state_->aliases.hold(row.generation);
     state_->schedule(state_->now);

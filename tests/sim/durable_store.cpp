@@ -172,6 +172,8 @@ void DurableStore::plan_checkpoint() {
     world_.after(world_.between(50ms, 6s), [this, life = life_] {
         if (life != life_ || !log_) return;
         checkpoint();
+        // As the log's own thread does, once there is room again.
+        if (log_->room().low) log_->provide();
         plan_checkpoint();
     });
 }

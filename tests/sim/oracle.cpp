@@ -214,8 +214,17 @@ void Oracle::check_completion(const ModelPartition& part, const protocol::Entry&
     const bool complete = group.phase == protocol::GroupPhase::complete;
     if (phase != static_cast<std::uint64_t>(group.phase) || (complete && count != group.count) ||
         (complete && outcomes != group.outcomes)) {
+        std::string tells = "phase " + std::to_string(phase) + ", count " + std::to_string(count);
+        for (const auto& [outcome, jobs] : outcomes) {
+            tells += ", " + name_of(outcome) + " " + std::to_string(jobs);
+        }
+        std::string has = "phase " + std::to_string(static_cast<std::uint64_t>(group.phase)) +
+                          ", count " + std::to_string(group.count);
+        for (const auto& [outcome, jobs] : group.outcomes) {
+            has += ", " + name_of(outcome) + " " + std::to_string(jobs);
+        }
         world_.fail("the completion entry of group " + entry.id.hex() +
-                    " tells other counts than its jobs have");
+                    " tells other counts than its jobs have: " + tells + "; not " + has);
     }
 }
 
