@@ -134,7 +134,7 @@ for rep in $(seq "$reps"); do
     fi
 done
 if wanted waiting; then
-    for jobs in 1000 "$waiting" 1000 "$waiting"; do
+    for jobs in $(for _ in $(seq "$reps"); do printf "1000 %s " "$waiting"; done); do
         start_broker "$work/waiting"
         for n in 1 2; do
             "$bin/scanmq-worker" --broker "$endpoint" --scanner noop --name "w$n" --threads 1 --log warn &
