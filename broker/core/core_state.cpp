@@ -43,6 +43,16 @@ Queue* CoreState::find_queue(std::string_view name) const {
     return found->deleting ? nullptr : found;
 }
 
+Queue* CoreState::require_queue(Session& session, const protocol::Header& header,
+                                protocol::Kind kind, std::string_view name) {
+    Queue* const queue = find_queue(name);
+    if (queue == nullptr) {
+        refuse(session, header.seq, kind, ErrorCode::unknown_queue,
+               "no queue '" + std::string(name) + "'; create it first");
+    }
+    return queue;
+}
+
 Queue& CoreState::add_queue(const std::string& name, const QueueSettings& settings) {
     return place_queue(++last_partition_, name, settings, random_id(rng));
 }

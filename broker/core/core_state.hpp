@@ -107,6 +107,9 @@ class CoreState {
 
     // The queue of that name, unless it is being deleted.
     [[nodiscard]] Queue* find_queue(std::string_view name) const;
+    // The same; when there is none, the session's frame is refused.
+    [[nodiscard]] Queue* require_queue(Session& session, const protocol::Header& header,
+                                       protocol::Kind kind, std::string_view name);
     [[nodiscard]] Queue& queue(std::uint16_t number) const { return *queues[number]; }
     Queue& add_queue(const std::string& name, const QueueSettings& settings);
     // One that the store has.

@@ -7,19 +7,9 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 using protocol::Kind;
 
-Queue* GroupHandler::find(Session& session, const protocol::Header& header, Kind kind,
-                          const std::string& name) {
-    Queue* const queue = state_->find_queue(name);
-    if (queue == nullptr) {
-        state_->refuse(session, header.seq, kind, ErrorCode::unknown_queue,
-                       "no queue '" + name + "'; create it first");
-    }
-    return queue;
-}
-
 void GroupHandler::open(Session& session, const protocol::Header& header,
                         const protocol::GroupOpen& message) {
-    Queue* const queue = find(session, header, Kind::group_open, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::group_open, message.queue);
     if (queue == nullptr) return;
     if (message.group.is_zero()) {
         return state_->refuse(session, header.seq, Kind::group_open, ErrorCode::malformed,
@@ -47,7 +37,7 @@ void GroupHandler::open(Session& session, const protocol::Header& header,
 
 void GroupHandler::seal(Session& session, const protocol::Header& header,
                         const protocol::GroupSeal& message) {
-    Queue* const queue = find(session, header, Kind::group_seal, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::group_seal, message.queue);
     if (queue == nullptr) return;
     const Slot slot = queue->groups.find(message.group);
     const auto sealed = queue->groups.seal(message.group, message.count, state_->now);
@@ -76,7 +66,7 @@ void GroupHandler::seal(Session& session, const protocol::Header& header,
 
 void GroupHandler::query(Session& session, const protocol::Header& header,
                          const protocol::GroupQuery& message) {
-    Queue* const queue = find(session, header, Kind::group_query, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::group_query, message.queue);
     if (queue == nullptr) return;
     const Slot slot = queue->groups.find(message.group);
     if (slot == kNoSlot) {

@@ -23,8 +23,6 @@ class GroupHandler {
     void restore(Queue& queue, const Id128& group, const GroupRow& row);
 
   private:
-    [[nodiscard]] Queue* find(Session& session, const protocol::Header& header, protocol::Kind kind,
-                              const std::string& name);
     void answer(Session& session, const protocol::Header& header, const Queue& queue,
                 const Group& group);
     // The groups of forgotten_, which are gone from the table.

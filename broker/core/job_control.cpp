@@ -10,19 +10,9 @@ using protocol::JobState;
 using protocol::Kind;
 using protocol::QueueAction;
 
-Queue* JobControl::find(Session& session, const protocol::Header& header, Kind kind,
-                        const std::string& name) {
-    Queue* const queue = state_->find_queue(name);
-    if (queue == nullptr) {
-        state_->refuse(session, header.seq, kind, ErrorCode::unknown_queue,
-                       "no queue '" + name + "'");
-    }
-    return queue;
-}
-
 void JobControl::cancel(Session& session, const protocol::Header& header,
                         const protocol::Cancel& message) {
-    Queue* const queue = find(session, header, Kind::cancel, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::cancel, message.queue);
     if (queue == nullptr) return;
     protocol::Cancelled answer{header.seq, {}};
     answer.states.reserve(message.jobs.size());
@@ -43,7 +33,7 @@ void JobControl::cancel(Session& session, const protocol::Header& header,
 
 void JobControl::control(Session& session, const protocol::Header& header,
                          const protocol::QueueControl& message) {
-    Queue* const queue = find(session, header, Kind::queue_control, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::queue_control, message.queue);
     if (queue == nullptr) return;
     switch (message.action) {
         case QueueAction::pause:
@@ -83,7 +73,7 @@ std::vector<Id128> JobControl::chosen(const Queue& queue,
 
 void JobControl::dead_letters(Session& session, const protocol::Header& header,
                               const protocol::DeadLetters& message) {
-    Queue* const queue = find(session, header, Kind::dead_letters, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::dead_letters, message.queue);
     if (queue == nullptr) return;
     const bool retries = message.action == protocol::DeadAction::retry;
     if (retries && queue->draining) {

@@ -33,8 +33,6 @@ class JobControl {
   private:
     static constexpr std::size_t kSlice = 4'096;
 
-    [[nodiscard]] Queue* find(Session& session, const protocol::Header& header, protocol::Kind kind,
-                              const std::string& name);
     void expire(Queue& queue);
     [[nodiscard]] std::vector<Id128> chosen(const Queue& queue,
                                             const protocol::DeadLetters& message) const;

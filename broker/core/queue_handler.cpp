@@ -22,16 +22,6 @@ std::vector<SettingRow> rows(const QueueSettings& settings) {
 
 }  // namespace
 
-Queue* QueueHandler::find(Session& session, const protocol::Header& header, Kind kind,
-                          const std::string& name) {
-    Queue* const queue = state_->find_queue(name);
-    if (queue == nullptr) {
-        state_->refuse(session, header.seq, kind, ErrorCode::unknown_queue,
-                       "no queue '" + name + "'");
-    }
-    return queue;
-}
-
 bool QueueHandler::name_taken(const std::string& name) const {
     return std::any_of(state_->queues.begin(), state_->queues.end(),
                        [&](const auto& queue) { return queue && queue->name == name; });
@@ -92,7 +82,7 @@ void QueueHandler::ensure(const std::string& name, const protocol::Settings& set
 
 void QueueHandler::alter(Session& session, const protocol::Header& header,
                          const protocol::QueueAlter& message) {
-    Queue* const queue = find(session, header, Kind::queue_alter, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::queue_alter, message.queue);
     if (queue == nullptr) return;
     auto settings = with_changes(queue->settings, message.settings);
     if (!settings) {
@@ -108,7 +98,7 @@ void QueueHandler::alter(Session& session, const protocol::Header& header,
 
 void QueueHandler::remove(Session& session, const protocol::Header& header,
                           const protocol::QueueDelete& message) {
-    Queue* const queue = find(session, header, Kind::queue_delete, message.queue);
+    Queue* const queue = state_->require_queue(session, header, Kind::queue_delete, message.queue);
     if (queue == nullptr) return;
     const std::uint64_t live = queue->room.size() + queue->running;
     if (live > 0 && !message.force) {

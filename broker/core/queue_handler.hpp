@@ -49,8 +49,6 @@ class QueueHandler {
   private:
     static constexpr std::size_t kSlice = 16'384;
 
-    [[nodiscard]] Queue* find(Session& session, const protocol::Header& header, protocol::Kind kind,
-                              const std::string& name);
     [[nodiscard]] bool name_taken(const std::string& name) const;
     [[nodiscard]] std::size_t count() const;
     void add(const std::string& name, const QueueSettings& settings);

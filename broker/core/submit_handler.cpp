@@ -46,11 +46,8 @@ std::optional<WallMillis> time_of(const Id128& id) noexcept {
 
 void SubmitHandler::want(Session& session, const protocol::Header& header,
                          const protocol::Want& message) {
-    Queue* const queue = state_->find_queue(message.queue);
-    if (queue == nullptr) {
-        return state_->refuse(session, header.seq, Kind::want, ErrorCode::unknown_queue,
-                              "no queue '" + message.queue + "'; create it first");
-    }
+    Queue* const queue = state_->require_queue(session, header, Kind::want, message.queue);
+    if (queue == nullptr) return;
     state_->counters.add(Counter::wants);
     if (message.want.items > 0 && queue->draining) {
         return state_->refuse(session, header.seq, Kind::want, ErrorCode::queue_draining,
@@ -78,11 +75,8 @@ void SubmitHandler::want(Session& session, const protocol::Header& header,
 
 void SubmitHandler::reclaimed(Session& session, const protocol::Header& header,
                               const protocol::Reclaimed& message) {
-    Queue* const queue = state_->find_queue(message.queue);
-    if (queue == nullptr) {
-        return state_->refuse(session, header.seq, Kind::reclaimed, ErrorCode::unknown_queue,
-                              "no queue '" + message.queue + "'");
-    }
+    Queue* const queue = state_->require_queue(session, header, Kind::reclaimed, message.queue);
+    if (queue == nullptr) return;
     queue->credit.reclaimed(session.slot, message.sent);
     grant(*queue, kNoSlot);
 }

@@ -79,6 +79,7 @@ Result<void, ServerError> Storage::open_files() {
     auto file_log = FileLog::open(*files_, log);
     if (!file_log) return fail(ServerError{file_log.error().sentence});
     file_log_ = std::move(*file_log);
+    if (const std::string& cut = file_log_->findings().cut; !cut.empty()) spdlog::warn("{}", cut);
     log_ = file_log_.get();
     checkpoint_ = std::make_unique<Checkpoint>(*file_log_, *state_);
     return {};
