@@ -19,7 +19,7 @@
 #include "broker/store/commit_log.hpp"
 #include "common/protocol/messages.hpp"
 #include "tests/sim/record_model.hpp"
-#include "tests/sim/work.hpp"
+#include "tests/sim/workload.hpp"
 
 namespace scanmq::sim {
 

@@ -15,7 +15,7 @@
 #include "tests/sim/network.hpp"
 #include "tests/sim/node.hpp"
 #include "tests/sim/oracle.hpp"
-#include "tests/sim/work.hpp"
+#include "tests/sim/workload.hpp"
 #include "worker/core/worker_core.hpp"
 
 namespace scanmq::sim {

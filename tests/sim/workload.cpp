@@ -1,4 +1,4 @@
-#include "tests/sim/work.hpp"
+#include "tests/sim/workload.hpp"
 
 namespace scanmq::sim {
 
