@@ -70,7 +70,8 @@ class BrokerCore::Impl {
         state.schedule(std::min(leases.next_overdue(), leases.next_abandoned()));
         state.effects = nullptr;
         called = state.now;
-        expected = next_deadline().value_or(Time::max());
+        // What is overdue is due now: only what comes after this call tells of a standstill.
+        expected = std::max(next_deadline().value_or(Time::max()), state.now);
     }
 
     void apply(const FrameEvent& event);

@@ -177,7 +177,7 @@ class CoreState {
 
     // Something is due then (ids, groups, credit): tick() is to be called.
     void schedule(Time at) noexcept {
-        if (at < due) due = at;
+        if (at < due) due = at < now ? now : at;
     }
     [[nodiscard]] WallMillis wall_millis() const noexcept;
     // Whether only workers of the queue's scanner version may run it.
