@@ -136,10 +136,7 @@ class ArchiveReader {
         if constexpr (std::is_same_v<T, bool>) {
             if (raw > 1) ok_ = false;
             value = raw != 0;
-        } else if constexpr (std::is_enum_v<T>) {
-            value = static_cast<T>(raw);
-            if (static_cast<std::uint64_t>(value) != raw) ok_ = false;
-        } else {
+        } else {  // an enumeration or a narrower integer
             value = static_cast<T>(raw);
             if (static_cast<std::uint64_t>(value) != raw) ok_ = false;
         }

@@ -187,15 +187,13 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
                          std::is_same_v<M, Submit> || std::is_same_v<M, GroupOpen> ||
                          std::is_same_v<M, GroupSeal>) {
         return kProducer;
-    } else if constexpr (std::is_same_v<M, Cancel>) {
+    } else if constexpr (std::is_same_v<M, Cancel> || std::is_same_v<M, AliasSet>) {
         return kProducer | kOperator;
     } else if constexpr (std::is_same_v<M, Done> || std::is_same_v<M, Progress>) {
         return kWorker;
     } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe> ||
                          std::is_same_v<M, Ack>) {
         return kSubscriber;
-    } else if constexpr (std::is_same_v<M, AliasSet>) {
-        return kProducer | kOperator;
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
                          std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup>) {

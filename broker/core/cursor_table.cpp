@@ -21,7 +21,7 @@ Result<Cursor*, CursorTable::Error> CursorTable::create(std::string_view name) {
     SCANMQ_ASSERT(added);
     Cursor& cursor = it->second;
     cursor.name = name;
-    cursor.number = ++numbers_;
+    cursor.number_ = ++numbers_;
     return &cursor;
 }
 
@@ -53,8 +53,8 @@ bool CursorTable::move(Cursor& cursor, std::uint64_t next_offset) {
 
 void CursorTable::forget(Cursor& cursor) {
     unlist(cursor);
-    if (cursor.changed) std::erase(changed_, &cursor);
-    if (cursor.told) forgotten_.push_back(cursor.name);
+    if (cursor.changed_) std::erase(changed_, &cursor);
+    if (cursor.told_) forgotten_.push_back(cursor.name);
     cursors_.erase(cursors_.find(cursor.name));
 }
 
@@ -97,27 +97,27 @@ void CursorTable::restore(std::string_view name, const CursorRow& row, Time used
     SCANMQ_ASSERT(added);
     Cursor& cursor = it->second;
     cursor.name = name;
-    cursor.number = ++numbers_;
+    cursor.number_ = ++numbers_;
     cursor.pattern = row.pattern;
     cursor.next_offset = row.next_offset;
     cursor.since = used;
     cursor.lapsed = row.lapsed;
-    cursor.told = true;
+    cursor.told_ = true;
     (cursor.lapsed ? lapsed_ : idle_).insert(&cursor);
 }
 
 void CursorTable::clear_changes() {
     for (Cursor* const cursor : changed_) {
-        cursor->changed = false;
-        cursor->told = true;
+        cursor->changed_ = false;
+        cursor->told_ = true;
     }
     changed_.clear();
     forgotten_.clear();
 }
 
 void CursorTable::change(Cursor& cursor) {
-    if (cursor.changed) return;
-    cursor.changed = true;
+    if (cursor.changed_) return;
+    cursor.changed_ = true;
     changed_.push_back(&cursor);
 }
 

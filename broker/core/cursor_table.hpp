@@ -37,9 +37,9 @@ struct Cursor {
 
   private:
     friend class CursorTable;
-    std::uint64_t number = 0;  // in order of creation
-    bool changed = false;
-    bool told = false;  // changes were taken once: the store may know it
+    std::uint64_t number_ = 0;  // in order of creation
+    bool changed_ = false;
+    bool told_ = false;  // changes were taken once: the store may know it
 };
 
 class CursorTable {
@@ -95,7 +95,7 @@ class CursorTable {
   private:
     struct Earlier {
         bool operator()(const Cursor* a, const Cursor* b) const noexcept {
-            return a->since != b->since ? a->since < b->since : a->number < b->number;
+            return a->since != b->since ? a->since < b->since : a->number_ < b->number_;
         }
     };
     void change(Cursor& cursor);

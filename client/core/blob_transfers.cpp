@@ -5,7 +5,6 @@
 
 namespace scanmq::client {
 
-using protocol::Credit;
 using protocol::ErrorCode;
 using protocol::Kind;
 using protocol::Link;

@@ -15,7 +15,7 @@ Error invalid(ErrorCode code, std::string sentence) {
     return {ErrorKind::invalid, code, std::move(sentence)};
 }
 
-const Error kClosed{ErrorKind::closed, ErrorCode::none, "the client was closed"};
+const Error closed_error{ErrorKind::closed, ErrorCode::none, "the client was closed"};
 
 // Why the job's options are outside their ranges.
 std::optional<std::string> problem_of_options(const Job& job, const protocol::Limits& limits) {
@@ -70,8 +70,8 @@ void ClientCore::close(Effects& effects) {
     if (closed_) return;
     closed_ = true;
     outbox_.bind(effects);
-    requests_.fail_all(kClosed);
-    blobs_.fail_all(kClosed);
+    requests_.fail_all(closed_error);
+    blobs_.fail_all(closed_error);
     for (const auto& reader : readers_) {
         reader->stop();
         outbox_.notify(SubscriptionChanged{reader->id()});
@@ -100,7 +100,7 @@ void ClientCore::remove_producer(std::uint32_t producer) {
 
 Result<void> ClientCore::check_rules(std::uint32_t producer, const Job& job) const {
     const protocol::Limits& limits = session_.limits();
-    if (closed_) return fail(kClosed);
+    if (closed_) return fail(closed_error);
     if (!links_[book_.link(producer)]->valid_name()) {
         return fail(invalid(ErrorCode::bad_name,
                             "a queue's name is 1 to 64 of letters, digits, '_', '-', '.', ':'"));
@@ -219,7 +219,7 @@ void ClientCore::flush(std::uint32_t producer, Now now, Effects& effects) {
 }
 
 Result<std::uint64_t> ClientCore::subscribe(const StreamOptions& options, Effects& effects) {
-    if (closed_) return fail(kClosed);
+    if (closed_) return fail(closed_error);
     if (readers_.size() >= options_.subscriptions_max) {
         return fail(invalid(ErrorCode::over_limit, "this client has subscriptions_max already"));
     }
@@ -281,7 +281,7 @@ void ClientCore::done_with(std::uint64_t subscription, const StreamPosition& pos
 
 Result<void> ClientCore::ack(std::uint64_t subscription, std::uint64_t next_offset, Now now,
                              Effects& effects) {
-    if (closed_) return fail(kClosed);
+    if (closed_) return fail(closed_error);
     outbox_.bind(effects);
     StreamReader* found = reader(subscription);
     if (found == nullptr || !found->durable()) {

@@ -8,7 +8,6 @@
 namespace scanmq::client {
 
 using protocol::ErrorCode;
-using protocol::Kind;
 
 void ClientCore::handle(std::span<const Event> events, Now now, Effects& effects) {
     outbox_.bind(effects);
