@@ -129,41 +129,19 @@ Outcome dead_list(Invocation& invocation) {
 }
 
 Outcome dead_show(Invocation& invocation) {
-    BrokerOptions broker;
-    std::string queue;
-    std::string text;
-    config::Options declared(invocation.program, invocation.summary);
-    add_broker_options(declared, broker);
-    config::add_json(declared, invocation.json);
-    declared.positional("queue", queue, true, "The queue's name");
-    declared.positional("id", text, true, "The dead job's id, 32 hexadecimal digits");
-    if (auto over = parse(declared, invocation)) return *std::move(over);
-    const auto ids = read_ids({text});
-    if (!ids) return fail(ids.error());
-    auto client = connect(broker);
-    if (!client) return fail(client.error());
-    const std::string id = ids->front().hex();
-    const auto rows = (*client)->query("dead_letter", fmt::format("{}/{}", queue, id));
-    if (!rows) {
-        return fail(problem_of(rows.error(), fmt::format("cannot show dead letter {}", id)));
-    }
-    if (rows->empty()) {
-        return fail(Problem{ExitCode::failed, "unknown_job",
-                            fmt::format("queue {} has no dead letter {}; scanmq dead list {} tells "
-                                        "them",
-                                        queue, id, queue)});
-    }
-    if (invocation.json) {
-        print_rows(*rows, "dead_letter", {}, true);
-        return ExitCode::ok;
-    }
-    print_row(rows->front(), false);
-    if (rows->size() > 1) {
+    constexpr JobTopic kTopic{
+        .name = "dead_letter",
+        .id_help = "The dead job's id, 32 hexadecimal digits",
+        .doing = "cannot show dead letter {id}",
+        .missing = "queue {queue} has no dead letter {id}; scanmq dead list {queue} tells them"};
+    return show_job(invocation, kTopic, [&](const std::vector<protocol::Row>& rows) {
+        if (invocation.json) return print_rows(rows, "dead_letter", {}, true);
+        print_row(rows.front(), false);
+        if (rows.size() == 1) return;
         fmt::print("\n");
-        print_rows({rows->begin() + 1, rows->end()}, "attempts",
+        print_rows({rows.begin() + 1, rows.end()}, "attempts",
                    {"attempt", "outcome", "worker", "code", "ago_ms", "sentence"}, false);
-    }
-    return ExitCode::ok;
+    });
 }
 
 Outcome dead_retry(Invocation& invocation) { return act(invocation, protocol::DeadAction::retry); }

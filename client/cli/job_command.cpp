@@ -16,37 +16,13 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// The rows that a topic has for one job.
-template <class Print>
-Outcome ask_about(Invocation& invocation, std::string_view topic, Print&& print) {
-    BrokerOptions broker;
-    std::string queue;
-    std::string text;
-    config::Options declared(invocation.program, invocation.summary);
-    add_broker_options(declared, broker);
-    config::add_json(declared, invocation.json);
-    declared.positional("queue", queue, true, "The queue's name");
-    declared.positional("id", text, true, "The job's id, 32 hexadecimal digits");
-    if (auto over = parse(declared, invocation)) return *std::move(over);
-    const auto ids = read_ids({text});
-    if (!ids) return fail(ids.error());
-    auto client = connect(broker);
-    if (!client) return fail(client.error());
-    const std::string id = ids->front().hex();
-    const auto rows = (*client)->query(topic, fmt::format("{}/{}", queue, id));
-    if (!rows) {
-        return fail(
-            problem_of(rows.error(), fmt::format("cannot tell of job {} of {}", id, queue)));
-    }
-    if (rows->empty()) {
-        return fail(Problem{
-            ExitCode::failed, "unknown_job",
-            fmt::format("queue {} has no job {}; when it ended long ago, its entry in the stream "
-                        "tells: scanmq watch {} --from earliest",
-                        queue, id, queue)});
-    }
-    print(*rows);
-    return ExitCode::ok;
+JobTopic about(std::string_view name) {
+    return {.name = name,
+            .id_help = "The job's id, 32 hexadecimal digits",
+            .doing = "cannot tell of job {id} of {queue}",
+            .missing =
+                "queue {queue} has no job {id}; when it ended long ago, its entry in the "
+                "stream tells: scanmq watch {queue} --from earliest"};
 }
 
 std::string_view word(protocol::JobState state) {
@@ -60,13 +36,13 @@ bool was_live(protocol::JobState state) {
 }  // namespace
 
 Outcome job_show(Invocation& invocation) {
-    return ask_about(invocation, "job", [&](const std::vector<protocol::Row>& rows) {
+    return show_job(invocation, about("job"), [&](const std::vector<protocol::Row>& rows) {
         print_row(rows.front(), invocation.json);
     });
 }
 
 Outcome job_explain(Invocation& invocation) {
-    return ask_about(invocation, "explain", [&](const std::vector<protocol::Row>& rows) {
+    return show_job(invocation, about("explain"), [&](const std::vector<protocol::Row>& rows) {
         if (invocation.json) return print_rows(rows, "reasons", {}, true);
         for (const protocol::Row& row : rows) {
             fmt::print("{}: {}\n", printable(text_of(row, "reason")),

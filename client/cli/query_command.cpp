@@ -29,6 +29,34 @@ Outcome list_topic(Invocation& invocation, std::string_view topic,
     return ExitCode::ok;
 }
 
+Outcome show_job(Invocation& invocation, const JobTopic& topic,
+                 const std::function<void(const std::vector<protocol::Row>&)>& print) {
+    BrokerOptions broker;
+    std::string queue;
+    std::string text;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    declared.positional("queue", queue, true, "The queue's name");
+    declared.positional("id", text, true, topic.id_help);
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    const auto ids = read_ids({text});
+    if (!ids) return fail(ids.error());
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    const std::string id = ids->front().hex();
+    const auto sentence = [&](std::string_view format) {
+        return fmt::format(fmt::runtime(format), fmt::arg("queue", queue), fmt::arg("id", id));
+    };
+    const auto rows = (*client)->query(topic.name, fmt::format("{}/{}", queue, id));
+    if (!rows) return fail(problem_of(rows.error(), sentence(topic.doing)));
+    if (rows->empty()) {
+        return fail(Problem{ExitCode::failed, "unknown_job", sentence(topic.missing)});
+    }
+    print(*rows);
+    return ExitCode::ok;
+}
+
 Result<std::vector<Id128>, Problem> read_ids(const std::vector<std::string>& texts) {
     std::vector<Id128> out;
     for (const std::string& text : texts) {

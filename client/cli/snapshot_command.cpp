@@ -7,6 +7,7 @@
 
 #include "client/cli/command.hpp"
 #include "client/cli/files.hpp"
+#include "client/cli/query_command.hpp"
 #include "client/cli/rows.hpp"
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
@@ -130,17 +131,8 @@ Outcome snapshot_get(Invocation& invocation) {
 }
 
 Outcome snapshot_list(Invocation& invocation) {
-    BrokerOptions broker;
-    config::Options declared(invocation.program, invocation.summary);
-    add_broker_options(declared, broker);
-    config::add_json(declared, invocation.json);
-    if (auto over = parse(declared, invocation)) return *std::move(over);
-    auto client = connect(broker);
-    if (!client) return fail(client.error());
-    const auto rows = (*client)->query("snapshots");
-    if (!rows) return fail(problem_of(rows.error(), "cannot list snapshots"));
-    print_rows(*rows, "snapshots", {"label", "bytes", "pins", "age_ms", "id"}, invocation.json);
-    return ExitCode::ok;
+    return list_topic(invocation, "snapshots", {"label", "bytes", "pins", "age_ms", "id"},
+                      QueueArgument::none);
 }
 
 }  // namespace scanmq::cli

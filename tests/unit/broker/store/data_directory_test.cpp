@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "tests/support/sim_file.hpp"
-#include "tests/unit/broker/store/temporary_folder.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace scanmq::broker {
 namespace {
@@ -73,9 +73,9 @@ TEST(DataDirectory, NoEpochIsGivenOutTwiceWhereverThePowerFails) {
 }
 
 TEST(DataDirectory, ASecondBrokerIsToldWhoHasIt) {
-    const tests::TemporaryFolder folder;
+    const tests::TempDir folder;
     PosixFileSystem files;
-    const DataDirectoryOptions options{folder.path() + "/data", 4096};
+    const DataDirectoryOptions options{folder.path().string() + "/data", 4096};
     {
         const auto first = DataDirectory::open(files, options);
         ASSERT_TRUE(first.ok()) << first.error().sentence;

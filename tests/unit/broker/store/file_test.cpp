@@ -10,7 +10,7 @@
 #include <filesystem>
 
 #include "tests/support/sim_file.hpp"
-#include "tests/unit/broker/store/temporary_folder.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace scanmq::broker {
 namespace {
@@ -62,9 +62,9 @@ void behaves_like_a_file_system(Files& files, const std::string& folder) {
 }
 
 TEST(PosixFileSystem, DoesWhatItSays) {
-    const tests::TemporaryFolder folder;
+    const tests::TempDir folder;
     PosixFileSystem files;
-    behaves_like_a_file_system(files, folder.path());
+    behaves_like_a_file_system(files, folder.path().string());
 }
 
 TEST(SimFileSystem, BehavesLikeTheRealOne) {
@@ -73,14 +73,14 @@ TEST(SimFileSystem, BehavesLikeTheRealOne) {
 }
 
 TEST(PosixFileSystem, FilesAndFoldersAreTheUsersOnly) {
-    const tests::TemporaryFolder folder;
+    const tests::TempDir folder;
     PosixFileSystem files;
-    ASSERT_TRUE(files.make_directory(folder.path() + "/d"));
-    ASSERT_TRUE(files.create(folder.path() + "/d/a").ok());
+    ASSERT_TRUE(files.make_directory(folder.path().string() + "/d"));
+    ASSERT_TRUE(files.create(folder.path().string() + "/d/a").ok());
     struct stat status {};
-    ASSERT_EQ(stat((folder.path() + "/d").c_str(), &status), 0);
+    ASSERT_EQ(stat((folder.path().string() + "/d").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0700U);
-    ASSERT_EQ(stat((folder.path() + "/d/a").c_str(), &status), 0);
+    ASSERT_EQ(stat((folder.path().string() + "/d/a").c_str(), &status), 0);
     EXPECT_EQ(status.st_mode & 0777U, 0600U);
 }
 
@@ -92,9 +92,9 @@ TEST(PosixFileSystem, AnErrorNamesTheFileAndTheReason) {
 }
 
 TEST(PosixFileSystem, ALockIsHeldByOneAndNamesItsProcess) {
-    const tests::TemporaryFolder folder;
+    const tests::TempDir folder;
     PosixFileSystem files;
-    const std::string path = folder.path() + "/LOCK";
+    const std::string path = folder.path().string() + "/LOCK";
     {
         const auto lock = files.lock(path);
         ASSERT_TRUE(lock.ok());

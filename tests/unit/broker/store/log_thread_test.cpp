@@ -10,8 +10,8 @@
 #include <mutex>
 #include <thread>
 
+#include "tests/support/temp_dir.hpp"
 #include "tests/unit/broker/store/log_harness.hpp"
-#include "tests/unit/broker/store/temporary_folder.hpp"
 
 namespace scanmq::broker {
 namespace {
@@ -49,7 +49,7 @@ class LogThreads : public testing::Test {
   protected:
     std::unique_ptr<FileLog> open(FileLogOptions::Mode mode, LogPosition checkpoint) {
         FileLogOptions options;
-        options.folder = folder_.path();
+        options.folder = folder_.path().string();
         options.mode = mode;
         options.segment_bytes = 64U << 10;
         options.record_bytes_max = 4096;
@@ -64,7 +64,7 @@ class LogThreads : public testing::Test {
         return std::move(*log);
     }
 
-    const tests::TemporaryFolder folder_;
+    const tests::TempDir folder_;
     PosixFileSystem files_;
     SystemClock clock_;
     Bell bell_;
