@@ -149,7 +149,7 @@ void Storage::look_after(BodyStore& bodies, Time now) {
     }
     if (now - judged_ >= kJudgeEvery) {
         judged_ = now;
-        judge_room(now);
+        judge_room();
     }
 }
 
@@ -177,7 +177,7 @@ std::string Storage::low_reason() {
     return {};
 }
 
-void Storage::judge_room(Time) {
+void Storage::judge_room() {
     const std::string reason = low_reason();
     const bool full = !reason.empty();
     if (full && !full_) spdlog::warn("no more jobs are taken: {}", reason);

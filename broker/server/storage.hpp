@@ -80,7 +80,7 @@ class Storage {
     class Sink;
 
     [[nodiscard]] Result<void, ServerError> open_files();
-    void judge_room(Time now);
+    void judge_room();
     [[nodiscard]] std::string low_reason();
     [[nodiscard]] BackupResult make_backup(const std::string& name);
 

@@ -10,11 +10,9 @@
 // log/open/MIB                recovery of so much log (records of 500 bytes)
 
 #include <benchmark/benchmark.h>
-#include <stdlib.h>
 
 #include <condition_variable>
 #include <cstdio>
-#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -23,35 +21,17 @@
 #include "broker/store/body_store.hpp"
 #include "broker/store/file_log.hpp"
 #include "broker/store/log_thread.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace {
 
 using namespace scanmq;
 using namespace scanmq::broker;
 
-class Folder {
-  public:
-    Folder() {
-        std::string name =
-            (std::filesystem::temp_directory_path() / "scanmq-bench-XXXXXX").string();
-        if (mkdtemp(name.data()) != nullptr) path_ = name;
-    }
-    ~Folder() {
-        std::error_code ignored;
-        std::filesystem::remove_all(path_, ignored);
-    }
-    Folder(const Folder&) = delete;
-    Folder& operator=(const Folder&) = delete;
-    [[nodiscard]] const std::string& path() const { return path_; }
-
-  private:
-    std::string path_;
-};
-
 struct Log {
     explicit Log(FileLogOptions::Mode mode) {
         FileLogOptions options;
-        options.folder = folder.path();
+        options.folder = folder.path().string();
         options.mode = mode;
         options.reserve_segments = 2;
         options.spare_segments_max = 4;
@@ -71,7 +51,7 @@ struct Log {
         }
     }
 
-    Folder folder;
+    tests::TempDir folder;
     PosixFileSystem files;
     std::unique_ptr<FileLog> log;
     BodyStore bodies;
@@ -180,7 +160,7 @@ void open_log(benchmark::State& state) {
     }
     log.log.reset();
     for (auto unused : state) {
-        const auto found = find_log(log.files, log.folder.path(), 0);
+        const auto found = find_log(log.files, log.folder.path().string(), 0);
         if (!found) state.SkipWithError(found.error().sentence.c_str());
     }
 }

@@ -8,10 +8,8 @@
 // The environment syncs as in production; its directory is made in TMPDIR.
 
 #include <benchmark/benchmark.h>
-#include <stdlib.h>  // NOLINT: mkdtemp
-#include <time.h>    // NOLINT: clock_gettime
+#include <time.h>  // NOLINT: clock_gettime
 
-#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -20,6 +18,7 @@
 #include "broker/store/lmdb_state_store.hpp"
 #include "broker/store/materialiser.hpp"
 #include "broker/store/recovery.hpp"
+#include "tests/support/temp_dir.hpp"
 
 namespace {
 
@@ -35,11 +34,8 @@ double cpu_seconds() {
 class Bench {
   public:
     Bench() {
-        std::string name = (std::filesystem::temp_directory_path() / "scanmq-XXXXXX").string();
-        SCANMQ_ASSERT(mkdtemp(name.data()) != nullptr);
-        directory_ = name;
         LmdbStateStore::Options options;
-        options.directory = directory_;
+        options.directory = directory_.path();
         store_ = std::move(LmdbStateStore::open(options).value());
         change(change::QueueCreated{1, "q", {}, {}});
         materialiser_ = std::make_unique<Materialiser>(*store_);
@@ -49,7 +45,6 @@ class Bench {
     ~Bench() {
         materialiser_.reset();
         store_.reset();
-        std::filesystem::remove_all(directory_);
     }
     Bench(const Bench&) = delete;
     Bench& operator=(const Bench&) = delete;
@@ -135,7 +130,7 @@ class Bench {
         return out;
     }
 
-    std::filesystem::path directory_;
+    tests::TempDir directory_;
     std::unique_ptr<LmdbStateStore> store_;
     std::unique_ptr<Materialiser> materialiser_;
     std::string inputs_ = std::string(32, 'i');
