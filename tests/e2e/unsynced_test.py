@@ -133,7 +133,9 @@ class Unsynced(unittest.TestCase):
         returned = [process.stdout.readline()]
         time.sleep(0.05 + 0.013 * (self.seed % 10))  # the moment of the kill, not a wait
         process.kill()
-        returned += process.communicate(timeout=60)[0].splitlines()
+        # Not communicate(): it would not return what readline() has read ahead.
+        returned += process.stdout.read().splitlines()
+        process.communicate(timeout=60)
         check = self.start("lmdb-check")
         out, err = check.communicate(timeout=60)
         self.assertEqual(0, check.returncode, err)
