@@ -136,10 +136,31 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
     const std::size_t encoded =
         protocol::kItemFixedBytesMax + job.bytes + subject.size() + inputs.size();
     protocol::Deliver& message = open_batch(queue, worker, encoded);
-    message.attempts.push_back(
-        {counter, job.id, subject, {}, inputs, extra == nullptr ? std::nullopt : extra->as_of_ns});
+    message.attempts.push_back({counter,
+                                job.id,
+                                subject,
+                                {},
+                                inputs,
+                                extra == nullptr ? std::nullopt : extra->as_of_ns,
+                                deadline_ms(execution)});
     worker.batch.started.push_back({execution.number, counter});
     state_->effects->sends[worker.batch.send].bodies.push_back(execution.payload);
+}
+
+// What is left until none of its jobs wants the result; 0: no deadline.
+std::uint64_t Runner::deadline_ms(const ExecutionRecord& execution) const {
+    Time latest{};
+    for (Slot job = execution.first_job; job != kNoSlot; job = state_->table.jobs[job].next) {
+        const JobExtra* const extra = state_->table.find_job_extra(job);
+        if (extra == nullptr || extra->deadline == Time{} ||
+            (extra->flags & protocol::JobOptions::kFinishLate) != 0) {
+            return 0;
+        }
+        latest = std::max(latest, extra->deadline);
+    }
+    const auto left =
+        std::chrono::duration_cast<std::chrono::milliseconds>(latest - state_->now).count();
+    return static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1));
 }
 
 // Once delivered, a newer job of the same key no longer takes its place.

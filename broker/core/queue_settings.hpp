@@ -11,6 +11,8 @@
 
 namespace scanmq::broker {
 
+enum class Overload : std::uint8_t { block = 0, reject = 1, shed = 2 };
+
 struct QueueSettings {
     std::uint64_t max_jobs = 1'000'000;
     std::uint64_t max_bytes = 1ULL << 30;
@@ -25,6 +27,10 @@ struct QueueSettings {
     std::uint64_t dead_max = 10'000;
     std::uint64_t low_share = 16;
     std::uint64_t pure = 0;
+    std::uint64_t weight = 1;
+    std::uint64_t overload = 0;  // Overload
+    std::uint64_t shed_target_ms = 1'000;
+    std::uint64_t lossless = 0;
 
     friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
 };
@@ -37,7 +43,7 @@ struct QueueSetting {
 };
 
 // In the order of the page's table.
-inline constexpr std::array<QueueSetting, 13> kQueueSettings{{
+inline constexpr std::array<QueueSetting, 17> kQueueSettings{{
     {"max_jobs", &QueueSettings::max_jobs, 1, 100'000'000},
     {"max_bytes", &QueueSettings::max_bytes, 1, 1ULL << 40},
     {"max_attempts", &QueueSettings::max_attempts, 1, 100},
@@ -51,6 +57,10 @@ inline constexpr std::array<QueueSetting, 13> kQueueSettings{{
     {"dead_max", &QueueSettings::dead_max, 0, 1'000'000},
     {"low_share", &QueueSettings::low_share, 2, 10'000},
     {"pure", &QueueSettings::pure, 0, 1},
+    {"weight", &QueueSettings::weight, 1, 1'000},
+    {"overload", &QueueSettings::overload, 0, 2},
+    {"shed_target_ms", &QueueSettings::shed_target_ms, 1, 86'400'000},
+    {"lossless", &QueueSettings::lossless, 0, 1},
 }};
 
 // `base` with the changes. Error: the sentence of a bad_setting that names the setting.

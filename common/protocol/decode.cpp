@@ -146,17 +146,23 @@ GroupState group_state(Reader& r, Record& in) {
     return m;
 }
 
+Settings settings(Reader& r, Record& in, const char* field) {
+    Settings out;
+    const std::uint32_t pairs = r.map(in, field);
+    for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
+        std::string key(r.key_str(field));
+        Record value = Reader::value();
+        out.emplace_back(std::move(key), r.uint(value, field));
+    }
+    return out;
+}
+
 // QUEUE_CREATE and QUEUE_ALTER.
 template <class M>
 M queue_settings(Reader& r, Record& in) {
     M m;
     m.queue = queue(r, in);
-    const std::uint32_t pairs = r.map(in, "settings");
-    for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
-        std::string key(r.key_str("settings"));
-        Record value = Reader::value();
-        m.settings.emplace_back(std::move(key), r.uint(value, "settings"));
-    }
+    m.settings = settings(r, in, "settings");
     return m;
 }
 
@@ -315,6 +321,13 @@ Message message(Kind kind, Reader& r, Record& in) {
             m.re = r.uint(in, "re");
             m.path = r.text(in, "path", r.limits().sentence_bytes_max, "sentence_bytes_max");
             m.bytes = r.uint(in, "bytes");
+            return m;
+        }
+        case Kind::flow_set: {
+            FlowSet m;
+            m.queue = queue(r, in);
+            m.flow = name(r, in, "flow");
+            m.limits = settings(r, in, "limits");
             return m;
         }
         case Kind::query: {

@@ -62,19 +62,20 @@ std::unique_ptr<JobOptions> job_options(Reader& r, Record& in) {
     return options;
 }
 
-// Of an attempt's options, as_of_ns: others are a later version's and skipped.
-std::optional<std::int64_t> attempt_options(Reader& r, Record& in) {
-    std::optional<std::int64_t> as_of_ns;
+// Of an attempt's options, deadline_ms and as_of_ns: others are a later version's and skipped.
+void attempt_options(Reader& r, Record& in, Attempt& attempt) {
     const std::uint32_t pairs = r.map(in, "options");
     for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
-        if (r.key_uint("options") == 8) {
-            Record value = Reader::value();
-            as_of_ns = r.sint(value, "as_of_ns");
+        const std::uint64_t key = r.key_uint("options");
+        Record value = Reader::value();
+        if (key == 3) {
+            attempt.deadline_ms = r.uint(value, "deadline_ms");
+        } else if (key == 8) {
+            attempt.as_of_ns = r.sint(value, "as_of_ns");
         } else {
             r.skip_value();
         }
     }
-    return as_of_ns;
 }
 
 }  // namespace
@@ -125,7 +126,7 @@ Deliver deliver(Reader& r, Record& in) {
         a.subject = subject(r, one);
         a.payload = r.body(one, "payload");
         a.inputs = inputs(r, one);
-        if (one.left > 0) a.as_of_ns = attempt_options(r, one);
+        if (one.left > 0) attempt_options(r, one, a);
         return a;
     });
     return m;

@@ -176,16 +176,23 @@ struct Fields {
         w.str(m.queue);
         w.array(m.attempts.size());
         for (const auto& a : m.attempts) {
-            w.array(a.as_of_ns ? 6 : 5);
+            const std::size_t options = (a.deadline_ms != 0 ? 1U : 0U) + (a.as_of_ns ? 1U : 0U);
+            w.array(options > 0 ? 6 : 5);
             w.uint(a.counter);
             w.id(a.job);
             w.str(a.subject);
             w.body(a.payload);
             w.bin(a.inputs);
-            if (!a.as_of_ns) continue;
-            w.map(1);
-            w.uint(8);
-            w.sint(*a.as_of_ns);
+            if (options == 0) continue;
+            w.map(options);
+            if (a.deadline_ms != 0) {
+                w.uint(3);
+                w.uint(a.deadline_ms);
+            }
+            if (a.as_of_ns) {
+                w.uint(8);
+                w.sint(*a.as_of_ns);
+            }
         }
     }
     void operator()(const Done& m) const {
@@ -337,6 +344,11 @@ struct Fields {
         w.str(m.path);
         w.uint(m.bytes);
     }
+    void operator()(const FlowSet& m) const {
+        w.str(m.queue);
+        w.str(m.flow);
+        settings(w, m.limits);
+    }
     void operator()(const Query& m) const {
         w.str(m.topic);
         w.str(m.key);
@@ -425,6 +437,7 @@ std::size_t field_count(Kind kind) {
         case Kind::group_seal:
         case Kind::dead_letters:
         case Kind::backup_done:
+        case Kind::flow_set:
         case Kind::answer:
         case Kind::blob_chunk:
         case Kind::blob_stored:

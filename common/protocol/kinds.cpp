@@ -76,6 +76,8 @@ std::string_view to_string(Kind kind) noexcept {
             return "BACKUP";
         case Kind::backup_done:
             return "BACKUP_DONE";
+        case Kind::flow_set:
+            return "FLOW_SET";
         case Kind::query:
             return "QUERY";
         case Kind::answer:
@@ -126,6 +128,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "session_timed_out";
         case ErrorCode::store_full:
             return "store_full";
+        case ErrorCode::memory_full:
+            return "memory_full";
         case ErrorCode::unknown_queue:
             return "unknown_queue";
         case ErrorCode::queue_exists:
@@ -154,8 +158,20 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "bad_option";
         case ErrorCode::unknown_alias:
             return "unknown_alias";
+        case ErrorCode::unknown_flow:
+            return "unknown_flow";
         case ErrorCode::stale_attempt:
             return "stale_attempt";
+        case ErrorCode::scanner_unavailable:
+            return "scanner_unavailable";
+        case ErrorCode::scanner_timeout:
+            return "scanner_timeout";
+        case ErrorCode::scanner_overloaded:
+            return "scanner_overloaded";
+        case ErrorCode::scanner_error:
+            return "scanner_error";
+        case ErrorCode::bad_response:
+            return "bad_response";
         case ErrorCode::stream_reset:
             return "stream_reset";
         case ErrorCode::bad_offset:
@@ -208,6 +224,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "purged";
         case ErrorCode::unknown_job:
             return "unknown_job";
+        case ErrorCode::overloaded:
+            return "overloaded";
     }
     return "?";
 }

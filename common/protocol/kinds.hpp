@@ -51,6 +51,7 @@ enum class Kind : std::uint8_t {
     alias_set = 66,
     backup = 67,
     backup_done = 68,
+    flow_set = 69,
     query = 70,
     answer = 71,
     blob_put = 80,
@@ -138,6 +139,7 @@ enum class ErrorCode : std::uint16_t {
     too_many_sessions = 11,
     session_timed_out = 12,
     store_full = 13,
+    memory_full = 14,
     unknown_queue = 20,
     queue_exists = 21,
     queue_full = 22,
@@ -152,7 +154,13 @@ enum class ErrorCode : std::uint16_t {
     bad_subject = 34,
     bad_option = 35,
     unknown_alias = 36,
+    unknown_flow = 37,
     stale_attempt = 40,
+    scanner_unavailable = 41,
+    scanner_timeout = 42,
+    scanner_overloaded = 43,
+    scanner_error = 44,
+    bad_response = 45,
     stream_reset = 50,
     bad_offset = 51,
     bad_pattern = 52,
@@ -179,6 +187,7 @@ enum class ErrorCode : std::uint16_t {
     superseded = 97,
     purged = 98,
     unknown_job = 99,
+    overloaded = 100,
 };
 
 // The name of the table in docs/PROTOCOL.md, e.g. "unknown_queue"; "?" for a number outside it.

@@ -16,8 +16,9 @@ Kind kind_of(const Message& message) noexcept {
         Kind::group_seal,  Kind::group_query,  Kind::group_state,   Kind::queue_create,
         Kind::queue_alter, Kind::queue_delete, Kind::queue_control, Kind::dead_letters,
         Kind::dead_done,   Kind::alias_set,    Kind::backup,        Kind::backup_done,
-        Kind::query,       Kind::answer,       Kind::blob_put,      Kind::blob_ready,
-        Kind::blob_chunk,  Kind::blob_stored,  Kind::blob_get,      Kind::blob_info,
+        Kind::flow_set,    Kind::query,        Kind::answer,        Kind::blob_put,
+        Kind::blob_ready,  Kind::blob_chunk,   Kind::blob_stored,   Kind::blob_get,
+        Kind::blob_info,
     };
     static_assert(kKinds.size() == std::variant_size_v<Message>);
     return kKinds[message.index()];

@@ -114,6 +114,7 @@ struct Want {
     Credit want;  // how much more it has waiting
 };
 
+// Asks for unused credit back: of a queue's submit link, or (empty) of the deliver link.
 struct Reclaim {
     std::string queue;
 };
@@ -198,6 +199,7 @@ struct Attempt {
     Body payload;
     ByteView inputs;
     std::optional<std::int64_t> as_of_ns{};
+    std::uint64_t deadline_ms{};  // what is left until its result is unwanted; 0: no deadline
 };
 
 struct Deliver {
@@ -374,6 +376,13 @@ struct BackupDone {
 using Value = std::variant<std::uint64_t, std::string>;
 using Row = std::vector<std::pair<std::string, Value>>;
 
+// Limits of one flow of a queue, by name; those not named stay. Empty: takes all away.
+struct FlowSet {
+    std::string queue;
+    std::string flow;
+    Settings limits;
+};
+
 struct Query {
     std::string topic;  // broker, counters, queues, workers, sessions, streams, snapshots
     std::string key;
@@ -429,7 +438,7 @@ using Message =
                  Submit, Accepted, Cancel, Cancelled, Deliver, Done, Revoke, Progress, Subscribe,
                  Subscribed, Unsubscribe, Results, Ack, GroupOpen, GroupSeal, GroupQuery,
                  GroupState, QueueCreate, QueueAlter, QueueDelete, QueueControl, DeadLetters,
-                 DeadDone, AliasSet, Backup, BackupDone, Query, Answer, BlobPut, BlobReady,
+                 DeadDone, AliasSet, Backup, BackupDone, FlowSet, Query, Answer, BlobPut, BlobReady,
                  BlobChunk, BlobStored, BlobGet, BlobInfo>;
 
 struct Header {

@@ -87,7 +87,7 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(Deliver{3,
                              "q",
                              {{70'000, id(4), "SPY", {"body", 0}, kInputs, std::nullopt},
-                              {70'001, id(5), "SPY", {"body", 0}, {}, -7}}});
+                              {70'001, id(5), "SPY", {"body", 0}, {}, -7, 1'500}}});
     out.emplace_back(Revoke{{{3, 70'000}}});
     out.emplace_back(protocol::Progress{{{{3, 70'000}, 5, 10, "strikes"}}});
     out.emplace_back(Done{3,
@@ -143,6 +143,7 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(AliasSet{"SPY@latest", content(1)});
     out.emplace_back(Backup{"monday"});
     out.emplace_back(BackupDone{8, "/backups/monday", 12'345});
+    out.emplace_back(FlowSet{"q", "desk", {{"weight", 3}}});
     out.emplace_back(Query{"queues", "q"});
     out.emplace_back(
         Answer{3, "queues", {{{"queue", std::string("q")}, {"waiting", std::uint64_t{4}}}}});

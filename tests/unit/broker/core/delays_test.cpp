@@ -51,6 +51,20 @@ TEST_F(DelaysTest, ADeadlineEndsWhatHasNotStarted) {
     EXPECT_EQ(h.handles.size(), 1U);
 }
 
+TEST_F(DelaysTest, AWorkerIsToldWhatIsLeftUntilTheDeadline) {
+    Peer& w = worker("w", {0, 0});
+    accept(1, {.deadline_ms = 1'000});
+    accept(2, {.deadline_ms = 1'000, .flags = protocol::JobOptions::kFinishLate});
+    accept(3);
+    h.advance(400ms);
+    grant(w, kPlenty);
+    const auto& attempts = w.next<protocol::Deliver>().attempts;
+    ASSERT_EQ(attempts.size(), 3U);
+    EXPECT_EQ(attempts[0].deadline_ms, 600U);
+    EXPECT_EQ(attempts[1].deadline_ms, 0U) << "its result is wanted late, too";
+    EXPECT_EQ(attempts[2].deadline_ms, 0U);
+}
+
 TEST_F(DelaysTest, ADeadlineBeforeTheEndOfTheDelayEndsTheJobThen) {
     accept(1, {.delay_ms = 2'000, .deadline_ms = 1'000});
     h.advance(1s);
