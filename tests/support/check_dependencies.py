@@ -29,7 +29,7 @@ ALLOWED = {
     "broker/store": ("common/base", "common/protocol", "broker/core"),
     "broker/server": COMMON + ("broker/core", "broker/store"),
     "worker/core": ("common/base", "common/protocol"),
-    "worker/scanners": ("common/base",) + SCANNER,
+    "worker/scanners": ("common/base", "common/protocol") + SCANNER,
     "worker/server": COMMON + ("worker/core", "worker/scanners"),
     "client/core": ("common/base", "common/protocol"),
     "client/cpp": ("common/base", "common/protocol", "common/transport", "client/core"),

@@ -93,8 +93,10 @@ void WorkerCore::on_finished(const FinishedEvent& event, Effects& effects) {
         return release(event.attempt, effects);
     }
     if (attempt->state == AttemptState::running) {
-        // A scan that was stopped says nothing about how long scans take.
-        if (!attempt->revoked) credit_.add_service(event.service);
+        // A scan that was stopped, or never made, says nothing about how long scans take.
+        if (!attempt->revoked && event.outcome != AttemptOutcome::returned) {
+            credit_.add_service(event.service);
+        }
         attempts_.stop_running(event.attempt, AttemptState::finished);
     }
     if (phase_ != Phase::open) return;  // told again when it is adopted
@@ -179,7 +181,8 @@ void WorkerCore::return_unstarted(Effects& effects) {
 
 std::size_t WorkerCore::start_limit() const noexcept {
     if (options_.run_on_loop) return std::numeric_limits<std::size_t>::max();
-    const bool ahead = credit_.measured() && credit_.service() < kShortService;
+    const bool ahead =
+        options_.start_ahead && credit_.measured() && credit_.service() < kShortService;
     return ahead ? std::size_t{options_.threads} * 2 : options_.threads;
 }
 

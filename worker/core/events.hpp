@@ -53,7 +53,7 @@ struct InputsEvent {
 // Effects::starts was carried out; or Effects::results, and this is the same again.
 struct FinishedEvent {
     AttemptId attempt;
-    protocol::AttemptOutcome outcome{};  // done, failed, rejected
+    protocol::AttemptOutcome outcome{};  // done, failed, rejected, returned
     ByteView body;
     protocol::ErrorCode code{};
     std::string_view sentence;

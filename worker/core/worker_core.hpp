@@ -42,6 +42,8 @@ struct WorkerOptions {
     std::uint64_t window_bytes = 16U << 20;
     // Scans run on the loop: whatever is ready is started at once, one after another.
     bool run_on_loop = false;
+    // Short scans are handed to the threads one ahead each. Not where no thread would idle.
+    bool start_ahead = true;
     bool fetch_inputs = true;    // the scanner reads its jobs' inputs
     Duration connect_timeout{};  // leave when no session came about in this time; 0: keep trying
     Duration drain_timeout = std::chrono::seconds(30);
@@ -109,6 +111,8 @@ class WorkerCore {
     [[nodiscard]] protocol::SessionId session() const noexcept { return session_; }
     [[nodiscard]] const std::string& blob_endpoint() const noexcept { return blob_endpoint_; }
     [[nodiscard]] const protocol::Limits& limits() const noexcept { return limits_; }
+    // How long a scan may run before it is given up.
+    [[nodiscard]] Duration max_run() const noexcept { return max_run_; }
 
   private:
     // Beside outcomes_: whose they are.

@@ -1,7 +1,7 @@
 #pragma once
 // Scanner: what a worker runs its jobs with.
 //
-// Role:      one object per worker; embedded engine, no-op, later a remote service.
+// Role:      one object per worker: embedded engine, no-op, processes (async_scanner.hpp).
 // Threads:   run() is called by several threads at once; everything else by the loop.
 // Errors:    values, in Outcome. run() never throws: what a library throws ends in the scanner.
 // Lifetimes: a task's views and inputs live until run() returns. Outcome::body may borrow from the
@@ -18,6 +18,8 @@
 #include <string_view>
 
 #include "common/base/bytes.hpp"
+#include "common/base/time.hpp"
+#include "common/protocol/kinds.hpp"
 #include "worker/scanners/input.hpp"
 
 namespace scanmq::worker {
@@ -42,8 +44,10 @@ struct Task {
     ByteView payload;
     std::span<const std::shared_ptr<Input>> inputs;  // filled, in the job's order
     std::optional<std::int64_t> as_of_ns{};          // pricing clock, ns since 1970 UTC
-    const std::atomic<bool>* cancel{};               // once true, the result is wanted no more
-    Progress* progress{};                            // may be null
+    // When the worker gives the run up; set for asynchronous scanners only.
+    std::optional<Time> deadline{};
+    const std::atomic<bool>* cancel{};  // once true, the result is wanted no more
+    Progress* progress{};               // may be null
 
     [[nodiscard]] bool cancelled() const noexcept {
         return cancel != nullptr && cancel->load(std::memory_order_relaxed);
@@ -54,23 +58,27 @@ enum class ScanStatus : std::uint8_t {
     done,
     failed,    // may go well on another attempt
     rejected,  // never will: the payload or an input cannot be used
+    returned,  // it was not scanned: runs again, here or elsewhere, and charges nothing
 };
 
 struct Outcome {
     ScanStatus status{ScanStatus::done};
     ByteView body;  // of done
     std::string storage;
-    std::string sentence;  // of failed and rejected: what is wrong and what to do
+    std::string sentence;  // of all but done: what is wrong and what to do
+    // Of all but done; none: scan_failed of failed, bad_payload of rejected.
+    protocol::ErrorCode code{};
 
-    void failed(std::string why) {
-        status = ScanStatus::failed;
-        sentence = std::move(why);
-    }
-    void rejected(std::string why) {
-        status = ScanStatus::rejected;
+    void failed(std::string why) { end(ScanStatus::failed, {}, std::move(why)); }
+    void rejected(std::string why) { end(ScanStatus::rejected, {}, std::move(why)); }
+    void end(ScanStatus how, protocol::ErrorCode what, std::string why) {
+        status = how;
+        code = what;
         sentence = std::move(why);
     }
 };
+
+class AsyncScanner;
 
 class Scanner {
   public:
@@ -86,6 +94,8 @@ class Scanner {
     // Fills in `out`, which is as new. Ends within milliseconds, failed, once the task is
     // cancelled: a scan that does not keeps its thread, and at last its worker, from working.
     virtual void run(const Task& task, Outcome& out) const noexcept = 0;
+    // Not null: it is one of those that wait; then neither of the two above is of any use.
+    [[nodiscard]] virtual AsyncScanner* asynchronous() noexcept { return nullptr; }
 };
 
 }  // namespace scanmq::worker

@@ -83,6 +83,7 @@ void TaskTable::release(AttemptId id) noexcept {
     shrink(slot->owned);
     shrink(slot->outcome.storage);
     slot->outcome.sentence.clear();
+    slot->outcome.code = {};
     slot->outcome.status = ScanStatus::done;
     slot->outcome.body = {};
 }

@@ -31,6 +31,9 @@ struct TaskSlot {
     ContentId body_id;  // of a result too large for a frame
     bool body_hashed = false;
     Duration service{};
+    // Of an AsyncScanner's call: since when, and whether it is still to be finished.
+    Time started{};
+    bool under_way = false;
 
     // Copies what is borrowed, a result that is its payload, too; views stay valid until release().
     void own();

@@ -1,6 +1,5 @@
 #include "worker/server/worker_loop.hpp"
 
-#include <boost/asio/post.hpp>
 #include <chrono>
 
 #include "common/base/assert.hpp"
@@ -9,7 +8,6 @@ namespace scanmq::worker {
 
 namespace {
 
-using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 using transport::Drained;
 using transport::ReceiveStatus;
@@ -109,15 +107,15 @@ void WorkerServer::Impl::carry_out() {
     for (const AttemptId id : effects_.fetches) fetch(id);
     if (settings_.core.run_on_loop) {
         run_on_loop(effects_.starts);
+    } else if (async_ != nullptr) {
+        for (const AttemptId id : effects_.starts) start_asynchronous(id);
     } else {
         for (const AttemptId id : effects_.starts) start_on_pool(id);
     }
     for (const AttemptId id : effects_.results) push_finished(*tasks_.find(id));
     for (const AttemptId id : effects_.puts) put(id);
     for (const AttemptId id : effects_.polls) push_progress(*tasks_.find(id));
-    for (const AttemptId id : effects_.cancels) {
-        if (TaskSlot* slot = tasks_.find(id)) slot->cancel.store(true, std::memory_order_relaxed);
-    }
+    for (const AttemptId id : effects_.cancels) cancel(id);
     for (const AttemptId id : effects_.releases) tasks_.release(id);
     for (const Note& note : effects_.notes) log(note);
     if (effects_.reconnect) connect_next();
@@ -158,93 +156,6 @@ void WorkerServer::Impl::send(Send& send) {
     } else {
         broken_ = true;  // no connection: the session on it is over
     }
-}
-
-void WorkerServer::Impl::run_on_loop(std::span<const AttemptId> starts) {
-    if (starts.empty()) return;
-    const Time begin = clock_now();
-    for (const AttemptId id : starts) {
-        TaskSlot& slot = *tasks_.find(id);
-        scanner_->run(slot.task, slot.outcome);
-    }
-    const Duration each = (clock_now() - begin) / static_cast<Duration::rep>(starts.size());
-    for (const AttemptId id : starts) {
-        TaskSlot& slot = *tasks_.find(id);
-        slot.service = each;
-        push_finished(slot);
-    }
-}
-
-void WorkerServer::Impl::start_on_pool(AttemptId id) {
-    TaskSlot& slot = *tasks_.find(id);
-    slot.own();
-    slot.task.inputs = slot.inputs;
-    pool_.post([this, &slot] {
-        run_task(slot);
-        bool first = false;
-        {
-            const std::lock_guard lock(completions_mutex_);
-            first = completions_.empty();
-            completions_.push_back(slot.id);
-        }
-        // One wake-up takes all that has gathered by then.
-        if (first) boost::asio::post(loop_, [this] { on_completions(); });
-    });
-}
-
-void WorkerServer::Impl::run_task(TaskSlot& slot) const {
-    const Time begin = clock_now();
-    if (slot.task.cancelled()) {
-        slot.outcome.failed("cancelled before it began");  // while it waited for a thread
-    } else {
-        scanner_->run(slot.task, slot.outcome);
-    }
-    slot.service = clock_now() - begin;
-    if (slot.outcome.body.size() > protocol::kLimits.inline_bytes_max) {
-        slot.body_id = content_id(slot.outcome.body);  // here, not on the loop
-        slot.body_hashed = true;
-    }
-}
-
-void WorkerServer::Impl::on_completions() {
-    if (exit_) return;
-    {
-        const std::lock_guard lock(completions_mutex_);
-        completed_.swap(completions_);
-    }
-    for (const AttemptId id : completed_) push_finished(*tasks_.find(id));
-    completed_.clear();
-    // settle() hands what was pushed to the core.
-    step({});
-}
-
-void WorkerServer::Impl::push_finished(const TaskSlot& slot) {
-    FinishedEvent event;
-    event.attempt = slot.id;
-    event.body = slot.outcome.body;
-    event.sentence = slot.outcome.sentence;
-    event.service = slot.service;
-    switch (slot.outcome.status) {
-        case ScanStatus::done:
-            event.outcome = AttemptOutcome::done;
-            break;
-        case ScanStatus::failed:
-            event.outcome = AttemptOutcome::failed;
-            event.code = ErrorCode::scan_failed;
-            break;
-        case ScanStatus::rejected:
-            event.outcome = AttemptOutcome::rejected;
-            event.code = ErrorCode::bad_payload;
-            break;
-    }
-    follow_up_.emplace_back(event);
-}
-
-void WorkerServer::Impl::push_progress(const TaskSlot& slot) {
-    constexpr auto kOrder = std::memory_order_relaxed;
-    follow_up_.emplace_back(ProgressEvent{slot.id, slot.progress.done.load(kOrder),
-                                          slot.progress.total.load(kOrder),
-                                          slot.progress.note.load(kOrder)});
 }
 
 void WorkerServer::Impl::put(AttemptId id) {

@@ -1,9 +1,10 @@
 #pragma once
 // WorkerServer::Impl: the loop. Receives a batch, feeds the core, carries out what it decided.
 //
-// Role:     private to worker_server.cpp, worker_loop.cpp and worker_inputs.cpp.
+// Role:     private to worker_server.cpp, worker_loop.cpp, worker_inputs.cpp and worker_scans.cpp.
 // Order:    one wake-up decodes all frames that wait, hands them to the core at once, runs what may
 //           run on the loop, and sends one DONE; only then are the frames let go.
+// Scans:    run on the loop, on the pool's threads, or by an AsyncScanner, on the loop as well.
 // Threads:  the loop's, but for run_task() and the completions' mutex.
 
 #include <boost/asio/io_context.hpp>
@@ -17,6 +18,7 @@
 
 #include "common/transport/dealer.hpp"
 #include "common/transport/watcher.hpp"
+#include "worker/scanners/async_scanner.hpp"
 #include "worker/server/blob_transfers.hpp"
 #include "worker/server/task_table.hpp"
 #include "worker/server/thread_pool.hpp"
@@ -61,6 +63,12 @@ class WorkerServer::Impl {
     void want(const ContentId& id, TaskSlot& slot, bool as_input);
     void run_on_loop(std::span<const AttemptId> starts);
     void start_on_pool(AttemptId id);
+    void start_asynchronous(AttemptId id);
+    void attach_scanner();
+    void complete_later(AttemptId id);
+    void on_call_finished(CallId call);
+    void on_availability(const Availability& availability);
+    void cancel(AttemptId id);
     void run_task(TaskSlot& slot) const;
     void push_finished(const TaskSlot& slot);
     void push_progress(const TaskSlot& slot);
@@ -69,14 +77,15 @@ class WorkerServer::Impl {
     void log(const Note& note) const;
 
     Settings settings_;
+    boost::asio::io_context loop_{1};  // before the scanner, which may have handlers on it
     std::unique_ptr<Scanner> scanner_;
+    AsyncScanner* async_;  // scanner_, when it is one
     WorkerCore core_;
     Effects effects_;
     TaskTable tasks_;
     InputCache cache_;
     std::unordered_map<ContentId, Wanted> wanted_;
 
-    boost::asio::io_context loop_{1};
     boost::asio::steady_timer timer_{loop_};
     std::optional<Time> armed_;
     std::optional<boost::asio::signal_set> signals_;

@@ -2,6 +2,7 @@
 
 #include <spdlog/spdlog.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <csignal>
 #include <utility>
@@ -14,7 +15,7 @@ namespace {
 
 using transport::Drained;
 
-Settings complete(Settings settings, const Scanner& scanner) {
+Settings complete(Settings settings, Scanner& scanner) {
     Rng rng(Rng::random_seed());
     settings.core.instance = random_id(rng);
     settings.core.seed = rng.next();
@@ -22,6 +23,11 @@ Settings complete(Settings settings, const Scanner& scanner) {
     settings.core.fetch_inputs = scanner.reads_inputs();
     settings.core.run_on_loop = scanner.on_loop();
     if (scanner.on_loop()) settings.core.threads = 1;
+    if (const AsyncScanner* async = scanner.asynchronous()) {
+        settings.core.threads = async->slots();
+        settings.core.window_max = std::max(settings.core.window_max, settings.core.threads);
+        settings.core.start_ahead = false;
+    }
     return settings;
 }
 
@@ -37,6 +43,7 @@ transport::SocketOptions socket_options(const WorkerOptions& options) {
 WorkerServer::Impl::Impl(Settings settings, std::unique_ptr<Scanner> scanner)
     : settings_(complete(std::move(settings), *scanner)),
       scanner_(std::move(scanner)),
+      async_(scanner_->asynchronous()),
       core_(settings_.core, std::chrono::steady_clock::now()),
       cache_(settings_.cache_bytes),
       main_(context_, socket_options(settings_.core)),
@@ -45,7 +52,7 @@ WorkerServer::Impl::Impl(Settings settings, std::unique_ptr<Scanner> scanner)
       blobs_(loop_, context_,
              {[this](GotBlob&& blob) { on_got(std::move(blob)); },
               [this](StoredBlob&& blob) { on_stored(std::move(blob)); }, [this] { arm_timer(); }}),
-      pool_(settings_.core.run_on_loop ? 0 : settings_.core.threads,
+      pool_(settings_.core.run_on_loop || async_ != nullptr ? 0 : settings_.core.threads,
             std::size_t{settings_.core.threads} * 2) {}
 
 Exit WorkerServer::Impl::run() {
@@ -61,9 +68,11 @@ Exit WorkerServer::Impl::run() {
     if (settings_.take_signals) take_signals();
     frames_.start();
     monitor_.start();
+    attach_scanner();
     arm_timer();
     loop_.run();
     exit_->scans_left = !pool_.finish(settings_.scans_patience);
+    if (async_ != nullptr && !async_->stop(settings_.scans_patience)) exit_->scans_left = true;
     if (exit_->code == kExitNoBroker) {
         exit_->sentence += " (";
         for (const std::string& broker : settings_.brokers) {

@@ -1,0 +1,172 @@
+// The worker's scans: how attempts are run, and how their ends reach the core.
+#include <spdlog/spdlog.h>
+
+#include <boost/asio/post.hpp>
+#include <chrono>
+
+#include "common/base/assert.hpp"
+#include "worker/server/worker_loop.hpp"
+
+namespace scanmq::worker {
+
+namespace {
+
+using protocol::AttemptOutcome;
+using protocol::ErrorCode;
+
+Time clock_now() { return std::chrono::steady_clock::now(); }
+
+CallId call_id(AttemptId id) { return {(std::uint64_t{id.generation} << 32U) | id.slot}; }
+
+AttemptId attempt_id(CallId call) {
+    return {static_cast<std::uint32_t>(call.value), static_cast<std::uint32_t>(call.value >> 32U)};
+}
+
+ErrorCode code_or(ErrorCode code, ErrorCode instead) {
+    return code == ErrorCode::none ? instead : code;
+}
+
+}  // namespace
+
+void WorkerServer::Impl::run_on_loop(std::span<const AttemptId> starts) {
+    if (starts.empty()) return;
+    const Time begin = clock_now();
+    for (const AttemptId id : starts) {
+        TaskSlot& slot = *tasks_.find(id);
+        scanner_->run(slot.task, slot.outcome);
+    }
+    const Duration each = (clock_now() - begin) / static_cast<Duration::rep>(starts.size());
+    for (const AttemptId id : starts) {
+        TaskSlot& slot = *tasks_.find(id);
+        slot.service = each;
+        push_finished(slot);
+    }
+}
+
+void WorkerServer::Impl::start_on_pool(AttemptId id) {
+    TaskSlot& slot = *tasks_.find(id);
+    slot.own();
+    slot.task.inputs = slot.inputs;
+    pool_.post([this, &slot] {
+        run_task(slot);
+        complete_later(slot.id);
+    });
+}
+
+// From any thread.
+void WorkerServer::Impl::complete_later(AttemptId id) {
+    bool first = false;
+    {
+        const std::lock_guard lock(completions_mutex_);
+        first = completions_.empty();
+        completions_.push_back(id);
+    }
+    // One wake-up takes all that has gathered by then.
+    if (first) boost::asio::post(loop_, [this] { on_completions(); });
+}
+
+void WorkerServer::Impl::attach_scanner() {
+    if (async_ == nullptr) return;
+    async_->attach({&loop_, [this](CallId call) { on_call_finished(call); },
+                    [this](Availability availability) {
+                        boost::asio::post(loop_, [this, told = std::move(availability)] {
+                            if (!exit_) on_availability(told);
+                        });
+                    }});
+}
+
+void WorkerServer::Impl::start_asynchronous(AttemptId id) {
+    TaskSlot& slot = *tasks_.find(id);
+    slot.own();
+    slot.task.inputs = slot.inputs;
+    slot.started = clock_now();
+    slot.task.deadline = slot.started + core_.max_run();
+    slot.under_way = true;
+    async_->start({call_id(id), &slot.task, &slot.outcome});
+}
+
+// The core may be at work: it may have been called from within start() or cancel().
+void WorkerServer::Impl::on_call_finished(CallId call) {
+    const AttemptId id = attempt_id(call);
+    TaskSlot* slot = tasks_.find(id);
+    SCANMQ_ASSERT(slot != nullptr && slot->under_way);
+    slot->under_way = false;
+    slot->service = clock_now() - slot->started;
+    complete_later(id);
+}
+
+void WorkerServer::Impl::on_availability(const Availability& availability) {
+    if (availability.open) {
+        spdlog::info("the scanner is available, with {} slots", availability.slots);
+    } else {
+        spdlog::warn("the scanner is not available: {}", availability.sentence);
+    }
+}
+
+void WorkerServer::Impl::cancel(AttemptId id) {
+    TaskSlot* slot = tasks_.find(id);
+    if (slot == nullptr) return;
+    slot->cancel.store(true, std::memory_order_relaxed);
+    if (slot->under_way) async_->cancel(call_id(id));
+}
+
+void WorkerServer::Impl::run_task(TaskSlot& slot) const {
+    const Time begin = clock_now();
+    if (slot.task.cancelled()) {
+        slot.outcome.failed("cancelled before it began");  // while it waited for a thread
+    } else {
+        scanner_->run(slot.task, slot.outcome);
+    }
+    slot.service = clock_now() - begin;
+    if (slot.outcome.body.size() > protocol::kLimits.inline_bytes_max) {
+        slot.body_id = content_id(slot.outcome.body);  // here, not on the loop
+        slot.body_hashed = true;
+    }
+}
+
+void WorkerServer::Impl::on_completions() {
+    if (exit_) return;
+    {
+        const std::lock_guard lock(completions_mutex_);
+        completed_.swap(completions_);
+    }
+    for (const AttemptId id : completed_) push_finished(*tasks_.find(id));
+    completed_.clear();
+    // settle() hands what was pushed to the core.
+    step({});
+}
+
+void WorkerServer::Impl::push_finished(const TaskSlot& slot) {
+    FinishedEvent event;
+    event.attempt = slot.id;
+    event.body = slot.outcome.body;
+    event.sentence = slot.outcome.sentence;
+    event.service = slot.service;
+    switch (slot.outcome.status) {
+        case ScanStatus::done:
+            event.outcome = AttemptOutcome::done;
+            break;
+        case ScanStatus::failed:
+            event.outcome = AttemptOutcome::failed;
+            event.code = code_or(slot.outcome.code, ErrorCode::scan_failed);
+            break;
+        case ScanStatus::rejected:
+            event.outcome = AttemptOutcome::rejected;
+            event.code = code_or(slot.outcome.code, ErrorCode::bad_payload);
+            break;
+        case ScanStatus::returned:
+            event.outcome = AttemptOutcome::returned;
+            event.code = slot.outcome.code;
+            break;
+    }
+    follow_up_.emplace_back(event);
+}
+
+void WorkerServer::Impl::push_progress(const TaskSlot& slot) {
+    constexpr auto kOrder = std::memory_order_relaxed;
+    follow_up_.emplace_back(ProgressEvent{slot.id, slot.progress.done.load(kOrder),
+                                          slot.progress.total.load(kOrder),
+                                          slot.progress.note.load(kOrder)});
+}
+
+}  // namespace scanmq::worker
