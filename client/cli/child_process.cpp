@@ -1,8 +1,7 @@
 #include "client/cli/child_process.hpp"
 
-#include <fcntl.h>
 #include <poll.h>
-#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,36 +9,13 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
-#include <cstring>
 #include <filesystem>
 #include <utility>
 
+#include "common/process/spawn.hpp"
+
 namespace scanmq::cli {
 namespace {
-
-struct Pipe {
-    std::array<int, 2> end{-1, -1};  // read, write
-    [[nodiscard]] bool open() { return ::pipe2(end.data(), O_CLOEXEC) == 0; }
-    void close_end(int which) {
-        if (end[static_cast<std::size_t>(which)] >= 0)
-            ::close(end[static_cast<std::size_t>(which)]);
-        end[static_cast<std::size_t>(which)] = -1;
-    }
-};
-
-// Between fork and exec: only calls that are safe there. Does not return.
-[[noreturn]] void become(const std::string& program, char* const* argv, int in, int out,
-                         int failure, pid_t parent) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent) ::_exit(127);  // the parent died before the line above
-    ::dup2(in, STDIN_FILENO);
-    ::dup2(out, STDOUT_FILENO);
-    ::signal(SIGPIPE, SIG_DFL);
-    ::execv(program.c_str(), argv);
-    const int error = errno;
-    [[maybe_unused]] const auto written = ::write(failure, &error, sizeof error);
-    ::_exit(127);
-}
 
 int exit_status(int status) {
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
@@ -57,35 +33,9 @@ int millis_left(Time deadline) {
 
 Result<ChildProcess, std::string> ChildProcess::start(const std::string& program,
                                                       std::vector<std::string> arguments) {
-    std::vector<char*> argv;
-    std::string name = program;
-    argv.push_back(name.data());
-    for (std::string& argument : arguments) argv.push_back(argument.data());
-    argv.push_back(nullptr);
-
-    Pipe to_child;
-    Pipe from_child;
-    Pipe failure;  // closed by a successful exec
-    if (!to_child.open() || !from_child.open() || !failure.open()) {
-        return fail("cannot make a pipe: " + std::string(std::strerror(errno)));
-    }
-    const pid_t parent = ::getpid();
-    const pid_t pid = ::fork();
-    if (pid < 0) return fail("cannot start a process: " + std::string(std::strerror(errno)));
-    if (pid == 0) {
-        become(program, argv.data(), to_child.end[0], from_child.end[1], failure.end[1], parent);
-    }
-    to_child.close_end(0);
-    from_child.close_end(1);
-    failure.close_end(1);
-    ChildProcess child(pid, to_child.end[1], from_child.end[0]);
-    int error = 0;
-    const auto got = ::read(failure.end[0], &error, sizeof error);
-    failure.close_end(0);
-    if (got == static_cast<ssize_t>(sizeof error)) {
-        return fail("cannot run " + program + ": " + std::strerror(error));
-    }
-    return child;
+    auto started = process::spawn({.program = program, .arguments = std::move(arguments)});
+    if (!started) return fail(std::move(started).error());
+    return ChildProcess(started->pid, started->in, started->out);
 }
 
 ChildProcess::ChildProcess(ChildProcess&& other) noexcept
@@ -119,7 +69,7 @@ bool ChildProcess::write_line(std::string_view line) {
     text += '\n';
     std::size_t sent = 0;
     while (sent < text.size()) {
-        const auto n = ::write(in_, text.data() + sent, text.size() - sent);
+        const auto n = ::send(in_, text.data() + sent, text.size() - sent, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) continue;
         if (n <= 0) return false;
         sent += static_cast<std::size_t>(n);

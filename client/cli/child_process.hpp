@@ -3,7 +3,7 @@
 //
 // Role:    the load generator's broker, workers, producers and subscribers.
 // Threads: one.
-// Owns:    the process and both pipes. The destructor stops it; should this process be killed
+// Owns:    the process and both its streams. The destructor stops it; should this process be killed
 //          itself, the kernel sends the child SIGTERM.
 
 #include <sys/types.h>
@@ -21,7 +21,7 @@ namespace scanmq::cli {
 
 class ChildProcess {
   public:
-    // Standard input and output become pipes to us; standard error stays ours.
+    // Standard input and output come to us; standard error stays ours.
     // Errors: a sentence, when the program cannot be started.
     [[nodiscard]] static Result<ChildProcess, std::string> start(
         const std::string& program, std::vector<std::string> arguments);

@@ -2,42 +2,9 @@
 
 #include <fmt/format.h>
 
-namespace scanmq::protocol {
+#include "common/base/text.hpp"
 
-namespace {
-// UTF-8 (RFC 3629) without control characters.
-bool printable_utf8(std::string_view text) {
-    const auto* p = reinterpret_cast<const unsigned char*>(text.data());
-    const auto* end = p + text.size();
-    while (p < end) {
-        const unsigned char lead = *p++;
-        if (lead < 0x80) {
-            if (lead < 0x20 || lead == 0x7f) return false;
-            continue;
-        }
-        int tail = 0;
-        std::uint32_t point = 0;
-        if ((lead & 0xe0) == 0xc0)
-            tail = 1, point = lead & 0x1fU;
-        else if ((lead & 0xf0) == 0xe0)
-            tail = 2, point = lead & 0x0fU;
-        else if ((lead & 0xf8) == 0xf0)
-            tail = 3, point = lead & 0x07U;
-        else
-            return false;
-        if (end - p < tail) return false;
-        for (int i = 0; i < tail; ++i, ++p) {
-            if ((*p & 0xc0) != 0x80) return false;
-            point = (point << 6) | (*p & 0x3fU);
-        }
-        static constexpr std::uint32_t kLeast[] = {0, 0x80, 0x800, 0x10000};
-        if (point < kLeast[tail] || point > 0x10ffff || (point >= 0xd800 && point <= 0xdfff))
-            return false;
-        if (point < 0xa0) return false;  // C1 controls
-    }
-    return true;
-}
-}  // namespace
+namespace scanmq::protocol {
 
 void Reader::refuse(ErrorCode code, const char* field, std::string_view why) {
     if (!ok()) return;

@@ -1,7 +1,7 @@
 #pragma once
 // Writer: msgpack elements, and the fields that many kinds have, appended to a string.
 //
-// Role:    used by encode.cpp only: it brings msgpack's templates along.
+// Role:    used by few sources: it brings msgpack's templates along.
 // Threads: plain value. Borrows: the string.
 
 #include <msgpack/pack.hpp>
@@ -38,6 +38,8 @@ class Writer {
         packer_.pack_bin(static_cast<std::uint32_t>(bytes.size()));
         packer_.pack_bin_body(bytes.data(), static_cast<std::uint32_t>(bytes.size()));
     }
+    // The bytes follow by another way.
+    void bin_head(std::uint64_t size) { packer_.pack_bin(static_cast<std::uint32_t>(size)); }
     template <std::size_t Size, class Tag>
     void id(const FixedBytes<Size, Tag>& value) {
         bin(value.view());

@@ -13,7 +13,8 @@ import pathlib
 import re
 import sys
 
-COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config")
+COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config",
+          "common/process")
 SCANNER = ("scanner/market", "scanner/pricing", "scanner/strategy", "scanner/filter", "scanner/score",
            "scanner/service")
 
@@ -25,11 +26,12 @@ ALLOWED = {
     "common/cache": ("common/base",),
     "common/telemetry": ("common/base",),
     "common/config": ("common/base",),
+    "common/process": ("common/base",),
     "broker/core": ("common/base", "common/protocol"),
     "broker/store": ("common/base", "common/protocol", "broker/core"),
     "broker/server": COMMON + ("broker/core", "broker/store"),
     "worker/core": ("common/base", "common/protocol"),
-    "worker/scanners": ("common/base", "common/protocol") + SCANNER,
+    "worker/scanners": ("common/base", "common/protocol", "common/process") + SCANNER,
     "worker/server": COMMON + ("worker/core", "worker/scanners"),
     "client/core": ("common/base", "common/protocol"),
     "client/cpp": ("common/base", "common/protocol", "common/transport", "client/core"),
