@@ -10,7 +10,7 @@
 // Calls:     start() is followed by exactly one finished(), unless stop() comes first. From start()
 //            until then the call's task, its inputs and its outcome stay where they are, and the
 //            scanner alone writes the outcome. finished() may be called from within start() and
-//            cancel().
+//            cancel(); it asks nothing of the scanner before it returns.
 // Cancel:    cancel() says that nobody waits for the call any more. It must still be finished, soon
 //            (failed, or as it ended), and keeps its slot until then.
 // Progress:  the task's Progress, written on the loop; the note must live until finished().

@@ -27,6 +27,13 @@ const Decoded& Input::decoded(const Decode& decode) {
     return decoded_;
 }
 
+ByteView raw_bytes(Input& input) {
+    const Decoded& decoded = input.decoded([](ByteView bytes) {
+        return Decoded{std::make_shared<const std::string>(bytes), bytes.size(), {}};
+    });
+    return *static_cast<const std::string*>(decoded.object.get());
+}
+
 std::shared_ptr<Input> InputCache::get(const ContentId& id) {
     if (const auto found = inputs_.find(id); found != inputs_.end()) {
         ++hits_;

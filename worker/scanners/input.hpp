@@ -59,6 +59,10 @@ class Input {
     std::atomic<std::uint64_t> memory_{0};
 };
 
+// The bytes as they came, for a scanner that passes them on; all scanners of a process decode its inputs
+// in one way. They live as long as the input. Precondition: filled.
+[[nodiscard]] ByteView raw_bytes(Input& input);
+
 class InputCache {
   public:
     explicit InputCache(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}

@@ -91,6 +91,7 @@ void WorkerServer::Impl::on_call_finished(CallId call) {
     TaskSlot* slot = tasks_.find(id);
     SCANMQ_ASSERT(slot != nullptr && slot->under_way);
     slot->under_way = false;
+    slot->progress.note.store("", std::memory_order_relaxed);  // it may have been the call's own
     slot->service = clock_now() - slot->started;
     complete_later(id);
 }
