@@ -21,8 +21,8 @@
 namespace scanmq::process {
 
 struct SpawnOptions {
-    std::string program;  // a path
-    std::vector<std::string> arguments;
+    std::string program{};  // a path
+    std::vector<std::string> arguments{};
     bool own_group = false;        // the child leads a process group of its own
     bool capture_errors = false;   // standard error comes to us; else it stays ours
     std::uint64_t memory_max = 0;  // RLIMIT_AS, in bytes; 0: as ours
