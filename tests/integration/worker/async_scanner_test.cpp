@@ -65,7 +65,10 @@ class WaitingScanner final : public AsyncScanner {
         const Call call = calls_.at(id.value);
         Outcome& out = *call.outcome;
         const ByteView payload = call.task->payload;
-        if (payload == "return") {
+        if (payload == "left") {
+            out.storage = left(call);
+            out.body = out.storage;
+        } else if (payload == "return") {
             out.end(ScanStatus::returned, ErrorCode::shutting_down, "not now");
         } else if (payload == "fail") {
             out.end(ScanStatus::failed, ErrorCode::store_full, "its own code");
@@ -77,6 +80,13 @@ class WaitingScanner final : public AsyncScanner {
         }
         calls_.erase(id.value);
         host_.finished(id);
+    }
+
+    // The seconds until the deadline, rounded up to ten.
+    static std::string left(const Call& call) {
+        const auto rest = *call.task->deadline - std::chrono::steady_clock::now();
+        const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(rest).count();
+        return std::to_string(seconds / 10 * 10 + 10);
     }
 
     Seen& seen_;
@@ -132,6 +142,22 @@ TEST_F(AsyncScannerTest, EndsAsTheScannerSays) {
     EXPECT_EQ(exit.code, 0);
     EXPECT_TRUE(seen.stopped && seen.deadlines);
     EXPECT_EQ(seen.dropped, 0U);
+}
+
+TEST_F(AsyncScannerTest, DeadlineIsTheJobsOrMaxRun) {
+    broker.limits = {{"max_run_ms", 1'000'000}};
+    broker.welcome();
+    protocol::Deliver deliver{FakeBroker::kEpoch, "scans", {}};
+    deliver.attempts.push_back({1, {}, "S", {"left", 0}, {}});
+    deliver.attempts.push_back({2, {}, "S", {"left", 0}, {}});
+    deliver.attempts.push_back({3, {}, "S", {"left", 0}, {}});
+    deliver.attempts[1].deadline_ms = 500'000;
+    deliver.attempts[2].deadline_ms = ~0ULL;
+    broker.main.send(broker.peer, broker.session, deliver);
+    auto answers = broker.answers(3);
+    EXPECT_EQ(answers[1].body, "1000");
+    EXPECT_EQ(answers[2].body, "500");
+    EXPECT_EQ(answers[3].body, "1000");
 }
 
 TEST_F(AsyncScannerTest, NeverMoreCallsThanSlots) {
