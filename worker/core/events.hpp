@@ -53,7 +53,8 @@ struct InputsEvent {
 // Effects::starts was carried out; or Effects::results, and this is the same again.
 struct FinishedEvent {
     AttemptId attempt;
-    protocol::AttemptOutcome outcome{};  // done, failed, rejected, returned
+    // done, failed, rejected; returned: a remote target is down, nothing is charged for it
+    protocol::AttemptOutcome outcome{};
     ByteView body;
     protocol::ErrorCode code{};
     std::string_view sentence;
@@ -77,11 +78,27 @@ struct ProgressEvent {
     std::string_view note;
 };
 
+// How much work a remote target takes; without one it is the threads that say so.
+enum class GateMode : std::uint8_t {
+    open,   // `slots` at once, and as much ahead as hides the round trip
+    trial,  // `slots` and no more: the target has to prove itself
+    hold,   // start nothing for a moment, keep what is held
+    shut,   // start nothing, give back what has not started, and the credit
+};
+
+// Said whenever it changes. Attempts that run go on, whatever it says.
+struct GateEvent {
+    GateMode mode{GateMode::open};
+    std::uint32_t slots{};
+    std::string_view reason;  // of hold and shut: for logs and for what is handed back
+};
+
 // Stop taking work, finish what runs, hand back the rest, leave. A second one leaves at once.
 struct DrainEvent {};
 
-using Event = std::variant<ConnectedEvent, DisconnectedEvent, FrameEvent, BadFrameEvent,
-                           InputsEvent, FinishedEvent, StoredEvent, ProgressEvent, DrainEvent>;
+using Event =
+    std::variant<ConnectedEvent, DisconnectedEvent, FrameEvent, BadFrameEvent, InputsEvent,
+                 FinishedEvent, StoredEvent, ProgressEvent, GateEvent, DrainEvent>;
 
 // An attempt the core took from a DELIVER: the shell keeps its payload until it is released.
 struct Taken {
