@@ -89,8 +89,10 @@ enum class GateMode : std::uint8_t {
 // Said whenever it changes. Attempts that run go on, whatever it says.
 struct GateEvent {
     GateMode mode{GateMode::open};
-    std::uint32_t slots{};
-    std::string_view reason;  // of hold and shut: for logs and for what is handed back
+    std::uint32_t slots{};  // of open and trial
+    // Of shut: what goes with the attempts that are handed back.
+    protocol::ErrorCode code{protocol::ErrorCode::scanner_unavailable};
+    std::string_view reason;
 };
 
 // Stop taking work, finish what runs, hand back the rest, leave. A second one leaves at once.

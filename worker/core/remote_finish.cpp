@@ -233,6 +233,7 @@ void RemoteCalls::tell_gate(RemoteEffects& effects) {
         reason = last_failure_;
     } else if (paused_until_) {
         next.mode = pause_gives_back_ ? GateMode::shut : GateMode::hold;
+        next.code = ErrorCode::scanner_overloaded;
         reason = "the scanner at " + options_.target + " asked to wait";
     } else if (breaker_.state() == CircuitBreaker::State::half_open) {
         next.mode = GateMode::trial;
@@ -240,7 +241,8 @@ void RemoteCalls::tell_gate(RemoteEffects& effects) {
     } else {
         next.slots = most_slots();
     }
-    if (next.mode == gate_.mode && next.slots == gate_.slots) return;
+    const bool same = next.mode == gate_.mode && next.slots == gate_.slots;
+    if (same && (next.mode != GateMode::shut || next.code == gate_.code)) return;
     ++counters_.gate_changes;
     if (next.mode == GateMode::shut || next.mode == GateMode::hold) reason_ = std::move(reason);
     next.reason = reason_;

@@ -96,11 +96,25 @@ void WorkerServer::Impl::on_call_finished(CallId call) {
 }
 
 void WorkerServer::Impl::on_availability(const Availability& availability) {
-    if (availability.open) {
-        spdlog::info("the scanner is available, with {} slots", availability.slots);
+    const bool was_open = !core_.shut();
+    GateEvent gate;
+    gate.slots = availability.slots;
+    gate.code = availability.code;
+    gate.reason = availability.sentence;
+    if (!availability.open) {
+        gate.mode = GateMode::shut;
+    } else if (availability.slots == 0) {
+        gate.mode = GateMode::hold;
     } else {
-        spdlog::warn("the scanner is not available: {}", availability.sentence);
+        gate.mode = availability.trial ? GateMode::trial : GateMode::open;
     }
+    if (was_open && !availability.open) {
+        spdlog::warn("the scanner is not available, work is given back: {}", availability.sentence);
+    } else if (!was_open && availability.open) {
+        spdlog::info("the scanner is available, with {} slots", availability.slots);
+    }
+    const Event event = gate;
+    step({&event, 1});
 }
 
 void WorkerServer::Impl::cancel(AttemptId id) {
