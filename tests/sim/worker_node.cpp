@@ -205,6 +205,7 @@ void WorkerNode::carry_out() {
         p.follow_up.emplace_back(ProgressEvent{id, 1, 2, "half way"});
     }
     for (const AttemptId id : p.effects.cancels) cancel(id);
+    for (const AttemptId id : p.effects.recalls) recall(id);
     for (const AttemptId id : p.effects.releases) {
         if (find(id) != nullptr) p.tasks.erase(id.slot);
     }
@@ -242,6 +243,16 @@ void WorkerNode::cancel(AttemptId id) {
     world_.after(world_.between(100us, 20ms), [this, id, life = starts_] {
         if (process_ && life == starts_) finish(id);
     });
+}
+
+// Only what no thread has begun.
+void WorkerNode::recall(AttemptId id) {
+    Process& p = *process_;
+    if (std::erase(p.pool, id) == 0) return;
+    Task& task = *find(id);
+    task.finished = true;
+    task.outcome = AttemptOutcome::returned;
+    push_finished(id);
 }
 
 // Sets the outcome; a poison ends the process.
@@ -327,7 +338,9 @@ void WorkerNode::push_finished(AttemptId id) {
     event.outcome = task.outcome;
     event.body = task.body;
     event.code = task.code;
-    event.sentence = task.outcome == AttemptOutcome::done ? "" : "it was to be so";
+    const bool fails =
+        task.outcome == AttemptOutcome::failed || task.outcome == AttemptOutcome::rejected;
+    event.sentence = fails ? "it was to be so" : "";
     event.service = task.service;
     process_->follow_up.emplace_back(event);
 }

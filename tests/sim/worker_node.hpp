@@ -61,6 +61,7 @@ class WorkerNode final : public Node {
     void start_on_pool(worker::AttemptId id);
     void begin(worker::AttemptId id);
     void cancel(worker::AttemptId id);
+    void recall(worker::AttemptId id);
     void finish(worker::AttemptId id);
     void push_finished(worker::AttemptId id);
     [[nodiscard]] Duration service_time(const Task& task, bool& wedged);

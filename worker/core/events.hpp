@@ -132,13 +132,15 @@ struct Exit {
 // Carried out in this order. Members but the two last are lists the shell clears with clear().
 struct Effects {
     std::vector<Taken> taken;
-    std::vector<Send> sends;          // on the main socket
-    std::vector<AttemptId> fetches;   // get inputs and payload, then an InputsEvent
-    std::vector<AttemptId> starts;    // run, then a FinishedEvent
-    std::vector<AttemptId> results;   // it finished when there was no session: FinishedEvent again
-    std::vector<AttemptId> puts;      // put the result as a blob, then a StoredEvent
-    std::vector<AttemptId> polls;     // it runs: ask how far it is, then a ProgressEvent
-    std::vector<AttemptId> cancels;   // runs for nobody any more: make it end soon
+    std::vector<Send> sends;         // on the main socket
+    std::vector<AttemptId> fetches;  // get inputs and payload, then an InputsEvent
+    std::vector<AttemptId> starts;   // run, then a FinishedEvent
+    std::vector<AttemptId> results;  // it finished when there was no session: FinishedEvent again
+    std::vector<AttemptId> puts;     // put the result as a blob, then a StoredEvent
+    std::vector<AttemptId> polls;    // it runs: ask how far it is, then a ProgressEvent
+    std::vector<AttemptId> cancels;  // runs for nobody any more: make it end soon
+    std::vector<AttemptId>
+        recalls;  // if no thread has begun it, FinishedEvent{returned}; else nothing
     std::vector<AttemptId> releases;  // forget it, after the sends have been encoded
     std::vector<Note> notes;
     bool reconnect{};          // drop the connection, connect to the next broker of the list
@@ -153,6 +155,7 @@ struct Effects {
         puts.clear();
         polls.clear();
         cancels.clear();
+        recalls.clear();
         releases.clear();
         notes.clear();
         reconnect = false;

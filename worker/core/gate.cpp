@@ -48,6 +48,12 @@ void WorkerCore::return_surplus(Time now, Effects& effects) {
         ++counters_.surplus_returned;
         hand_back(id, effects);
     }
+    // Started one ahead of its thread.
+    if (!gate_ && running > std::max<std::size_t>(window, options_.threads)) {
+        for (const AttemptId id : attempts_.running()) {
+            if (!attempts_.at(id).orphan) effects.recalls.push_back(id);
+        }
+    }
     if (running > 0 && credit_.worth_reclaiming(window)) reclaim_due_ = true;
 }
 
@@ -81,7 +87,9 @@ void WorkerCore::on_reclaim_refused() {
 
 // A scan under way for so long is a sign that the window is too large; before, it may be a hiccup.
 Time WorkerCore::surplus_deadline(Time oldest) const noexcept {
-    if (draining_ || shut() || (ready_.empty() && credit_.unused() == 0)) return Time::max();
+    if (draining_ || shut() || options_.run_on_loop) return Time::max();
+    const bool ahead = attempts_.running().size() > options_.threads && !gate_;
+    if (!ahead && ready_.empty() && credit_.unused() == 0) return Time::max();
     return std::max(oldest, surplus_checked_) + kSurplusAfter;
 }
 

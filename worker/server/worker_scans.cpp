@@ -47,7 +47,7 @@ void WorkerServer::Impl::start_on_pool(AttemptId id) {
     TaskSlot& slot = *tasks_.find(id);
     slot.own();
     slot.task.inputs = slot.inputs;
-    pool_.post([this, &slot] {
+    pool_.post(call_id(id).value, [this, &slot] {
         run_task(slot);
         complete_later(slot.id);
     });
@@ -115,6 +115,14 @@ void WorkerServer::Impl::on_availability(const Availability& availability) {
     }
     const Event event = gate;
     step({&event, 1});
+}
+
+// Only what no thread has begun.
+void WorkerServer::Impl::recall(AttemptId id) {
+    TaskSlot* slot = tasks_.find(id);
+    if (slot == nullptr || async_ != nullptr || !pool_.withdraw(call_id(id).value)) return;
+    slot->outcome.status = ScanStatus::returned;
+    push_finished(*slot);
 }
 
 void WorkerServer::Impl::cancel(AttemptId id) {
