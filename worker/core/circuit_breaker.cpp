@@ -24,6 +24,7 @@ CircuitBreaker::CircuitBreaker(const Options& options) : options_(options) {
     options_.calls_min = std::clamp(options_.calls_min, 1U, options_.window);
     options_.failures_in_row = std::max(1U, options_.failures_in_row);
     options_.probes = std::max(1U, options_.probes);
+    options_.trials_first = std::clamp(options_.trials_first, 1U, options_.probes);
     ring_.reserve(options_.window);
 }
 
@@ -34,7 +35,7 @@ bool CircuitBreaker::allows() const noexcept {
         case State::open:
             return false;
         case State::half_open:
-            return taken_ < options_.probes && (all_at_once_ || taken_ == ended_);
+            return taken_ < (all_at_once_ ? options_.probes : options_.trials_first);
     }
     return false;
 }
@@ -77,9 +78,9 @@ void CircuitBreaker::record_closed(bool failed, Time now) {
 void CircuitBreaker::record_trial(bool failed, Time now) {
     ++ended_;
     if (failed) ++failed_;
-    const bool first = ended_ == 1 && !all_at_once_;
-    if (failed && (first || failed_ >= options_.failure_share * options_.probes)) return open(now);
-    all_at_once_ = true;
+    if (!failed) all_at_once_ = true;
+    const bool none_well = !all_at_once_ && failed_ >= options_.trials_first;
+    if (none_well || failed_ >= options_.failure_share * options_.probes) return open(now);
     if (ended_ >= options_.probes) close();
 }
 
@@ -150,7 +151,7 @@ std::optional<Time> CircuitBreaker::next_deadline() const noexcept {
 
 std::uint32_t CircuitBreaker::trial_slots() const noexcept {
     if (state_ != State::half_open) return 0;
-    return all_at_once_ ? options_.probes - ended_ : 1;
+    return (all_at_once_ ? options_.probes : options_.trials_first) - ended_;
 }
 
 }  // namespace scanmq::worker

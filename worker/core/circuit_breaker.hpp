@@ -12,9 +12,10 @@
 //            cancelled ones say nothing, and a trial's place is free again.
 // Trials:    half-open lets `probes` calls through in all. They go out at once when there is reason to
 //            believe in the target: it was just opened for the first time, or its health was bad and is
-//            good now. Otherwise one has to go well first. A target whose health is good while its calls
-//            fail is tried again after probe_every, doubling to trial_wait_max; one whose health probe
-//            finds nobody is not tried at all until that changes: a dead target costs no calls.
+//            good now. Otherwise `trials_first` go, and one of them has to go well; not one alone, which
+//            may be the job that the target fails on. A target whose health is good while its calls fail
+//            is tried again after probe_every, doubling to trial_wait_max; one whose health probe finds
+//            nobody is not tried at all until that changes: a dead target costs no calls.
 
 #include <cstdint>
 #include <optional>
@@ -45,7 +46,8 @@ class CircuitBreaker {
         Duration probe_every =
             std::chrono::milliseconds(500);  // 0: the target has no health to ask
         Duration trial_wait_max = std::chrono::seconds(2);
-        std::uint32_t probes = 10;                      // calls of a half-open phase
+        std::uint32_t probes = 10;       // calls of a half-open phase
+        std::uint32_t trials_first = 3;  // of them, where there is little reason to believe in it
         Duration slow_after = std::chrono::seconds(3);  // 0: no call is too slow
     };
 

@@ -4,14 +4,14 @@
 
 namespace scanmq::worker {
 
-bool FreeReturns::try_return(std::uint64_t job, bool unanswered) {
+bool FreeReturns::try_return(std::uint64_t job, std::uint32_t points) {
     const auto found = jobs_.find(job);
     const std::uint32_t used = found == jobs_.end() ? 0 : found->second->points;
     if (used >= options_.points_max) {
         forget(job);
         return false;
     }
-    const std::uint32_t points = unanswered ? options_.points_max : used + 1;
+    points = points > options_.points_max - used ? options_.points_max : used + points;
     if (found != jobs_.end()) {
         found->second->points = points;
         order_.splice(order_.begin(), order_, found->second);

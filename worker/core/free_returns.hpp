@@ -6,6 +6,8 @@
 //            and one that has none left ends `failed`, which counts towards max_attempts; after that it
 //            has all its points again. A return after the request had left and was never answered
 //            costs all of them: that job may be what brought the target down.
+// Points:    1 for a call that never reached the target, 4 for one that was answered with a failure (it
+//            may be the job's own), all for one that was never answered.
 // Bound:     a job ends `failed` at the latest at its eleventh return from one worker (points_max + 1), or at
 //            the second that was never answered. With w workers and max_attempts m it is dead after at most
 //            11 x w x m returns.
@@ -25,10 +27,14 @@ class FreeReturns {
         std::uint32_t jobs_max = 4096;
     };
 
+    static constexpr std::uint32_t kUnreached = 1;
+    static constexpr std::uint32_t kAnswered = 4;
+    static constexpr std::uint32_t kUnanswered = ~std::uint32_t{0};
+
     explicit FreeReturns(const Options& options) : options_(options) {}
 
     // True: this job may go back without a charge, which was noted. False: it has to be charged.
-    [[nodiscard]] bool try_return(std::uint64_t job, bool unanswered);
+    [[nodiscard]] bool try_return(std::uint64_t job, std::uint32_t points);
     // It ended otherwise.
     void forget(std::uint64_t job);
 

@@ -175,8 +175,8 @@ class RemoteCalls {
         ExchangeId exchange{};
         CircuitBreaker::Permit permit{};
         std::uint32_t tries{};
-        CallClass last{CallClass::ok};  // how its last exchange ended
-        bool unanswered{};              // of the last: it had left, and nothing came back
+        CallClass last{CallClass::ok};                  // how its last exchange ended
+        std::uint32_t points{FreeReturns::kUnreached};  // of that: what going back for it costs
         std::string sentence;
     };
 

@@ -51,6 +51,19 @@ std::string_view saw(CallClass what) noexcept {
     return "failed";
 }
 
+std::uint32_t points_of(const CallResult& result) noexcept {
+    switch (result.what) {
+        case CallClass::no_connection:
+        case CallClass::timed_out:
+            return result.sent ? FreeReturns::kUnanswered : FreeReturns::kUnreached;
+        case CallClass::retryable:
+        case CallClass::bad_response:
+            return FreeReturns::kAnswered;
+        default:
+            return FreeReturns::kUnreached;
+    }
+}
+
 }  // namespace
 
 void RemoteCalls::count(CallClass what) {
@@ -98,9 +111,7 @@ void RemoteCalls::end_exchange(Call& call, const CallResult& result, Time now,
     if (breaker_.too_slow(result.what, now - call.sent_at)) ++counters_.slow;
     call.last = result.what;
     call.sentence.assign(result.sentence);
-    const bool silent =
-        result.what == CallClass::no_connection || result.what == CallClass::timed_out;
-    call.unanswered = silent && result.sent;
+    call.points = points_of(result);
     if (result.what != CallClass::ok && result.what != CallClass::final_error) {
         last_failure_ = describe(call);
     }
@@ -191,7 +202,7 @@ void RemoteCalls::give_back_waiting(Time now, RemoteEffects& effects) {
 
 void RemoteCalls::give_back(Call& call, ErrorCode code, Time now, RemoteEffects& effects) {
     std::string sentence = describe(call);
-    if (returns_.try_return(call.request.job, call.unanswered)) {
+    if (returns_.try_return(call.request.job, call.points)) {
         ++counters_.returned;
         return finish(call, AttemptOutcome::returned, code, std::move(sentence), now, effects);
     }

@@ -153,7 +153,7 @@ TEST_F(Breaker, ADeadTargetCostsNoTrials) {
     EXPECT_EQ(breaker.trial_slots(), 10U) << "bad, and good now: all at once";
 }
 
-// The target has no health to ask: only time helps, 1 s doubling to 60 s, one trial first.
+// The target has no health to ask: only time helps, 1 s doubling to 60 s, three trials first.
 TEST_F(Breaker, WithoutHealthItIsTriedWhenItsTimeIsOver) {
     CircuitBreaker::Options options;
     options.probe_every = {};
@@ -168,22 +168,22 @@ TEST_F(Breaker, WithoutHealthItIsTriedWhenItsTimeIsOver) {
         now += expected;
         breaker.tick(now);
         ASSERT_EQ(breaker.state(), State::half_open);
-        ASSERT_EQ(breaker.trial_slots(), 1U);
-        call(CallClass::no_connection);
+        ASSERT_EQ(breaker.trial_slots(), 3U);
+        calls(3, CallClass::no_connection);
         ASSERT_EQ(breaker.state(), State::open);
         expected = std::min<Duration>(expected * 2, seconds(60));
     }
     now += expected;
     breaker.tick(now);
     call(CallClass::ok);
-    EXPECT_EQ(breaker.trial_slots(), 9U) << "one went well: the others may go";
+    EXPECT_EQ(breaker.trial_slots(), 9U) << "one went well: all the others may go";
     calls(9, CallClass::ok);
     EXPECT_EQ(breaker.state(), State::closed);
     open();
     EXPECT_EQ(breaker.next_deadline(), now + seconds(1)) << "closed in between: from the start";
 }
 
-// Its health is good, its calls fail: one trial each two seconds in the end, and never further apart.
+// Its health is good, its calls fail: three trials each two seconds in the end, never further apart.
 TEST_F(Breaker, ATargetThatSaysItIsWellIsTriedSparinglyButSoon) {
     open();
     probe(ProbeResult::good);
@@ -196,11 +196,25 @@ TEST_F(Breaker, ATargetThatSaysItIsWellIsTriedSparinglyButSoon) {
         }
         ASSERT_EQ(breaker.state(), State::half_open);
         EXPECT_EQ(now - opened, milliseconds(wait));
-        EXPECT_EQ(breaker.trial_slots(), 1U);
-        call(CallClass::retryable);
+        EXPECT_EQ(breaker.trial_slots(), 3U);
+        calls(3, CallClass::retryable);
         ASSERT_EQ(breaker.state(), State::open);
         opened = now;
     }
+}
+
+// One job that the target always fails on does not keep the others from being tried.
+TEST_F(Breaker, OneBadTrialAmongTheFirstIsNoFailure) {
+    open();
+    probe(ProbeResult::good);
+    calls(5, CallClass::retryable);
+    probe(ProbeResult::good);
+    ASSERT_EQ(breaker.trial_slots(), 3U);
+    calls(2, CallClass::retryable);
+    call(CallClass::ok);
+    EXPECT_EQ(breaker.state(), State::half_open);
+    calls(7, CallClass::ok);
+    EXPECT_EQ(breaker.state(), State::closed);
 }
 
 TEST(RetryBudget, RetriesAreATenthOfRequests) {
@@ -220,18 +234,25 @@ TEST(RetryBudget, RetriesAreATenthOfRequests) {
 TEST(FreeReturns, TenReturnsThenACharge) {
     FreeReturns returns({});
     for (int round = 0; round < 3; ++round) {
-        for (int i = 0; i < 10; ++i) EXPECT_TRUE(returns.try_return(7, false)) << i;
-        EXPECT_FALSE(returns.try_return(7, false));
+        for (int i = 0; i < 10; ++i)
+            EXPECT_TRUE(returns.try_return(7, FreeReturns::kUnreached)) << i;
+        EXPECT_FALSE(returns.try_return(7, FreeReturns::kUnreached));
     }
-    EXPECT_TRUE(returns.try_return(8, false)) << "each job has its own";
+    EXPECT_TRUE(returns.try_return(8, FreeReturns::kUnreached)) << "each job has its own";
 }
 
 TEST(FreeReturns, WhatMayHaveBroughtTheTargetDownReturnsOnce) {
     FreeReturns returns({});
-    EXPECT_TRUE(returns.try_return(7, true));
-    EXPECT_FALSE(returns.try_return(7, true));
-    EXPECT_TRUE(returns.try_return(7, true)) << "after a charge it starts anew";
-    EXPECT_FALSE(returns.try_return(7, false));
+    EXPECT_TRUE(returns.try_return(7, FreeReturns::kUnanswered));
+    EXPECT_FALSE(returns.try_return(7, FreeReturns::kUnanswered));
+    EXPECT_TRUE(returns.try_return(7, FreeReturns::kUnanswered)) << "after a charge it starts anew";
+    EXPECT_FALSE(returns.try_return(7, FreeReturns::kUnreached));
+}
+
+TEST(FreeReturns, FailuresThatMayBeTheJobsOwnReturnThreeTimes) {
+    FreeReturns returns({});
+    for (int i = 0; i < 3; ++i) EXPECT_TRUE(returns.try_return(7, FreeReturns::kAnswered)) << i;
+    EXPECT_FALSE(returns.try_return(7, FreeReturns::kAnswered));
 }
 
 TEST(FreeReturns, TheJobHeardOfLongestAgoIsForgotten) {
@@ -239,20 +260,21 @@ TEST(FreeReturns, TheJobHeardOfLongestAgoIsForgotten) {
     options.points_max = 1;
     options.jobs_max = 2;
     FreeReturns returns(options);
-    EXPECT_TRUE(returns.try_return(1, false));
-    EXPECT_TRUE(returns.try_return(2, false));
-    EXPECT_TRUE(returns.try_return(3, false));
+    EXPECT_TRUE(returns.try_return(1, FreeReturns::kUnreached));
+    EXPECT_TRUE(returns.try_return(2, FreeReturns::kUnreached));
+    EXPECT_TRUE(returns.try_return(3, FreeReturns::kUnreached));
     EXPECT_EQ(returns.size(), 2U);
     EXPECT_EQ(returns.forgotten(), 1U);
-    EXPECT_FALSE(returns.try_return(2, false));
-    EXPECT_TRUE(returns.try_return(1, false)) << "forgotten: as if it had never returned";
+    EXPECT_FALSE(returns.try_return(2, FreeReturns::kUnreached));
+    EXPECT_TRUE(returns.try_return(1, FreeReturns::kUnreached))
+        << "forgotten: as if it had never returned";
 }
 
 TEST(FreeReturns, WithoutMemoryEachIsCharged) {
     FreeReturns::Options options;
     options.jobs_max = 0;
     FreeReturns returns(options);
-    EXPECT_FALSE(returns.try_return(1, false));
+    EXPECT_FALSE(returns.try_return(1, FreeReturns::kUnreached));
 }
 
 }  // namespace

@@ -437,7 +437,7 @@ TEST_F(RemoteCallsTest, NoJobCirclesForEver) {
         EXPECT_EQ(ended(0).outcome, AttemptOutcome::returned);
         ++returned;
     }
-    EXPECT_EQ(returned, 10);
+    EXPECT_EQ(returned, 3);
     EXPECT_EQ(ended(0).outcome, AttemptOutcome::failed);
     EXPECT_EQ(ended(0).code, ErrorCode::scanner_error);
     EXPECT_NE(ended(0).sentence.find("too often"), std::string::npos);
