@@ -13,7 +13,8 @@ import pathlib
 import re
 import sys
 
-COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config")
+COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config",
+          "common/http")
 SCANNER = ("scanner/market", "scanner/pricing", "scanner/strategy", "scanner/filter", "scanner/score",
            "scanner/service")
 
@@ -23,6 +24,7 @@ ALLOWED = {
     "common/protocol": ("common/base",),
     "common/transport": ("common/base", "common/protocol"),
     "common/cache": ("common/base",),
+    "common/http": ("common/base",),
     "common/telemetry": ("common/base",),
     "common/config": ("common/base",),
     "broker/core": ("common/base", "common/protocol"),
