@@ -37,6 +37,7 @@ ALLOWED = {
     "client/cpp": ("common/base", "common/protocol", "common/transport", "client/core"),
     "client/cli": COMMON + SCANNER + ("client/core", "client/cpp"),
     **{folder: ("common/base",) + SCANNER for folder in SCANNER},
+    "scanner/api": ("common/base",) + SCANNER,
 }
 
 # Pure folders: no threads, files, sockets; what they need of the world is passed in.
