@@ -54,6 +54,11 @@ std::string text_of(const tcp::endpoint& endpoint) {
 
 }  // namespace
 
+bool is_loopback(const std::string& listen) {
+    const auto endpoint = read_endpoint(listen);
+    return endpoint.ok() && endpoint->address().is_loopback();
+}
+
 class Server::Impl : public std::enable_shared_from_this<Server::Impl> {
   public:
     Impl(asio::io_context& io, ServerOptions options, Router router)
@@ -124,10 +129,14 @@ void Server::Impl::take(tcp::socket socket) {
                                        core_->connections.size()),
                            std::chrono::seconds(1))
                 .body;
-        const std::string answer = fmt::format(
+        std::string answer = fmt::format(
             "HTTP/1.1 503 {}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n"
-            "Retry-After: 1\r\nConnection: close\r\n\r\n{}",
-            reason_of(503), body.size(), body);
+            "Retry-After: 1\r\nConnection: close\r\n",
+            reason_of(503), body.size());
+        for (const auto& [name, value] : core_->options.headers) {
+            answer += fmt::format("{}: {}\r\n", name, value);
+        }
+        answer += "\r\n" + body;
         Error ignored;
         socket.non_blocking(true, ignored);
         socket.write_some(asio::buffer(answer), ignored);

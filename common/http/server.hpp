@@ -76,6 +76,9 @@ struct HttpStats {
     std::uint64_t bytes_out{};
 };
 
+// Whether `listen` can be reached from this machine only; false for what is no address.
+[[nodiscard]] bool is_loopback(const std::string& listen);
+
 class Server {
   public:
     // Listens at once; requests are served when the io_context runs. Errors: a sentence (the address
