@@ -7,6 +7,7 @@
 // Threads:   the loop.
 // Ownership: held by ServerCore::connections until closed, and by its operations under way.
 
+#include <array>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <cstdint>
@@ -88,6 +89,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
     State state_ = State::idle;
     std::unique_ptr<RequestReader> reader_;
+    // Apart from the reader's buffer, which moves when a request is taken while a read is under way.
+    std::array<char, 32U << 10> input_;
     bool reading_ = false;
     bool input_ended_ = false;
     std::string peer_;

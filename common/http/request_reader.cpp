@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <boost/asio/buffer.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/http/error.hpp>
 #include <boost/beast/http/parser.hpp>
@@ -102,10 +103,11 @@ RequestReader::RequestReader(std::uint64_t header_bytes_max)
     : impl_(std::make_unique<Impl>(header_bytes_max)) {}
 RequestReader::~RequestReader() = default;
 
-boost::asio::mutable_buffer RequestReader::room(std::size_t bytes) {
-    return impl_->buffer.prepare(bytes);
+void RequestReader::append(ByteView bytes) {
+    const auto room = impl_->buffer.prepare(bytes.size());
+    boost::asio::buffer_copy(room, boost::asio::buffer(bytes.data(), bytes.size()));
+    impl_->buffer.commit(bytes.size());
 }
-void RequestReader::filled(std::size_t bytes) { impl_->buffer.commit(bytes); }
 std::size_t RequestReader::buffered() const noexcept { return impl_->buffer.size(); }
 RequestReader::Step RequestReader::step() { return impl_->step(); }
 const std::string& RequestReader::problem() const noexcept { return impl_->problem; }

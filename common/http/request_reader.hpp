@@ -2,18 +2,18 @@
 // RequestReader: bytes of a connection in, one request after the other out. Beast's parser behind a narrow
 //                door. Private to common/http.
 //
-// Use:     room() and filled() as bytes come; then step() until it says more. After `complete`, take() the
+// Use:     append() bytes as they come; then step() until it says more. After `complete`, take() the
 //          request; what follows it in the buffer is the next one's.
 // Errors:  in Step; the reader is then of no more use.
 // Limits:  header_bytes_max; body_max, as set after `head`.
 // Threads: one.
 
-#include <boost/asio/buffer.hpp>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
 
+#include "common/base/bytes.hpp"
 #include "common/http/message.hpp"
 
 namespace scanmq::http {
@@ -32,8 +32,7 @@ class RequestReader {
     explicit RequestReader(std::uint64_t header_bytes_max);
     ~RequestReader();
 
-    [[nodiscard]] boost::asio::mutable_buffer room(std::size_t bytes);
-    void filled(std::size_t bytes);
+    void append(ByteView bytes);
     [[nodiscard]] std::size_t buffered() const noexcept;
 
     [[nodiscard]] Step step();

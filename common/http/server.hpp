@@ -2,7 +2,8 @@
 // Server: a small HTTP/1.1 server on an io_context.
 //
 // Role:      accepts, reads and checks requests, hands them to the routes' handlers, writes answers.
-//            One request of a connection at a time; pipelined ones wait in its read buffer.
+//            One request of a connection at a time; pipelined ones wait in its read buffer. A client
+//            that closes its sending side before its answer is there counts as gone.
 // Threads:   the io_context must be run by one thread (the loop); everything here is called on it,
 //            but Responders, which are free.
 // Lifetime:  the io_context outlives the server and all Responders. The destructor aborts what is open.

@@ -162,17 +162,17 @@ Json operation(const RouteInfo& route) {
     return out;
 }
 
-const RouteAnswer kBadRequest{400, kJson, "Error",
-                              "the request is wrong; the sentence names the field"};
-const RouteAnswer kBusy{429, kJson, "Error",
-                        "all places are taken; Retry-After says when to ask again"};
-const RouteAnswer kDraining{503, kJson, "Error", "shutting down"};
-const RouteAnswer kUnknownId{404, kJson, "Error", "no such scan"};
+constexpr RouteAnswer kBadRequest{400, kJson, "Error",
+                                  "the request is wrong; the sentence names the field"};
+constexpr RouteAnswer kBusy{429, kJson, "Error",
+                            "all places are taken; Retry-After says when to ask again"};
+constexpr RouteAnswer kDraining{503, kJson, "Error", "shutting down"};
+constexpr RouteAnswer kUnknownId{404, kJson, "Error", "no such scan"};
 
 }  // namespace
 
 std::span<const RouteInfo> scan_routes() {
-    static const std::vector<RouteInfo> kRoutes = {
+    static const std::vector<RouteInfo> routes = {
         {"POST",
          "/api/v1/scan",
          "Scan one symbol and wait for its best spreads",
@@ -246,7 +246,7 @@ std::span<const RouteInfo> scan_routes() {
          {},
          {{200, "text/plain", "", "Prometheus text"}, {200, kJson, "", "the same by name"}}},
     };
-    return kRoutes;
+    return routes;
 }
 
 std::string openapi_document(std::string_view title, std::string_view version,

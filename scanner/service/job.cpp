@@ -11,6 +11,9 @@ namespace scanmq::service {
 
 namespace {
 
+// Spreads of chains that were scanned and not merged yet.
+constexpr std::size_t kSpreadsMax = 50'000;
+
 Failure<Error> invalid(std::string message) {
     return fail(Error{ErrorCode::invalid_request, std::move(message)});
 }
@@ -60,6 +63,7 @@ Result<ScanResult, Error> scan_chains(const ScanRequest& request, std::span<cons
     }
     hooks.say("scanning");
     std::vector<ScanResult> results;
+    std::size_t spreads = 0;
     for (const JobChain& each : chains) {
         if (hooks.cancelled()) return cancelled();
         const market::PricedChain& shared = *each.chain;
@@ -69,7 +73,14 @@ Result<ScanResult, Error> scan_chains(const ScanRequest& request, std::span<cons
                           : scan(shared, request, hooks.cancel, hooks.done);
         if (!result) return fail(result.error());
         result->snapshot = each.id.hex();
+        spreads += result->spreads.size() + result->arbitrage.size();
         results.push_back(std::move(result).value());
+        if (results.size() < 2 || spreads < kSpreadsMax) continue;
+        // The best of the best so far are the best: memory does not grow with the number of chains.
+        ScanResult merged = merge_results(std::move(results), request.limit);
+        spreads = merged.spreads.size() + merged.arbitrage.size();
+        results.clear();
+        results.push_back(std::move(merged));
     }
     if (hooks.cancelled()) return cancelled();
     if (results.size() == 1) return std::move(results.front());

@@ -95,6 +95,34 @@ TEST_F(HttpServer, AnswersPipelinedRequestsInOrder) {
     for (int i = 0; i < 300; ++i) ASSERT_EQ(client.answer().body, std::to_string(100 + i));
 }
 
+// Input that comes while a request is handled is the next request's, wherever it is cut.
+TEST_F(HttpServer, RequestsInPiecesFollowRequestsInHandlers) {
+    RawHttp client(serve().address());
+    const std::string wait = "GET /wait HTTP/1.1\r\nHost: x\r\n\r\n";
+    const std::string echo = "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\nhello";
+    for (std::size_t cut = 0; cut <= echo.size(); ++cut) {
+        const std::uint64_t before = server->stats().bytes_in;
+        client.send(wait + echo.substr(0, cut));
+        const Responder to = waiting.take();
+        ASSERT_TRUE(server->until(
+            [&](const HttpStats& s) { return s.bytes_in == before + wait.size() + cut; }));
+        to.answer(json_response(200, "1"));
+        ASSERT_EQ(client.answer().body, "1") << cut;
+        client.send(echo.substr(cut));
+        ASSERT_EQ(client.answer().body, "hello") << cut;
+    }
+}
+
+TEST_F(HttpServer, AllPipelinedRequestsOfAClientThatEndedSendingAreAnswered) {
+    RawHttp client(serve().address());
+    std::string all;
+    for (int i = 0; i < 5; ++i) all += "GET /hello/a HTTP/1.1\r\nHost: x\r\n\r\n";
+    client.send(all);
+    client.end_sending();
+    for (int i = 0; i < 5; ++i) EXPECT_EQ(client.answer().body, "\"a\"") << i;
+    EXPECT_TRUE(client.closed());
+}
+
 TEST_F(HttpServer, TakesRequestsByteByByte) {
     RawHttp client(serve().address());
     for (const char c : std::string("POST /echo?a=b HTTP/1.1\r\nHost: x\r\nContent-Type: text/x\r\n"
