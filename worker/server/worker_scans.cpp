@@ -1,7 +1,6 @@
 // The worker's scans: how attempts are run, and how their ends reach the core.
 #include <spdlog/spdlog.h>
 
-#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 
@@ -14,8 +13,6 @@ namespace {
 
 using protocol::AttemptOutcome;
 using protocol::ErrorCode;
-
-constexpr std::uint64_t kLongestMs = 365ULL * 24 * 60 * 60 * 1000;  // no overflow
 
 Time clock_now() { return std::chrono::steady_clock::now(); }
 
@@ -78,24 +75,13 @@ void WorkerServer::Impl::attach_scanner() {
                     }});
 }
 
-// Counted from now: an attempt may wait here before it is started.
-void WorkerServer::Impl::take_deadlines(std::span<const Taken> all) {
-    const Time now = clock_now();
-    for (const Taken& taken : all) {
-        const std::uint64_t left_ms = taken.attempt->deadline_ms;
-        std::optional<Time>& deadline = tasks_.find(taken.id)->task.deadline;
-        deadline.reset();
-        if (left_ms != 0) deadline = now + std::chrono::milliseconds(std::min(left_ms, kLongestMs));
-    }
-}
-
 void WorkerServer::Impl::start_asynchronous(AttemptId id) {
     TaskSlot& slot = *tasks_.find(id);
     slot.own();
     slot.task.inputs = slot.inputs;
     slot.started = clock_now();
     const Time given_up = slot.started + core_.max_run();
-    slot.task.deadline = slot.task.deadline ? std::min(*slot.task.deadline, given_up) : given_up;
+    slot.task.deadline = std::min(slot.task.deadline.value_or(given_up), given_up);
     slot.under_way = true;
     async_->start({call_id(id), &slot.task, &slot.outcome});
 }
