@@ -18,7 +18,8 @@ Cluster::Cluster(const Options& options)
       world_(options.seed, options.trace),
       network_(world_),
       oracle_(world_, options_),
-      work_(world_, options_.faults) {
+      work_(world_, options_.faults),
+      target_(world_, work_) {
     for (std::uint32_t i = 0; i < options_.queues; ++i) queues_.push_back("q" + std::to_string(i));
     make_nodes();
 }
@@ -27,6 +28,7 @@ void Cluster::make_nodes() {
     broker_ = std::make_unique<BrokerNode>(world_, network_, oracle_, options_, queues_);
     for (std::uint32_t i = 0; i < options_.workers; ++i) {
         workers_.push_back(std::make_unique<WorkerNode>(world_, network_, options_, work_,
+                                                        options_.remote ? &target_ : nullptr,
                                                         "worker" + std::to_string(i)));
     }
     for (std::uint32_t i = 0; i < options_.producers; ++i) {
@@ -146,6 +148,10 @@ void Cluster::schedule_faults() {
         });
     }
     repeat(f.alter_every, [this] { operator_->alter_one(); });
+    if (options_.remote) {
+        repeat(f.target_fault_every,
+               [this, &f] { target_.fault(world_.between(10ms, f.target_fault_max)); });
+    }
     if (!broker_->store().survives()) return;
     repeat(f.broker_crash_every, [this, down] { broker_->crash(down()); });
     repeat(f.sync_slow_every, [this] { broker_->store().slow(world_.between(10ms, 3s)); });
@@ -181,6 +187,7 @@ void Cluster::heal() {
     broker_->store().heal();
     broker_->heal_clock();
     if (!broker_->running()) broker_->start();
+    target_.heal();
     for (auto& worker : workers_) {
         worker->heal_clock();
         worker->dealer().heal();
@@ -219,6 +226,7 @@ void Cluster::audit() {
     auditor.start();
     wait_for("the audit", 60s, [&] { return auditor.caught_up(); });
     oracle_.check_all();
+    for (const auto& worker : workers_) worker->check_idle();
     broker_->inspect();
     operator_->delete_all();
     wait_for("the end", 30s, [this] { return operator_->deleted() == queues_.size(); });

@@ -12,6 +12,7 @@
 #include "tests/sim/broker_node.hpp"
 #include "tests/sim/operator_node.hpp"
 #include "tests/sim/producer_node.hpp"
+#include "tests/sim/remote_target.hpp"
 #include "tests/sim/subscriber_node.hpp"
 #include "tests/sim/worker_node.hpp"
 
@@ -31,6 +32,13 @@ class Cluster {
     explicit Cluster(const Options& options);
 
     Summary run();
+
+    // For tests that do something at a time of their own.
+    [[nodiscard]] World& world() noexcept { return world_; }
+    [[nodiscard]] RemoteTarget& target() noexcept { return target_; }
+    [[nodiscard]] const std::vector<std::unique_ptr<WorkerNode>>& workers() const noexcept {
+        return workers_;
+    }
 
   private:
     void make_nodes();
@@ -53,6 +61,7 @@ class Cluster {
     Network network_;
     Oracle oracle_;
     Work work_;
+    RemoteTarget target_;
     std::vector<std::string> queues_;
     std::unique_ptr<BrokerNode> broker_;
     std::vector<std::unique_ptr<WorkerNode>> workers_;

@@ -114,6 +114,8 @@ Options draw(std::uint64_t seed) {
     d.share(f.option_share, 0.6, 0.5);
     d.share(f.pure_share, 0.5, 0.5);
     d.share(f.large_share, 0.3, 0.05);
+    o.remote = d.chance(0.3);
+    d.every(f.target_fault_every, p * 1.4, 2s, 12s);
     return o;
 }
 
@@ -177,6 +179,9 @@ std::vector<Knob> knobs(Options& o) {
     duration("sync-slow-every", f.sync_slow_every);
     duration("disk-full-every", f.disk_full_every);
     duration("sync-fail-every", f.sync_fail_every);
+    out.push_back({"remote", Kind::flag, &o.remote});
+    duration("target-fault-every", f.target_fault_every);
+    duration("target-fault-max", f.target_fault_max);
     share("fail-share", f.fail_share);
     share("reject-share", f.reject_share);
     share("slow-share", f.slow_share);

@@ -39,6 +39,9 @@ struct FaultOptions {
     Duration sync_slow_every{};
     Duration disk_full_every{};
     Duration sync_fail_every{};  // the broker stops and is started anew
+    // Of the target that workers call, if they do:
+    Duration target_fault_every{};
+    Duration target_fault_max = std::chrono::seconds(10);
     // Of jobs:
     double fail_share{};    // fails once or twice, or always
     double reject_share{};  // rejected by the scanner
@@ -94,6 +97,7 @@ struct Options {
     std::uint64_t stream_max_bytes = 256U << 20;
     std::uint32_t subscriber_credit = 256;
     bool durable = false;
+    bool remote = false;  // workers call one scanner service
     FaultOptions faults;
     Features features = supported();
 };

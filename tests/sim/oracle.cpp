@@ -172,7 +172,13 @@ void Oracle::check_outcome(const std::string& queue, const JobInfo& job, const I
             break;
         case FinalOutcome::dead:
             if (code == ErrorCode::attempts_exhausted) {
-                right = behaviour == Behaviour::fails_always ||
+                // A target in trouble may fail any job; a poison fails by itself there, and what
+                // hangs or takes long is timed out.
+                const FaultOptions& f = options_.faults;
+                const bool trouble =
+                    options_.remote && (f.target_fault_every > Duration{} || f.poison_share > 0.0 ||
+                                        f.wedge_share > 0.0 || f.slow_share > 0.0);
+                right = behaviour == Behaviour::fails_always || trouble ||
                         (behaviour == Behaviour::fails_once && options_.max_attempts == 1);
             } else {
                 right = code == ErrorCode::worker_lost || code == ErrorCode::max_run_exceeded;

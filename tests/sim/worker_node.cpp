@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "tests/sim/remote_scans.hpp"
+
 namespace scanmq::sim {
 
 using namespace worker;
@@ -38,15 +40,17 @@ struct WorkerNode::Process {
     std::deque<protocol::Frame> frames;
     std::vector<Event> batch, follow_up, handling;
     std::string scratch;
+    std::unique_ptr<RemoteScans> remote;
     std::optional<Exit> exit;
 };
 
 WorkerNode::WorkerNode(World& world, Network& network, const Options& options, Work& work,
-                       std::string name)
+                       RemoteTarget* target, std::string name)
     : Node(world, name),
       network_(network),
       options_(options),
       work_(work),
+      target_(target),
       dealer_(network, name, [this] { wake(); }) {}
 
 WorkerNode::~WorkerNode() = default;
@@ -58,10 +62,16 @@ void WorkerNode::start() {
     o.instance = random_id(rng);
     o.seed = rng.next();
     o.fetch_inputs = false;
-    o.run_on_loop = world_.chance(0.15);
+    o.run_on_loop = world_.chance(0.15) && target_ == nullptr;
     o.threads = o.run_on_loop ? 1 : 1 + static_cast<std::uint32_t>(rng.below(4));
     o.window_max = 4 + static_cast<std::uint32_t>(rng.below(100));
     process_ = std::make_unique<Process>(o, now());
+    if (target_ != nullptr) {
+        process_->remote =
+            std::make_unique<RemoteScans>(world_, *target_, rng.next(), [this] { wake(); });
+        const Event gate = *process_->remote->take_gate();
+        step({&gate, 1});
+    }
     ++starts_;
     trace("starts");
     dealer_.connect();
@@ -129,13 +139,24 @@ void WorkerNode::turn() {
         step({});
     }
     if (!process_) return;
+    if (process_->remote) {
+        process_->remote->turn(now());
+        take_remote();
+        settle();
+    }
+    if (!process_) return;
     if (const auto due = process_->core.next_deadline(); due && *due <= now()) {
         process_->core.tick(now(), process_->effects);
         settle();
     }
     if (!process_) return;
     if (dealer_.readable()) wake();
-    if (const auto due = process_->core.next_deadline()) arm(*due);
+    auto due = process_->core.next_deadline();
+    if (process_->remote) {
+        const auto other = process_->remote->next_deadline();
+        if (other && (!due || *other < *due)) due = other;
+    }
+    if (due) arm(*due);
 }
 
 bool WorkerNode::receive_batch() {
@@ -173,6 +194,37 @@ void WorkerNode::settle() {
     }
 }
 
+// What became of calls is the core's: the gate first, so that it does not start what cannot run.
+void WorkerNode::take_remote() {
+    Process& p = *process_;
+    if (const auto gate = p.remote->take_gate()) p.follow_up.emplace_back(*gate);
+    for (auto& ended : p.remote->take_ended()) {
+        Task& task = *find(ended.call.attempt);
+        task.finished = true;
+        task.outcome = ended.call.outcome;
+        task.code = ended.call.code;
+        task.body = std::move(ended.body);
+        task.service = ended.call.service;
+        push_finished(ended.call.attempt);
+    }
+}
+
+const RemoteCalls* WorkerNode::remote() const {
+    return process_ && process_->remote ? &process_->remote->calls() : nullptr;
+}
+
+void WorkerNode::check_idle() const {
+    if (!process_) return;
+    const WorkerCore& core = process_->core;
+    if (core.phase() != WorkerCore::Phase::open || core.draining()) return;
+    if (core.held() > 0 || core.credit().unanswered() > 0) {
+        world_.fail(state() + " though all is over");
+    }
+    if (!core.shut() && core.credit().unused() == 0 && !core.credit().reclaiming()) {
+        world_.fail(state() + ": it has no credit left and gives none");
+    }
+}
+
 // worker/server/worker_loop.cpp, carry_out().
 void WorkerNode::carry_out() {
     Process& p = *process_;
@@ -197,6 +249,8 @@ void WorkerNode::carry_out() {
     if (p.options.run_on_loop) {
         for (const AttemptId id : p.effects.starts) scan(*find(id));
         for (const AttemptId id : p.effects.starts) push_finished(id);
+    } else if (p.remote) {
+        for (const AttemptId id : p.effects.starts) p.remote->submit(id, find(id)->payload, now());
     } else {
         for (const AttemptId id : p.effects.starts) start_on_pool(id);
     }
@@ -205,6 +259,8 @@ void WorkerNode::carry_out() {
         p.follow_up.emplace_back(ProgressEvent{id, 1, 2, "half way"});
     }
     for (const AttemptId id : p.effects.cancels) cancel(id);
+    for (const AttemptId id : p.effects.recalls) recall(id);
+    if (p.remote) take_remote();
     for (const AttemptId id : p.effects.releases) {
         if (find(id) != nullptr) p.tasks.erase(id.slot);
     }
@@ -238,10 +294,21 @@ void WorkerNode::cancel(AttemptId id) {
     Task* task = find(id);
     if (task == nullptr) return;
     task->cancelled = true;
+    if (process_->remote) return process_->remote->cancel(id, now());
     if (!task->running || task->wedged || task->finished) return;
     world_.after(world_.between(100us, 20ms), [this, id, life = starts_] {
         if (process_ && life == starts_) finish(id);
     });
+}
+
+// Only what no thread has begun.
+void WorkerNode::recall(AttemptId id) {
+    Process& p = *process_;
+    if (std::erase(p.pool, id) == 0) return;
+    Task& task = *find(id);
+    task.finished = true;
+    task.outcome = AttemptOutcome::returned;
+    push_finished(id);
 }
 
 // Sets the outcome; a poison ends the process.
@@ -327,7 +394,9 @@ void WorkerNode::push_finished(AttemptId id) {
     event.outcome = task.outcome;
     event.body = task.body;
     event.code = task.code;
-    event.sentence = task.outcome == AttemptOutcome::done ? "" : "it was to be so";
+    const bool fails =
+        task.outcome == AttemptOutcome::failed || task.outcome == AttemptOutcome::rejected;
+    event.sentence = fails ? "it was to be so" : "";
     event.service = task.service;
     process_->follow_up.emplace_back(event);
 }

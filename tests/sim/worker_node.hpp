@@ -15,6 +15,7 @@
 #include "tests/sim/network.hpp"
 #include "tests/sim/node.hpp"
 #include "tests/sim/oracle.hpp"
+#include "tests/sim/remote_target.hpp"
 #include "tests/sim/workload.hpp"
 #include "worker/core/worker_core.hpp"
 
@@ -22,8 +23,9 @@ namespace scanmq::sim {
 
 class WorkerNode final : public Node {
   public:
+    // `target`: not null when scans are calls of it.
     WorkerNode(World& world, Network& network, const Options& options, Work& work,
-               std::string name);
+               RemoteTarget* target, std::string name);
     ~WorkerNode() override;
 
     void start();
@@ -34,6 +36,10 @@ class WorkerNode final : public Node {
     [[nodiscard]] bool running() const noexcept { return process_ != nullptr; }
     [[nodiscard]] Dealer& dealer() noexcept { return dealer_; }
     [[nodiscard]] std::string state() const;
+    // Of the process that runs; null: none, or no target.
+    [[nodiscard]] const worker::RemoteCalls* remote() const;
+    // Everything is over: nothing is held, and credit is granted.
+    void check_idle() const;
 
   protected:
     void turn() override;
@@ -54,6 +60,7 @@ class WorkerNode final : public Node {
     struct Process;
 
     bool receive_batch();
+    void take_remote();
     void step(std::span<const worker::Event> events);
     void settle();
     void carry_out();
@@ -61,6 +68,7 @@ class WorkerNode final : public Node {
     void start_on_pool(worker::AttemptId id);
     void begin(worker::AttemptId id);
     void cancel(worker::AttemptId id);
+    void recall(worker::AttemptId id);
     void finish(worker::AttemptId id);
     void push_finished(worker::AttemptId id);
     [[nodiscard]] Duration service_time(const Task& task, bool& wedged);
@@ -70,6 +78,7 @@ class WorkerNode final : public Node {
     Network& network_;
     const Options& options_;
     Work& work_;
+    RemoteTarget* target_;
     Dealer dealer_;
     std::unique_ptr<Process> process_;
     std::uint64_t starts_ = 0;

@@ -48,11 +48,15 @@ void WorkerCore::on_deliver(const protocol::Header& header, const protocol::Deli
     }
     counters_.delivered += deliver.attempts.size();
     for (const protocol::Attempt& attempt : deliver.attempts) {
-        if (draining_) {
+        if (draining_ || shut()) {
             credit_.answer(1, credit_bytes(attempt));
             outcomes_.push_back(
                 {attempt.counter, AttemptOutcome::returned, {}, ErrorCode::none, {}});
             answered_.push_back({kNobody, deliver.epoch});
+            if (!shut()) continue;
+            outcomes_.back().code = gate_->code;
+            outcomes_.back().sentence = gate_->reason;
+            ++counters_.gate_returned;
             continue;
         }
         const AttemptId id = attempts_.add({deliver.epoch, attempt.counter}, credit_bytes(attempt));
@@ -154,9 +158,10 @@ void WorkerCore::answer(AttemptId id, const protocol::Outcome& outcome, AttemptS
     uncount(attempt);
 }
 
-void WorkerCore::hand_back(AttemptId id, Effects& effects) {
+void WorkerCore::hand_back(AttemptId id, Effects& effects, ErrorCode code,
+                           std::string_view sentence) {
     const std::uint64_t counter = attempts_.at(id).token.counter;
-    answer(id, {counter, AttemptOutcome::returned, {}, ErrorCode::none, {}}, AttemptState::free,
+    answer(id, {counter, AttemptOutcome::returned, {}, code, sentence}, AttemptState::free,
            effects);
 }
 
@@ -180,6 +185,10 @@ void WorkerCore::return_unstarted(Effects& effects) {
 }
 
 std::size_t WorkerCore::start_limit() const noexcept {
+    if (gate_) {
+        const bool runs = gate_->mode == GateMode::open || gate_->mode == GateMode::trial;
+        return runs ? gate_->slots : 0;
+    }
     if (options_.run_on_loop) return std::numeric_limits<std::size_t>::max();
     const bool ahead =
         options_.start_ahead && credit_.measured() && credit_.service() < kShortService;
@@ -209,26 +218,14 @@ Duration WorkerCore::running_for(Time now) const noexcept {
     return now - oldest;
 }
 
-// Scans turned out longer than those the window was measured by: what waits behind them could run
-// elsewhere.
-void WorkerCore::return_surplus(Time now, Effects& effects) {
-    const std::size_t running = attempts_.running().size() - orphans_;
-    const std::size_t window = credit_.items(orphans_, running_for(now));
-    const std::size_t keep = window > running ? window - running : 0;
-    while (ready_.size() > keep) {
-        const AttemptId id = ready_.back();
-        ready_.pop_back();
-        hand_back(id, effects);
-    }
-}
-
 // One DONE for all that ended in this batch, or as many as the limits make of it.
 void WorkerCore::flush(Time now, Effects& effects) {
     if (phase_ != Phase::open) return;
     send_reports(effects);
+    if (reclaim_due_) reclaim(effects);
     if (outcomes_.empty() && !credit_due_) return;
     credit_due_ = false;
-    if (!draining_) credit_.grow(orphans_, running_for(now), adopted_);
+    if (!draining_ && !shut()) credit_.grow(orphans_, running_for(now), adopted_);
     if (outcomes_.empty()) {
         if (!credit_.worth_announcing()) return;
         ++counters_.credit_frames;

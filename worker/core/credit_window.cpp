@@ -18,9 +18,13 @@ void average(double& mean, Duration sample, double weight) noexcept {
 }  // namespace
 
 CreditWindow::CreditWindow(const Options& options)
-    : options_(options), window_(options.threads * 2) {
-    options_.threads = std::max(1U, options_.threads);
-    options_.items_max = std::max(options_.items_max, options_.threads);
+    : options_(options), slots_(std::max(1U, options.threads)), window_(slots_ * 2) {
+    options_.items_max = std::max(options_.items_max, slots_);
+}
+
+void CreditWindow::set_slots(std::uint32_t slots, bool ahead) noexcept {
+    slots_ = slots;
+    ahead_ = ahead;
 }
 
 void CreditWindow::restart() noexcept {
@@ -28,6 +32,7 @@ void CreditWindow::restart() noexcept {
     announced_ = {};
     received_ = {};
     answered_ = {};
+    reclaiming_ = false;
 }
 
 bool CreditWindow::receive(std::uint64_t items, std::uint64_t bytes) noexcept {
@@ -49,18 +54,21 @@ void CreditWindow::add_round_trip(Duration round_trip) noexcept {
 }
 
 std::uint32_t CreditWindow::items(std::uint32_t busy, Duration running_for) const noexcept {
-    const std::uint32_t threads = options_.threads - std::min(busy, options_.threads);
     if (options_.always_full) return options_.items_max;
-    if (service_ns_ < 0.0) return std::min(threads * 2, options_.items_max);
+    const std::uint32_t slots = slots_ - std::min(busy, slots_);
+    if (!ahead_) return slots;
+    const std::uint32_t most = std::max(options_.items_max, slots);
+    if (service_ns_ < 0.0 && running_for <= Duration{}) return std::min(slots * 2, most);
     const double service = std::max({service_ns_, static_cast<double>(running_for.count()), 1.0});
     const double round_trip =
         std::max(round_trip_ns_, static_cast<double>(options_.round_trip_min.count()));
-    const double ahead = static_cast<double>(threads) * round_trip / service;
-    const double room = static_cast<double>(options_.items_max - threads);
-    return threads + static_cast<std::uint32_t>(std::min(ahead, room));
+    const double ahead = static_cast<double>(slots) * round_trip / service;
+    const double room = static_cast<double>(most - slots);
+    return slots + static_cast<std::uint32_t>(std::min(ahead, room));
 }
 
 void CreditWindow::grow(std::uint32_t busy, Duration running_for, protocol::Credit kept) noexcept {
+    if (reclaiming_) return;
     window_ = items(busy, running_for);
     const std::uint64_t items = window_ - std::min<std::uint64_t>(window_, kept.items);
     const std::uint64_t bytes = options_.bytes - std::min(options_.bytes, kept.bytes);
@@ -69,9 +77,26 @@ void CreditWindow::grow(std::uint32_t busy, Duration running_for, protocol::Cred
 }
 
 bool CreditWindow::worth_announcing() const noexcept {
+    if (reclaiming_) return false;
     const std::uint64_t step = std::max<std::uint64_t>(1, window_ / 4);
     return limit_.items - announced_.items >= step ||
            limit_.bytes - announced_.bytes >= options_.bytes / 4;
+}
+
+bool CreditWindow::worth_reclaiming(std::uint32_t window) const noexcept {
+    if (reclaiming_ || unused() == 0) return false;
+    const std::uint64_t granted = announced_.items - answered_.items;
+    return granted > window && granted - window >= std::max<std::uint64_t>(1, window / 4);
+}
+
+bool CreditWindow::reclaimed(protocol::Credit sent) noexcept {
+    if (!reclaiming_ || sent.items < received_.items || sent.items > announced_.items ||
+        sent.bytes < received_.bytes || sent.bytes > announced_.bytes) {
+        return false;
+    }
+    reclaiming_ = false;
+    announced_ = limit_ = sent;
+    return true;
 }
 
 }  // namespace scanmq::worker

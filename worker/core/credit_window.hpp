@@ -4,8 +4,12 @@
 // Role:      owned by WorkerCore. Free slots plus what hides the round trip, never more: long scans
 //            are not hoarded, tiny ones keep the pipe full.
 // Threads:   worker loop only.
+// Slots:     the worker's threads, or as many calls as a remote target takes at once: set_slots().
 // Invariant: what is granted and unanswered, and what is kept of former sessions, never pass the
-//            largest window there was in the session; the limit never falls within a session.
+//            largest window there was in the session; the limit falls within a session only by what
+//            the broker gave back (reclaimed()).
+// Reclaim:   ask_back() after the RECLAIM was sent. Until the answer no limit is raised, and frames
+//            carry what was received: no more than the broker has sent, so that they raise nothing.
 // See:       docs/PROTOCOL.md, "Credit"; ARCHITECTURE.md, "Credit"
 
 #include <cstdint>
@@ -31,6 +35,9 @@ class CreditWindow {
 
     explicit CreditWindow(const Options& options);
 
+    // From now on so many scans at once; `ahead`: and what hides the round trip.
+    void set_slots(std::uint32_t slots, bool ahead) noexcept;
+
     // A new session: everything counts from zero. What was measured is kept.
     void restart() noexcept;
 
@@ -45,9 +52,9 @@ class CreditWindow {
     void add_service(Duration service) noexcept;
     void add_round_trip(Duration round_trip) noexcept;
 
-    // threads + floor(threads x round trip / service), capped; threads x 2 before anything is
-    // measured. `busy` threads run for nobody. `running_for` is how long the oldest scan has been
-    // running: no scan under way is shorter than that, whatever the average says.
+    // slots + floor(slots x round trip / service), capped; slots x 2 before anything is measured.
+    // `busy` slots run for nobody. `running_for` is how long the oldest scan has been running: no
+    // scan under way is shorter than that, whatever the average says.
     [[nodiscard]] std::uint32_t items(std::uint32_t busy, Duration running_for) const noexcept;
 
     // Raises the limit to what the window allows now, less `kept`: attempts of former sessions,
@@ -57,9 +64,24 @@ class CreditWindow {
     [[nodiscard]] bool worth_announcing() const noexcept;
     // The limit, taken as told to the broker.
     [[nodiscard]] protocol::Credit announce() noexcept {
+        if (reclaiming_) return received_;
         announced_ = limit_;
         return limit_;
     }
+
+    // Granted, and not used by the broker yet.
+    [[nodiscard]] std::uint64_t unused() const noexcept {
+        return announced_.items - received_.items;
+    }
+    // What is granted and unanswered passes this window so far that it is worth asking back; what
+    // has been received beyond it cannot be.
+    [[nodiscard]] bool worth_reclaiming(std::uint32_t window) const noexcept;
+    void ask_back() noexcept { reclaiming_ = true; }
+    [[nodiscard]] bool reclaiming() const noexcept { return reclaiming_; }
+    // The broker's answer: what it had sent is the limit. False: it does not agree with what came.
+    [[nodiscard]] bool reclaimed(protocol::Credit sent) noexcept;
+    // It will not answer: all stays as it was.
+    void keep() noexcept { reclaiming_ = false; }
 
     [[nodiscard]] protocol::Credit announced() const noexcept { return announced_; }
     [[nodiscard]] std::uint64_t unanswered() const noexcept {
@@ -75,8 +97,11 @@ class CreditWindow {
     }
 
     Options options_;
-    std::uint32_t window_;    // of the last grow()
-    protocol::Credit limit_;  // never falls
+    std::uint32_t slots_;
+    bool ahead_ = true;
+    bool reclaiming_ = false;
+    std::uint32_t window_;  // of the last grow()
+    protocol::Credit limit_;
     protocol::Credit announced_;
     protocol::Credit received_;
     protocol::Credit answered_;

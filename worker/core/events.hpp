@@ -53,7 +53,8 @@ struct InputsEvent {
 // Effects::starts was carried out; or Effects::results, and this is the same again.
 struct FinishedEvent {
     AttemptId attempt;
-    protocol::AttemptOutcome outcome{};  // done, failed, rejected, returned
+    // done, failed, rejected; returned: a remote target is down, nothing is charged for it
+    protocol::AttemptOutcome outcome{};
     ByteView body;
     protocol::ErrorCode code{};
     std::string_view sentence;
@@ -77,11 +78,29 @@ struct ProgressEvent {
     std::string_view note;
 };
 
+// How much work a remote target takes; without one it is the threads that say so.
+enum class GateMode : std::uint8_t {
+    open,   // `slots` at once, and as much ahead as hides the round trip
+    trial,  // `slots` and no more: the target has to prove itself
+    hold,   // start nothing for a moment, keep what is held
+    shut,   // start nothing, give back what has not started, and the credit
+};
+
+// Said whenever it changes. Attempts that run go on, whatever it says.
+struct GateEvent {
+    GateMode mode{GateMode::open};
+    std::uint32_t slots{};  // of open and trial
+    // Of shut: what goes with the attempts that are handed back.
+    protocol::ErrorCode code{protocol::ErrorCode::scanner_unavailable};
+    std::string_view reason;
+};
+
 // Stop taking work, finish what runs, hand back the rest, leave. A second one leaves at once.
 struct DrainEvent {};
 
-using Event = std::variant<ConnectedEvent, DisconnectedEvent, FrameEvent, BadFrameEvent,
-                           InputsEvent, FinishedEvent, StoredEvent, ProgressEvent, DrainEvent>;
+using Event =
+    std::variant<ConnectedEvent, DisconnectedEvent, FrameEvent, BadFrameEvent, InputsEvent,
+                 FinishedEvent, StoredEvent, ProgressEvent, GateEvent, DrainEvent>;
 
 // An attempt the core took from a DELIVER: the shell keeps its payload until it is released.
 struct Taken {
@@ -113,13 +132,15 @@ struct Exit {
 // Carried out in this order. Members but the two last are lists the shell clears with clear().
 struct Effects {
     std::vector<Taken> taken;
-    std::vector<Send> sends;          // on the main socket
-    std::vector<AttemptId> fetches;   // get inputs and payload, then an InputsEvent
-    std::vector<AttemptId> starts;    // run, then a FinishedEvent
-    std::vector<AttemptId> results;   // it finished when there was no session: FinishedEvent again
-    std::vector<AttemptId> puts;      // put the result as a blob, then a StoredEvent
-    std::vector<AttemptId> polls;     // it runs: ask how far it is, then a ProgressEvent
-    std::vector<AttemptId> cancels;   // runs for nobody any more: make it end soon
+    std::vector<Send> sends;         // on the main socket
+    std::vector<AttemptId> fetches;  // get inputs and payload, then an InputsEvent
+    std::vector<AttemptId> starts;   // run, then a FinishedEvent
+    std::vector<AttemptId> results;  // it finished when there was no session: FinishedEvent again
+    std::vector<AttemptId> puts;     // put the result as a blob, then a StoredEvent
+    std::vector<AttemptId> polls;    // it runs: ask how far it is, then a ProgressEvent
+    std::vector<AttemptId> cancels;  // runs for nobody any more: make it end soon
+    std::vector<AttemptId>
+        recalls;  // if no thread has begun it, FinishedEvent{returned}; else nothing
     std::vector<AttemptId> releases;  // forget it, after the sends have been encoded
     std::vector<Note> notes;
     bool reconnect{};          // drop the connection, connect to the next broker of the list
@@ -134,6 +155,7 @@ struct Effects {
         puts.clear();
         polls.clear();
         cancels.clear();
+        recalls.clear();
         releases.clear();
         notes.clear();
         reconnect = false;

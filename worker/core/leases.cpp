@@ -159,6 +159,7 @@ void WorkerCore::release(AttemptId id, Effects& effects) {
 
 void WorkerCore::tick_running(Time now, Effects& effects) {
     give_up_wedged(now, effects);
+    if (now >= surplus_checked_ + kSurplusAfter) return_surplus(now, effects);
     if (options_.progress_interval == Duration{} || now < progress_due_) return;
     progress_due_ = now + options_.progress_interval;
     for (const AttemptId id : attempts_.running()) {
@@ -228,12 +229,16 @@ void WorkerCore::send_reports(Effects& effects) {
 
 Time WorkerCore::running_deadline() const {
     Time due = Time::max();
+    Time oldest = Time::max();
     bool wanted = false;
     for (const AttemptId id : attempts_.running()) {
         const HeldAttempt& attempt = attempts_.at(id);
         if (!attempt.wedged) due = std::min(due, attempt.started + max_run_);
-        wanted = wanted || !attempt.orphan;
+        if (attempt.orphan) continue;
+        wanted = true;
+        oldest = std::min(oldest, attempt.started);
     }
+    if (wanted) due = std::min(due, surplus_deadline(oldest));
     if (wanted && options_.progress_interval > Duration{}) due = std::min(due, progress_due_);
     return due;
 }

@@ -100,6 +100,9 @@ void WorkerCore::on_frame(const protocol::Frame& frame, Time now, Effects& effec
     if (const auto* heartbeat = std::get_if<protocol::Heartbeat>(&frame.message)) {
         return on_heartbeat(*heartbeat, now, effects);
     }
+    if (const auto* reclaimed = std::get_if<protocol::Reclaimed>(&frame.message)) {
+        return on_reclaimed(*reclaimed, now, effects);
+    }
     if (const auto* revoke = std::get_if<protocol::Revoke>(&frame.message)) {
         return on_revoke(*revoke, effects);
     }
@@ -136,10 +139,13 @@ void WorkerCore::on_welcome(const protocol::Welcome& welcome, Time now, Effects&
     credit_.restart();
     credit_.add_round_trip(now - greeted_);
     credit_due_ = true;
+    reclaim_due_ = false;
+    reclaims_ = true;
     effects.notes.push_back({NoteLevel::info, "session " + std::to_string(session_.value) +
                                                   " opened, broker epoch " +
                                                   std::to_string(epoch_)});
     adopt(welcome.adopted, effects);
+    if (shut()) return_shut(effects);
 }
 
 void WorkerCore::on_heartbeat(const protocol::Heartbeat& heartbeat, Time now, Effects& effects) {
@@ -189,6 +195,7 @@ void WorkerCore::on_error(const protocol::Error& error, Time now, Effects& effec
         default:
             break;
     }
+    if (error.re_kind == Kind::reclaim) return on_reclaim_refused();
     effects.notes.push_back(
         {NoteLevel::error,
          "the broker refused " + std::string(protocol::to_string(error.re_kind)) + ", " + why});

@@ -29,6 +29,7 @@ WorkerCore::WorkerCore(const WorkerOptions& options, Time now)
 
 void WorkerCore::handle(std::span<const Event> events, Time now, Effects& effects) {
     attempts_.recycle();
+    while (gate_reasons_.size() > 1) gate_reasons_.pop_front();
     for (const Event& event : events) {
         if (phase_ == Phase::stopped) return;
         std::visit(
@@ -43,6 +44,7 @@ void WorkerCore::handle(std::span<const Event> events, Time now, Effects& effect
                 if constexpr (std::is_same_v<E, FinishedEvent>) on_finished(e, effects);
                 if constexpr (std::is_same_v<E, StoredEvent>) on_stored(e, effects);
                 if constexpr (std::is_same_v<E, ProgressEvent>) on_progress(e);
+                if constexpr (std::is_same_v<E, GateEvent>) on_gate(e, effects);
                 if constexpr (std::is_same_v<E, DrainEvent>) on_drain(now, effects);
             },
             event);

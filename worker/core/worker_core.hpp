@@ -11,6 +11,8 @@
 // Leases:    attempts outlive their session: they are kept, listed in the next HELLO, and go on if
 //            WELCOME adopts them. Nothing new is started without a session: what a broker charges
 //            for must have been told it.
+// Gate:      with a remote target it is the gate, not the threads, that says how much runs at once. Shut,
+//            it gives back what has not started, and its credit; what runs goes on.
 // Limits:    the credit window bounds what it holds; batches are cut at the limits WELCOME
 //            announced.
 // See:       docs/PROTOCOL.md, docs/adr/0001-core-and-shell.md
@@ -56,6 +58,9 @@ struct WorkerOptions {
 // Until WELCOME says otherwise.
 inline constexpr Duration kMaxRunDefault = std::chrono::minutes(15);
 
+// What waits behind a scan that runs this long is looked at: does it still fit the window?
+inline constexpr Duration kSurplusAfter = std::chrono::milliseconds(250);
+
 // Exit codes of a worker that leaves by itself; 0: drained.
 inline constexpr int kExitAborted = 1;
 inline constexpr int kExitRefused = 3;  // 2 is for wrong options
@@ -82,7 +87,11 @@ struct WorkerCounters {
     std::uint64_t done_frames{};
     std::uint64_t credit_frames{};
     std::uint64_t progress_reports{};
-    std::uint64_t errors{};  // ERROR frames received
+    std::uint64_t errors{};            // ERROR frames received
+    std::uint64_t gate_shut{};         // times: the target went away, or asked to wait for long
+    std::uint64_t gate_returned{};     // of returned: held or delivered while it was shut
+    std::uint64_t surplus_returned{};  // of returned: would have waited behind long scans
+    std::uint64_t reclaims{};          // credit asked back
 };
 
 class WorkerCore {
@@ -105,6 +114,8 @@ class WorkerCore {
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
     [[nodiscard]] const CreditWindow& credit() const noexcept { return credit_; }
     [[nodiscard]] std::size_t held() const noexcept { return attempts_.held(); }
+    // Nothing is started, and nothing is to be delivered: the remote target is away.
+    [[nodiscard]] bool shut() const noexcept { return gate_ && gate_->mode == GateMode::shut; }
     // Threads in scans that outlived max_run.
     [[nodiscard]] std::uint32_t wedged() const noexcept { return wedged_; }
     // What WELCOME said; valid while open. The shell needs them for the blob socket.
@@ -169,10 +180,11 @@ class WorkerCore {
     void on_stored(const StoredEvent& event, Effects& effects);
     void answer(AttemptId id, const protocol::Outcome& outcome, AttemptState unsent,
                 Effects& effects);
-    void hand_back(AttemptId id, Effects& effects);
+    void hand_back(AttemptId id, Effects& effects,
+                   protocol::ErrorCode code = protocol::ErrorCode::none,
+                   std::string_view sentence = {});
     void uncount(HeldAttempt& attempt);
     void return_unstarted(Effects& effects);
-    void return_surplus(Time now, Effects& effects);
     void start_ready(Time now, Effects& effects);
     void flush(Time now, Effects& effects);
     void sort_outcomes();
@@ -180,6 +192,15 @@ class WorkerCore {
     void send_done(std::size_t begin, std::size_t end, protocol::Credit limit, Effects& effects);
     [[nodiscard]] Duration running_for(Time now) const noexcept;
     [[nodiscard]] std::size_t start_limit() const noexcept;
+
+    // gate.cpp: giving back what would wait too long here.
+    void on_gate(const GateEvent& event, Effects& effects);
+    void on_reclaimed(const protocol::Reclaimed& reclaimed, Time now, Effects& effects);
+    void on_reclaim_refused();
+    void return_shut(Effects& effects);
+    void return_surplus(Time now, Effects& effects);
+    void reclaim(Effects& effects);
+    [[nodiscard]] Time surplus_deadline(Time oldest) const noexcept;
 
     WorkerOptions options_;
     Rng rng_;
@@ -217,7 +238,12 @@ class WorkerCore {
     std::vector<Answered> answered_;                   // parallel to outcomes_
     std::vector<protocol::Progress::Report> reports_;  // of this batch
     Time progress_due_{};
-    protocol::Credit adopted_;   // what is held of former sessions, in credit
+    protocol::Credit adopted_;       // what is held of former sessions, in credit
+    std::optional<GateEvent> gate_;  // of a remote target; its reason is gate_reasons_.back()
+    std::deque<std::string> gate_reasons_;  // of this batch: outcomes borrow them
+    bool reclaim_due_ = false;
+    bool reclaims_ = true;  // this session's broker knows how to
+    Time surplus_checked_{};
     std::uint32_t orphans_ = 0;  // threads busy for nobody
     std::uint32_t wedged_ = 0;   // of them, those that outlived max_run
     bool credit_due_ = false;    // the window may have changed without an outcome

@@ -47,8 +47,11 @@ struct Call {
 struct Availability {
     bool open = true;
     std::string sentence;  // why it is not; empty when it is
-    std::uint32_t
-        slots{};  // how many calls at once are of use now, from 1 to slots(); 0 when closed
+    // How many calls at once are of use now, at most slots(). Open with 0: none for a moment, nothing
+    // is given back for that. 0 when closed.
+    std::uint32_t slots{};
+    bool trial = false;  // open, but it has to prove itself: no more than `slots` are held
+    protocol::ErrorCode code{protocol::ErrorCode::scanner_unavailable};  // when closed
 };
 
 class AsyncScanner : public Scanner {

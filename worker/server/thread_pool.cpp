@@ -26,13 +26,24 @@ ThreadPool::~ThreadPool() {
     for (std::thread& thread : threads_) thread.join();
 }
 
-void ThreadPool::post(std::function<void()> work) {
+void ThreadPool::post(std::uint64_t key, std::function<void()> work) {
     {
         const std::lock_guard lock(mutex_);
         SCANMQ_ASSERT(!threads_.empty() && queue_.size() < queue_max_);
-        queue_.push_back(std::move(work));
+        queue_.push_back({key, std::move(work)});
     }
     wake_.notify_one();
+}
+
+bool ThreadPool::withdraw(std::uint64_t key) {
+    const std::lock_guard lock(mutex_);
+    for (auto item = queue_.end(); item != queue_.begin();) {
+        --item;
+        if (item->key != key) continue;
+        queue_.erase(item);
+        return true;
+    }
+    return false;
 }
 
 bool ThreadPool::finish(Duration patience) {
@@ -51,7 +62,7 @@ void ThreadPool::run() {
             ended_.notify_all();
             return;
         }
-        const std::function<void()> work = std::move(queue_.front());
+        const std::function<void()> work = std::move(queue_.front().work);
         queue_.pop_front();
         lock.unlock();
         work();

@@ -117,6 +117,7 @@ void WorkerServer::Impl::carry_out() {
     for (const AttemptId id : effects_.puts) put(id);
     for (const AttemptId id : effects_.polls) push_progress(*tasks_.find(id));
     for (const AttemptId id : effects_.cancels) cancel(id);
+    for (const AttemptId id : effects_.recalls) recall(id);
     for (const AttemptId id : effects_.releases) tasks_.release(id);
     for (const Note& note : effects_.notes) log(note);
     if (effects_.reconnect) connect_next();

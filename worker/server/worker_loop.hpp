@@ -70,6 +70,7 @@ class WorkerServer::Impl {
     void on_call_finished(CallId call);
     void on_availability(const Availability& availability);
     void cancel(AttemptId id);
+    void recall(AttemptId id);
     void run_task(TaskSlot& slot) const;
     void push_finished(const TaskSlot& slot);
     void push_progress(const TaskSlot& slot);

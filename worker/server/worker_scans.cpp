@@ -50,7 +50,7 @@ void WorkerServer::Impl::start_on_pool(AttemptId id) {
     TaskSlot& slot = *tasks_.find(id);
     slot.own();
     slot.task.inputs = slot.inputs;
-    pool_.post([this, &slot] {
+    pool_.post(call_id(id).value, [this, &slot] {
         run_task(slot);
         complete_later(slot.id);
     });
@@ -112,11 +112,33 @@ void WorkerServer::Impl::on_call_finished(CallId call) {
 }
 
 void WorkerServer::Impl::on_availability(const Availability& availability) {
-    if (availability.open) {
-        spdlog::info("the scanner is available, with {} slots", availability.slots);
+    const bool was_open = !core_.shut();
+    GateEvent gate;
+    gate.slots = availability.slots;
+    gate.code = availability.code;
+    gate.reason = availability.sentence;
+    if (!availability.open) {
+        gate.mode = GateMode::shut;
+    } else if (availability.slots == 0) {
+        gate.mode = GateMode::hold;
     } else {
-        spdlog::warn("the scanner is not available: {}", availability.sentence);
+        gate.mode = availability.trial ? GateMode::trial : GateMode::open;
     }
+    if (was_open && !availability.open) {
+        spdlog::warn("the scanner is not available, work is given back: {}", availability.sentence);
+    } else if (!was_open && availability.open) {
+        spdlog::info("the scanner is available, with {} slots", availability.slots);
+    }
+    const Event event = gate;
+    step({&event, 1});
+}
+
+// Only what no thread has begun.
+void WorkerServer::Impl::recall(AttemptId id) {
+    TaskSlot* slot = tasks_.find(id);
+    if (slot == nullptr || async_ != nullptr || !pool_.withdraw(call_id(id).value)) return;
+    slot->outcome.status = ScanStatus::returned;
+    push_finished(*slot);
 }
 
 void WorkerServer::Impl::cancel(AttemptId id) {

@@ -82,6 +82,7 @@ TEST(WorkerSession, PingIsAnsweredWithPong) {
 
 TEST(WorkerSession, SilentBrokerIsLeft) {
     WorkerHarness h;
+    h.answers_reclaim = false;
     h.open();
     h.deliver(1);
     h.advance(milliseconds(7499));

@@ -5,7 +5,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -31,11 +33,31 @@ class WorkerHarness {
         return options;
     }
 
+    // A RECLAIM is answered at once, unless a test turns that off.
+    bool answers_reclaim = true;
+
     void event(const Event& event) { events({event}); }
     void events(const std::vector<Event>& batch) {
         effects.clear();
         core.handle(batch, now, effects);
         note_effects();
+        if (reclaim_asked && answers_reclaim) answer_reclaim();
+    }
+    // As the broker does: what it has sent is the limit. Keeps the effects of before beside its own.
+    void answer_reclaim() {
+        reclaim_asked = false;
+        limit = delivered;
+        Effects before = std::move(effects);
+        effects = {};
+        protocol::Frame frame;
+        frame.header = {protocol::kBroker, core.session(), ++broker_seq};
+        frame.message = protocol::Reclaimed{{}, delivered};
+        const Event event = FrameEvent{&frame};
+        core.handle({&event, 1}, now, effects);
+        note_effects();
+        std::move(effects.sends.begin(), effects.sends.end(), std::back_inserter(before.sends));
+        before.starts.insert(before.starts.end(), effects.starts.begin(), effects.starts.end());
+        effects = std::move(before);
     }
     void frame(protocol::Message message, std::uint64_t session = kSession) {
         protocol::Frame frame;
@@ -53,6 +75,7 @@ class WorkerHarness {
         }
         now = end;
         note_effects();
+        if (reclaim_asked && answers_reclaim) answer_reclaim();
     }
 
     static protocol::Welcome welcome(std::uint64_t session = kSession) {
@@ -77,6 +100,8 @@ class WorkerHarness {
         for (std::size_t i = 0; i < n; ++i) {
             deliver.attempts.push_back({++counter, {}, "SPY", {payload, 0}, {}});
         }
+        delivered.items += n;
+        delivered.bytes += n * (payload.size() + protocol::kLimits.item_overhead_bytes);
         frame(std::move(deliver), core.session().value);
     }
     // The session is over, and the next begins: HELLO lists what is held, WELCOME adopts `adopted`.
@@ -135,18 +160,24 @@ class WorkerHarness {
     std::deque<AttemptId> started;  // by the core, not finished yet
     std::vector<Taken> taken;       // ids only: the frames are gone
     Credit limit;                   // last announced to the broker
+    Credit delivered;               // in this session
+    bool reclaim_asked = false;
     std::uint64_t counter = 0;
     std::uint64_t broker_seq = 0;
 
   private:
+    void raise(Credit to) {
+        limit = {std::max(limit.items, to.items), std::max(limit.bytes, to.bytes)};
+    }
     void note_effects() {
         started.insert(started.end(), effects.starts.begin(), effects.starts.end());
         taken.insert(taken.end(), effects.taken.begin(), effects.taken.end());
         for (const Send& send : effects.sends) {
-            if (std::holds_alternative<protocol::Hello>(send.message)) limit = {};
-            if (const auto* done = std::get_if<protocol::Done>(&send.message)) limit = done->limit;
+            if (std::holds_alternative<protocol::Hello>(send.message)) limit = delivered = {};
+            if (std::holds_alternative<protocol::Reclaim>(send.message)) reclaim_asked = true;
+            if (const auto* done = std::get_if<protocol::Done>(&send.message)) raise(done->limit);
             if (const auto* credit = std::get_if<protocol::CreditGrant>(&send.message))
-                limit = credit->limit;
+                raise(credit->limit);
         }
     }
 };

@@ -18,7 +18,7 @@ TEST(ThreadPool, RunsEverythingBeforeItEnds) {
     std::atomic<int> ran{0};
     {
         ThreadPool pool(3, 1000);
-        for (int i = 0; i < 1000; ++i) pool.post([&] { ++ran; });
+        for (int i = 0; i < 1000; ++i) pool.post(0, [&] { ++ran; });
     }
     EXPECT_EQ(ran.load(), 1000);
 }
@@ -26,14 +26,14 @@ TEST(ThreadPool, RunsEverythingBeforeItEnds) {
 TEST(ThreadPool, UsesAllItsThreads) {
     ThreadPool pool(4, 16);
     std::latch together(5);  // four items that only end when all four run at once
-    for (int i = 0; i < 4; ++i) pool.post([&] { together.arrive_and_wait(); });
+    for (int i = 0; i < 4; ++i) pool.post(0, [&] { together.arrive_and_wait(); });
     together.arrive_and_wait();
 }
 
 TEST(ThreadPool, FinishTellsWhetherAllHasEnded) {
     ThreadPool pool(2, 16);
     std::latch hang(1);
-    pool.post([&] { hang.wait(); });
+    pool.post(0, [&] { hang.wait(); });
     EXPECT_FALSE(pool.finish(std::chrono::milliseconds(1)));
     hang.count_down();
     EXPECT_TRUE(pool.finish(std::chrono::minutes(1)));
