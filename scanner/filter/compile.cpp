@@ -40,6 +40,8 @@ constexpr FilterInfo kCatalogue[] = {
     {"iv", "implied volatility of each leg, as a decimal", kIv},
     {"liquidity", "size and quote quality of each leg", kLiquidity},
     {"pop", "probability of profit, 0 to 1", kRange},
+    {"theta", "net theta of the spread over one day, per share", kRange},
+    {"vega", "net vega of the spread per point of volatility, per share", kRange},
     {"width", "distance between neighbouring strikes", kRange},
 };
 
@@ -192,6 +194,8 @@ std::optional<Error> add(FilterSet& set, std::size_t index, const FilterSpec& sp
     const Params params(spec);
     if (spec.type == "dte") return set_once(set.dte, index, spec);
     if (spec.type == "width") return set_once(set.width, index, spec);
+    if (spec.type == "theta") return set_once(set.theta, index, spec);
+    if (spec.type == "vega") return set_once(set.vega, index, spec);
     if (spec.type == "pop") return set_once(set.pop, index, spec);
     if (spec.type == "delta") {
         auto test = delta_test(params);

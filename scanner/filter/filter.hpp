@@ -123,6 +123,8 @@ struct FilterSet {
     std::optional<RangeFilter> dte;    // days to expiry, of the expiry
     std::vector<LegFilter> legs;       // in the order given
     std::optional<RangeFilter> width;  // distance between neighbouring strikes
+    std::optional<RangeFilter> theta;  // net, over one day
+    std::optional<RangeFilter> vega;   // net, per point of volatility
     std::optional<RangeFilter> pop;
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// Document: reading nlohmann documents strictly. Private to the codec: the only header with
-//           nlohmann.
+// Document: reading nlohmann documents strictly. Private to the codecs of scanner/service and
+//           scanner/api: the only header with nlohmann.
 //
 // Errors:  the first one is kept by the Reader; after it, reads give defaults and change nothing.
 // Threads: one Reader a document.

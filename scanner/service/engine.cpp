@@ -14,6 +14,7 @@
 namespace scanmq::service {
 namespace {
 
+constexpr double kPoint = 0.01;           // vega is filtered as it is shown
 constexpr double kPriceTolerance = 1e-9;  // prices are decimals: closer than this is equal
 constexpr double kScoreSlack = 1e-9;      // rounding in an upper bound of a score
 
@@ -222,6 +223,9 @@ class Scan {
             ++counts_.no_profit;
             return;
         }
+        const auto& filters = plan_.filters;
+        if (filters.theta && !passes(*filters.theta, sum.day_theta)) return;
+        if (filters.vega && !passes(*filters.vega, kPoint * sum.vega)) return;
         in.leg_liquidity = sum.leg_liquidity;
         in.quoted_spread = sum.quoted_spread;
         in.fees = lane.fees;
@@ -234,12 +238,12 @@ class Scan {
         score::Components parts = score::components(in, lane.scale, lane.delta, lane.vega);
         const double at_most = score::weighted(parts, plan_.weights);
         const bool hopeless = best_.full() && at_most < best_.worst().score - kScoreSlack;
-        if (hopeless && !plan_.filters.pop) {
+        if (hopeless && !filters.pop) {
             ++counts_.ranked;
             return;
         }
         in.pop = payoff.profit_probability(distribution, levels.below.data());
-        if (plan_.filters.pop && !passes_pop(in.pop)) return;
+        if (filters.pop && !passes(*filters.pop, in.pop)) return;
         parts[static_cast<std::size_t>(score::Component::probability)] =
             score::probability_component(in.pop);
         const double score = score::weighted(parts, plan_.weights);
@@ -251,10 +255,10 @@ class Scan {
         if (!hopeless) best_.offer(candidate(lane, run, last, score, in.risk));
     }
 
-    bool passes_pop(double pop) {
-        FilterCount& count = counts_.filters[plan_.filters.pop->spec];
+    bool passes(const filter::RangeFilter& filter, double value) {
+        FilterCount& count = counts_.filters[filter.spec];
         ++count.evaluated;
-        const filter::Verdict verdict = filter::check(plan_.filters.pop->bounds, pop);
+        const filter::Verdict verdict = filter::check(filter.bounds, value);
         if (verdict == filter::Verdict::pass) return true;
         ++count.removed;
         if (verdict == filter::Verdict::missing) ++count.missing;

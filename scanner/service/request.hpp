@@ -21,7 +21,7 @@ namespace scanmq::service {
 
 // Part of the identity of every result: changes whenever the same request over the same chain may
 // give another answer.
-inline constexpr char kEngineVersion[] = "scanmq-scanner/1";
+inline constexpr char kEngineVersion[] = "scanmq-scanner/2";
 
 inline constexpr std::uint32_t kLimitDefault = 50;
 inline constexpr std::uint32_t kLimitMax = 10'000;

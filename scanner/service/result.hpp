@@ -37,6 +37,7 @@ struct SpreadLeg {
     std::uint32_t ratio{1};
     double bid{kMissing};
     double ask{kMissing};
+    double last{kMissing};  // of the last trade
     double fill{kMissing};  // the price the leg is assumed to trade at
     double iv{kMissing};
     ShownGreeks greeks;  // of one contract held long

@@ -55,7 +55,7 @@ void either(const Fields& fields, const char* key, Value& out, const char* first
 SpreadLeg read_leg(Reader& reader, const Json& value, const std::string& where) {
     const Fields fields(reader, value, where,
                         {"root", "expiry", "settlement", "right", "side", "ratio", "strike", "bid",
-                         "ask", "fill", "iv", "delta", "gamma", "theta_day", "vega_point",
+                         "ask", "last", "fill", "iv", "delta", "gamma", "theta_day", "vega_point",
                          "rho_point", "volume", "open_interest"});
     SpreadLeg leg;
     fields.text("root", leg.root);

@@ -20,8 +20,8 @@ inline constexpr Field<ShownGreeks, double> kGreeks[] = {
     {"rho_point", &ShownGreeks::rho_point},
 };
 inline constexpr Field<SpreadLeg, double> kLegNumbers[] = {
-    {"strike", &SpreadLeg::strike}, {"bid", &SpreadLeg::bid}, {"ask", &SpreadLeg::ask},
-    {"fill", &SpreadLeg::fill},     {"iv", &SpreadLeg::iv},
+    {"strike", &SpreadLeg::strike}, {"bid", &SpreadLeg::bid},   {"ask", &SpreadLeg::ask},
+    {"last", &SpreadLeg::last},     {"fill", &SpreadLeg::fill}, {"iv", &SpreadLeg::iv},
 };
 inline constexpr Field<SpreadLeg, std::uint32_t> kLegCounts[] = {
     {"volume", &SpreadLeg::volume},

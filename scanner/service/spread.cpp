@@ -26,6 +26,7 @@ SpreadLeg build_leg(const market::PricedChain& priced, const ScanRequest& reques
     leg.ratio = spec.ratio;
     leg.bid = chain.bid[row];
     leg.ask = chain.ask[row];
+    leg.last = chain.last[row];
     leg.fill = spec.side == strategy::Side::long_leg
                    ? strategy::buy_price(leg.bid, leg.ask, request.fill, ticks)
                    : strategy::sell_price(leg.bid, leg.ask, request.fill, ticks);

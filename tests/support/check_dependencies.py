@@ -14,7 +14,7 @@ import re
 import sys
 
 COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config",
-          "common/process")
+          "common/http", "common/process")
 SCANNER = ("scanner/market", "scanner/pricing", "scanner/strategy", "scanner/filter", "scanner/score",
            "scanner/service")
 
@@ -24,6 +24,7 @@ ALLOWED = {
     "common/protocol": ("common/base",),
     "common/transport": ("common/base", "common/protocol"),
     "common/cache": ("common/base",),
+    "common/http": ("common/base",),
     "common/telemetry": ("common/base",),
     "common/config": ("common/base",),
     "common/process": ("common/base",),
@@ -37,6 +38,8 @@ ALLOWED = {
     "client/cpp": ("common/base", "common/protocol", "common/transport", "client/core"),
     "client/cli": COMMON + SCANNER + ("client/core", "client/cpp"),
     **{folder: ("common/base",) + SCANNER for folder in SCANNER},
+    "scanner/api": ("common/base",) + SCANNER,
+    "scanner/server": COMMON + SCANNER + ("scanner/api",),
 }
 
 # Pure folders: no threads, files, sockets; what they need of the world is passed in.
@@ -65,7 +68,7 @@ def check_include(folder, quote, target):
     if quote == "<":
         if folder in PURE and PURE_FORBIDDEN.match(target):
             return f"{folder} is a pure state machine and must not include <{target}>"
-        if folder.startswith("scanner/") and SCANNER_FORBIDDEN.match(target):
+        if folder in SCANNER + ("scanner/api",) and SCANNER_FORBIDDEN.match(target):
             return f"the scanner knows nothing of messaging and must not include <{target}>"
         return None
     if target.startswith("."):

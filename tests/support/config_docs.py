@@ -14,7 +14,7 @@ HEAD = """\
 # Options
 
 Every option of every program. An option is read from the command line, else from its environment variable, else from the TOML file that `--config` names, else it has
-its default. In the file, a key is the option's name without its dashes (`blob-listen = "..."`), at the top or in the table of the program (`[broker]`, `[worker]`, `[cli]`),
+its default. In the file, a key is the option's name without its dashes (`blob-listen = "..."`), at the top or in the table of the program (`[broker]`, `[worker]`, `[scanner]`, `[cli]`),
 which wins; tables of other programs are skipped, so one file serves all. `--help`, `--version` and `--help-markdown` are built in.
 
 Bytes are written `4096`, `64KiB`, `512MiB`; durations `250us`, `10s`, `15min`, never without a unit. A list is separated by commas, or its flag repeated.
@@ -22,7 +22,7 @@ Bytes are written `4096`, `64KiB`, `512MiB`; durations `250us`, `10s`, `15min`, 
 This page is generated: `tests/support/config_docs.py build/dev/bin docs/CONFIG.md`. A test compares it with the programs.
 """
 
-PROGRAMS = ("scanmq-broker", "scanmq-worker", "scanmq")
+PROGRAMS = ("scanmq-broker", "scanmq-worker", "scanmq-scanner", "scanmq")
 
 
 def options_of(bin_dir, program):

@@ -126,6 +126,26 @@ TEST(Engine, FillAndFeesAreTheRequests) {
     EXPECT_EQ(result.assumptions.volatility, "flat");
 }
 
+// Net figures of the spread, as they are shown: one day, one point.
+TEST(Engine, ThetaAndVegaFiltersAreOfTheSpread) {
+    const Spread spread = scanned(two_puts(), request_for({"bull_put"})).spreads.at(0);
+    const struct {
+        const char* type;
+        double value;
+    } nets[] = {{"theta", spread.greeks.theta_day}, {"vega", spread.greeks.vega_point}};
+    for (const auto& net : nets) {
+        ScanRequest request = request_for({"bull_put"});
+        request.filters = {{net.type, {{"min", net.value - 1e-9}, {"max", net.value + 1e-9}}}};
+        EXPECT_EQ(scanned(two_puts(), request).spreads.size(), 1U) << net.type;
+        request.filters = {{net.type, {{"min", net.value + 1e-6}}}};
+        const ScanResult none = scanned(two_puts(), request);
+        EXPECT_TRUE(none.spreads.empty()) << net.type;
+        EXPECT_EQ(none.counts.filters.at(0).evaluated, 1U);
+        EXPECT_EQ(none.counts.filters.at(0).removed, 1U);
+        EXPECT_EQ(none.counts.ranked, 0U);
+    }
+}
+
 TEST(Engine, SaysWhatItAssumed) {
     market::PricedChain chain = two_puts();
     chain.american_as_european = true;

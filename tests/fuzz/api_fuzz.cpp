@@ -1,0 +1,12 @@
+// Bodies of the scan API and workers' calls from any bytes.
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "tests/fuzz/api_check.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const void* bytes = data;
+    if (!scanmq::tests::calls_keep_promises({static_cast<const char*>(bytes), size})) std::abort();
+    return 0;
+}

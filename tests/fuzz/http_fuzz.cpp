@@ -1,0 +1,13 @@
+// HTTP requests from any bytes.
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "tests/fuzz/http_check.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const void* bytes = data;
+    if (!scanmq::tests::requests_keep_promises({static_cast<const char*>(bytes), size}))
+        std::abort();
+    return 0;
+}
