@@ -14,7 +14,7 @@ import re
 import sys
 
 COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config",
-          "common/process", "common/http")
+          "common/http", "common/process")
 SCANNER = ("scanner/market", "scanner/pricing", "scanner/strategy", "scanner/filter", "scanner/score",
            "scanner/service")
 
@@ -33,7 +33,9 @@ ALLOWED = {
     "broker/server": COMMON + ("broker/core", "broker/store"),
     "worker/core": ("common/base", "common/protocol"),
     "worker/scanners": ("common/base", "common/protocol", "common/process") + SCANNER,
-    "worker/server": COMMON + ("worker/core", "worker/scanners"),
+    "worker/remote": ("common/base", "common/protocol", "common/config", "common/http", "scanner/service", "scanner/api",
+                      "worker/core", "worker/scanners"),
+    "worker/server": COMMON + ("worker/core", "worker/scanners", "worker/remote"),
     "client/core": ("common/base", "common/protocol"),
     "client/cpp": ("common/base", "common/protocol", "common/transport", "client/core"),
     "client/cli": COMMON + SCANNER + ("client/core", "client/cpp"),
