@@ -17,6 +17,8 @@ namespace {
 using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 
+constexpr std::uint64_t kLongestMs = 365ULL * 24 * 60 * 60 * 1000;  // no overflow
+
 Time clock_now() { return std::chrono::steady_clock::now(); }
 
 CallId call_id(AttemptId id) { return {(std::uint64_t{id.generation} << 32U) | id.slot}; }
