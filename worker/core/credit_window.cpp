@@ -25,19 +25,12 @@ CreditWindow::CreditWindow(const Options& options)
 
 void CreditWindow::restart() noexcept {
     limit_ = {};
-    announced_ = {};
-    received_ = {};
+    link_.reset();
     answered_ = {};
 }
 
 bool CreditWindow::receive(std::uint64_t items, std::uint64_t bytes) noexcept {
-    // Differences, so that no sum a peer chose can wrap.
-    if (items > announced_.items - received_.items || bytes > announced_.bytes - received_.bytes) {
-        return false;
-    }
-    received_.items += items;
-    received_.bytes += bytes;
-    return true;
+    return link_.receive({items, bytes});
 }
 
 void CreditWindow::add_service(Duration service) noexcept {
@@ -70,8 +63,8 @@ void CreditWindow::grow(std::uint32_t busy, Duration running_for, protocol::Cred
 
 bool CreditWindow::worth_announcing() const noexcept {
     const std::uint64_t step = std::max<std::uint64_t>(1, window_ / 4);
-    return limit_.items - announced_.items >= step ||
-           limit_.bytes - announced_.bytes >= options_.bytes / 4;
+    return limit_.items - link_.limit().items >= step ||
+           limit_.bytes - link_.limit().bytes >= options_.bytes / 4;
 }
 
 }  // namespace scanmq::worker

@@ -11,7 +11,7 @@
 #include <cstdint>
 
 #include "common/base/time.hpp"
-#include "common/protocol/messages.hpp"
+#include "common/protocol/credit.hpp"
 
 namespace scanmq::worker {
 
@@ -57,13 +57,13 @@ class CreditWindow {
     [[nodiscard]] bool worth_announcing() const noexcept;
     // The limit, taken as told to the broker.
     [[nodiscard]] protocol::Credit announce() noexcept {
-        announced_ = limit_;
-        return limit_;
+        link_.raise(limit_);
+        return link_.told();
     }
 
-    [[nodiscard]] protocol::Credit announced() const noexcept { return announced_; }
+    [[nodiscard]] protocol::Credit announced() const noexcept { return link_.limit(); }
     [[nodiscard]] std::uint64_t unanswered() const noexcept {
-        return received_.items - answered_.items;
+        return link_.received().items - answered_.items;
     }
     [[nodiscard]] bool measured() const noexcept { return service_ns_ >= 0.0; }
     [[nodiscard]] Duration service() const noexcept { return to_duration(service_ns_); }
@@ -77,8 +77,7 @@ class CreditWindow {
     Options options_;
     std::uint32_t window_;    // of the last grow()
     protocol::Credit limit_;  // never falls
-    protocol::Credit announced_;
-    protocol::Credit received_;
+    protocol::CreditReceiver link_;
     protocol::Credit answered_;
     double service_ns_ = -1.0;  // moving averages; negative: not measured
     double round_trip_ns_ = -1.0;
