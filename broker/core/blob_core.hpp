@@ -22,6 +22,7 @@
 
 #include "broker/core/blob_table.hpp"
 #include "broker/core/events.hpp"
+#include "common/protocol/credit.hpp"
 #include "common/protocol/limits.hpp"
 
 namespace scanmq::broker {
@@ -104,24 +105,15 @@ class BlobCore {
     struct Peer {
         protocol::SessionId session;
         ConnectionId connection;
-        std::uint64_t seq{};         // of what was sent to it
-        protocol::Credit in_limit;   // blob_in: granted
-        protocol::Credit in_taken;   //          taken
-        protocol::Credit out_limit;  // blob_out: granted by the peer
-        protocol::Credit out_sent;
-        std::uint32_t puts{};  // owned or waited for
-        std::deque<Get> gets;  // served in order
+        std::uint64_t seq{};          // of what was sent to it
+        protocol::CreditReceiver in;  // blob_in
+        protocol::CreditSender out;   // blob_out
+        std::uint32_t puts{};         // owned or waited for
+        std::deque<Get> gets;         // served in order
         std::vector<ContentId>
             failed;  // puts that ended in an error: the chunks under way are dropped quietly
         bool blocked{};
     };
-    [[nodiscard]] static bool covers(const protocol::Credit& limit, const protocol::Credit& used) {
-        return used.items <= limit.items && used.bytes <= limit.bytes;
-    }
-    static void raise(protocol::Credit& limit, const protocol::Credit& to) {
-        limit.items = limit.items > to.items ? limit.items : to.items;
-        limit.bytes = limit.bytes > to.bytes ? limit.bytes : to.bytes;
-    }
     // Somebody who asked for a put: the first owns it, the others wait for its end.
     struct Asked {
         protocol::SessionId session;

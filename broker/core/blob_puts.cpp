@@ -27,8 +27,8 @@ constexpr std::size_t kFailedMax = 128;
 }  // namespace
 
 Credit BlobCore::window(const Peer& peer) const {
-    return {peer.in_taken.items + options_.window_chunks,
-            peer.in_taken.bytes + std::uint64_t{options_.window_chunks} * kLimits.chunk_bytes};
+    return plus(peer.in.received(), {options_.window_chunks,
+                                     std::uint64_t{options_.window_chunks} * kLimits.chunk_bytes});
 }
 
 void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time now,
@@ -49,7 +49,7 @@ void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time no
                       "the blob of this id has " + std::to_string(blob->bytes) + " bytes");
         }
         blobs_.touch(put.id, now);
-        return answer(peer, BlobReady{seq, put.id, true, peer.in_limit}, effects);
+        return answer(peer, BlobReady{seq, put.id, true, peer.in.limit()}, effects);
     }
     const auto found = puts_.find(put.id);
     if (found != puts_.end() && owns(peer, found->second)) {
@@ -99,9 +99,9 @@ bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) 
     put.offset = 0;
     put.progress = now;
     put.verifying = false;
-    raise(peer->in_limit, window(*peer));
+    peer->in.raise(window(*peer));
     effects.push_back(BlobBegin{id, owner.put.size});
-    answer(*peer, BlobReady{owner.re, id, false, peer->in_limit}, effects);
+    answer(*peer, BlobReady{owner.re, id, false, peer->in.limit()}, effects);
     return true;
 }
 
@@ -133,16 +133,14 @@ void BlobCore::fail_put(Peer& peer, const ContentId& id) {
 void BlobCore::on_chunk(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, Time now,
                         Effects& effects) {
     const std::uint64_t bytes = chunk.bytes.size();
-    const Credit used{peer.in_taken.items + 1, peer.in_taken.bytes + bytes};
-    if (!covers(peer.in_limit, used)) {
+    // What is taken counts, useful or not: the sender counts it, too.
+    if (!peer.in.receive({1, bytes})) {
         return refuse(peer, seq, Kind::blob_chunk, ErrorCode::over_credit,
                       "the chunk passes the blob_in credit of " +
-                          std::to_string(peer.in_limit.items) + " chunks and " +
-                          std::to_string(peer.in_limit.bytes) + " bytes; wait for CREDIT",
+                          std::to_string(peer.in.limit().items) + " chunks and " +
+                          std::to_string(peer.in.limit().bytes) + " bytes; wait for CREDIT",
                       effects);
     }
-    // What is taken counts, useful or not: the sender counts it, too.
-    peer.in_taken = used;
     const auto found = puts_.find(chunk.id);
     if (found != puts_.end() && owns(peer, found->second)) {
         take(peer, seq, chunk, found->second, now, effects);
@@ -151,9 +149,9 @@ void BlobCore::on_chunk(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, T
                "no put of this blob is under way; begin with BLOB_PUT", effects);
         fail_put(peer, chunk.id);
     }
-    if (2 * (peer.in_limit.items - peer.in_taken.items) < options_.window_chunks) {
-        raise(peer.in_limit, window(peer));
-        answer(peer, CreditGrant{Link::blob_in, {}, 0, peer.in_limit}, effects);
+    if (2 * peer.in.unused().items < options_.window_chunks) {
+        peer.in.raise(window(peer));
+        answer(peer, CreditGrant{Link::blob_in, {}, 0, peer.in.limit()}, effects);
     }
 }
 
@@ -206,7 +204,7 @@ void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effe
         const Asked& waiting = put.asked.front();
         Peer& other = *find(waiting.session);
         if (waiting.put.size == owner.put.size) {
-            answer(other, BlobReady{waiting.re, id, true, other.in_limit}, effects);
+            answer(other, BlobReady{waiting.re, id, true, other.in.limit()}, effects);
         } else {
             refuse(other, waiting.re, Kind::blob_put, ErrorCode::blob_mismatch,
                    "the blob of this id has " + std::to_string(owner.put.size) + " bytes", effects);

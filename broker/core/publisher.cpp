@@ -11,10 +11,13 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 using protocol::Kind;
 void Publisher::publish() {
+    // Entries wait in their streams until the slow peers took what is theirs.
+    if (state_->memory.outgoing_held()) return;
     for (const auto& queue : state_->queues) {
         if (!queue || !queue->publish) continue;
         queue->publish = false;
         for (Subscription* subscription : queue->subscriptions) {
+            if (state_->sessions.by_slot(subscription->session())->slow) continue;
             if (publish_one(*queue, *subscription)) {
                 queue->publish = true;
                 state_->unfinished = true;

@@ -94,6 +94,15 @@ void SessionHandler::hello(ConnectionId from, const protocol::Header& header,
                               "sessions_max is " + std::to_string(state_->options.sessions_max) +
                                   "; close some, or raise it");
     }
+    // Those that take work away, or look after the broker, are what makes room.
+    constexpr protocol::Roles kHelpful =
+        protocol::kWorker | protocol::kSubscriber | protocol::kOperator;
+    if (former == nullptr && (header.roles & kHelpful) == 0 && state_->memory.sessions_held()) {
+        state_->counters.add(Counter::memory_refusals);
+        return state_->refuse(from, header.seq, Kind::hello, ErrorCode::memory_full,
+                              "memory-max is " + std::to_string(state_->memory.plan().bytes_max) +
+                                  " bytes and nearly used up; wait, or raise it");
+    }
     if (former != nullptr) {
         state_->counters.add(Counter::sessions_replaced);
         state_->sessions.release_names(*former);
