@@ -188,7 +188,8 @@ void BlobCore::tick(Time now, Effects& effects) {
     for (const SessionId session : closed) drop_peer(session, now, effects);
     std::vector<ContentId> stuck;
     for (const auto& [id, put] : puts_) {
-        if (!put.verifying && now - put.progress >= options_.put_idle) stuck.push_back(id);
+        if (!put.verifying && !put.waiting && now - put.progress >= options_.put_idle)
+            stuck.push_back(id);
     }
     for (const ContentId& id : stuck) {
         const Asked& owner = puts_.at(id).asked.front();
@@ -209,6 +210,8 @@ std::vector<std::pair<std::string, std::uint64_t>> BlobCore::counters() const {
             {"blob_bytes_in", counts_.bytes_in},
             {"blob_bytes_out", counts_.bytes_out},
             {"blob_refused", counts_.refused},
+            {"blob_puts_held", counts_.held},
+            {"blob_put_bytes", put_bytes_},
             {"blob_peers", peers_.size()}};
 }
 

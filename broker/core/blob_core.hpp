@@ -31,6 +31,9 @@ struct BlobOptions {
     std::uint32_t window_chunks = 32;         // most that one session is granted ahead
     std::uint32_t puts_per_session_max = 64;  // under way or waiting for another's put
     std::uint32_t gets_per_session_max = 64;
+    std::uint32_t blob_bytes_max = protocol::kLimits.blob_bytes_max;
+    // Of all puts under way, which are in memory; more wait for their BLOB_READY. One goes always.
+    std::uint64_t put_bytes_max = ~std::uint64_t{0};
     std::uint32_t chunks_per_pump = 8;             // of one session in one pump()
     Duration put_idle = std::chrono::seconds(30);  // a put without a chunk for so long is given up
 };
@@ -125,10 +128,12 @@ class BlobCore {
         std::uint64_t offset{};
         Time progress{};
         bool verifying{};
+        bool waiting{};         // for memory: in held_
+        std::uint64_t taken{};  // of memory, while it is under way
     };
     struct Counts {
         std::uint64_t puts{}, puts_failed{}, mismatches{}, gets{}, bytes_in{}, bytes_out{},
-            refused{};
+            refused{}, held{};
     };
     using Effects = std::vector<BlobEffect>;
     using Puts = std::unordered_map<ContentId, Put>;
@@ -143,7 +148,14 @@ class BlobCore {
     void on_credit(Peer& peer, std::uint64_t seq, const protocol::CreditGrant& grant,
                    Effects& effects);
 
-    // Makes the first of put.asked its owner; false when there is no room (it was told).
+    [[nodiscard]] bool fits_memory(std::uint64_t bytes) const noexcept {
+        return put_bytes_ == 0 || put_bytes_ + bytes <= options_.put_bytes_max;
+    }
+    // The put takes no memory any more and waits for none.
+    void give_up_memory(const ContentId& id, Put& put);
+    // Begins those that waited for memory and fit now.
+    void start_held(Time now, Effects& effects);
+    // Makes the first of put.asked its owner, at once or when there is memory; false when there is no room (it was told).
     bool start(const ContentId& id, Put& put, Time now, Effects& effects);
     void take(Peer& peer, std::uint64_t seq, const protocol::BlobChunk& chunk, Put& put, Time now,
               Effects& effects);
@@ -171,6 +183,8 @@ class BlobCore {
     std::unordered_map<protocol::SessionId, Peer> peers_;
     std::unordered_map<ConnectionId, protocol::SessionId> connections_;
     Puts puts_;
+    std::deque<ContentId> held_;
+    std::uint64_t put_bytes_ = 0;  // of those under way
     Counts counts_;
 };
 

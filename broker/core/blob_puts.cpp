@@ -38,9 +38,9 @@ void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time no
     };
     std::erase(peer.failed, put.id);
     if (put.size == 0) return no(ErrorCode::malformed, "size must be at least 1 byte");
-    if (put.size > kLimits.blob_bytes_max) {
+    if (put.size > options_.blob_bytes_max) {
         return no(ErrorCode::over_limit, "blob_bytes_max is " +
-                                             std::to_string(kLimits.blob_bytes_max) +
+                                             std::to_string(options_.blob_bytes_max) +
                                              " bytes, this has " + std::to_string(put.size));
     }
     if (const BlobRecord* const blob = blobs_.find(put.id)) {
@@ -55,7 +55,8 @@ void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time no
     if (found != puts_.end() && owns(peer, found->second)) {
         // The owner begins again.
         found->second.asked.front() = {peer.session, seq, put};
-        blobs_.abandon(put.id);
+        if (blobs_.find_any(put.id) != nullptr) blobs_.abandon(put.id);
+        give_up_memory(put.id, found->second);
         if (!start(put.id, found->second, now, effects)) pass_on(put.id, now, effects);
         return;
     }
@@ -77,8 +78,32 @@ bool BlobCore::owns(const Peer& peer, const Put& put) {
     return !put.verifying && put.asked.front().session == peer.session;
 }
 
+void BlobCore::give_up_memory(const ContentId& id, Put& put) {
+    put_bytes_ -= put.taken;
+    put.taken = 0;
+    if (put.waiting) std::erase(held_, id);
+    put.waiting = false;
+}
+
+void BlobCore::start_held(Time now, Effects& effects) {
+    while (!held_.empty()) {
+        const ContentId id = held_.front();
+        Put& put = puts_.at(id);
+        if (!fits_memory(put.asked.front().put.size)) return;
+        held_.pop_front();
+        put.waiting = false;
+        if (!start(id, put, now, effects)) pass_on(id, now, effects);
+    }
+}
+
 bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) {
     const Asked& owner = put.asked.front();
+    if (!fits_memory(owner.put.size)) {
+        put.waiting = true;
+        held_.push_back(id);
+        ++counts_.held;
+        return true;
+    }
     Peer* const peer = find(owner.session);
     SCANMQ_ASSERT(peer != nullptr);
     BlobRecord record;
@@ -99,6 +124,8 @@ bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) 
     put.offset = 0;
     put.progress = now;
     put.verifying = false;
+    put.taken = owner.put.size;
+    put_bytes_ += put.taken;
     peer->in.raise(window(*peer));
     effects.push_back(BlobBegin{id, owner.put.size});
     answer(*peer, BlobReady{owner.re, id, false, peer->in.limit()}, effects);
@@ -112,16 +139,18 @@ void BlobCore::leave_front(Put& put) {
 
 void BlobCore::pass_on(const ContentId& id, Time now, Effects& effects) {
     Put& put = puts_.at(id);
+    give_up_memory(id, put);
     if (blobs_.find_any(id) != nullptr) {
         blobs_.abandon(id);
         effects.push_back(BlobDrop{id});
     }
     leave_front(put);
     while (!put.asked.empty()) {
-        if (start(id, put, now, effects)) return;
+        if (start(id, put, now, effects)) return start_held(now, effects);
         leave_front(put);
     }
     puts_.erase(id);
+    start_held(now, effects);
 }
 
 void BlobCore::fail_put(Peer& peer, const ContentId& id) {
@@ -142,7 +171,7 @@ void BlobCore::on_chunk(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, T
                       effects);
     }
     const auto found = puts_.find(chunk.id);
-    if (found != puts_.end() && owns(peer, found->second)) {
+    if (found != puts_.end() && owns(peer, found->second) && !found->second.waiting) {
         take(peer, seq, chunk, found->second, now, effects);
     } else if (std::find(peer.failed.begin(), peer.failed.end(), chunk.id) == peer.failed.end()) {
         refuse(peer, seq, Kind::blob_chunk, ErrorCode::bad_chunk,
@@ -211,7 +240,9 @@ void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effe
         }
         leave_front(put);
     }
+    give_up_memory(id, put);
     puts_.erase(id);
+    start_held(now, effects);
 }
 
 void BlobCore::forget_transfers(Peer& peer, Time now, Effects& effects) {

@@ -413,6 +413,10 @@ void BrokerCore::set_slow(ConnectionId connection, bool slow) {
     Session* const session = impl_->state.sessions.by_connection(connection);
     if (session == nullptr || session->slow == slow) return;
     session->slow = slow;
+    if (session->worker) {
+        session->worker->slow = slow;
+        impl_->state.workers.update(*session->worker);
+    }
     if (slow) return;
     for (const auto& [number, subscription] : session->subscriptions) {
         impl_->state.publish(impl_->state.queue(subscription->queue()));

@@ -34,6 +34,7 @@ struct BrokerOptions {
     Duration dead_after = std::chrono::milliseconds(7500);
     MemoryPlan memory;  // what it may hold; by default there is no budget
     std::uint32_t sessions_max = 1024;
+    std::uint32_t blob_bytes_max = protocol::kLimits.blob_bytes_max;  // told in WELCOME
     std::uint32_t queues_max = 256;
     std::uint32_t subscriptions_per_session_max = 64;
     std::uint32_t cursors_per_queue_max = 10'000;  // durable subscriptions

@@ -18,6 +18,9 @@ void Runner::dispatch() {
     ++pass_;
     free_reserved();
     allowed_ = state_->memory.attempts(leases_->live(), kResultBytesMax);
+    outgoing_ = state_->memory.outgoing_room();
+    const bool room = outgoing_ > 0;
+    if (!room) allowed_ = 0;
     std::size_t without_luck = 0;
     while (allowed_ > 0 && without_luck < state_->active.size() && state_->workers.any()) {
         Queue& queue = *state_->active.front();
@@ -37,6 +40,8 @@ void Runner::dispatch() {
     }
     state_->dispatch_held = allowed_ == 0 && !state_->active.empty();
     if (state_->dispatch_held) state_->counters.add(Counter::dispatch_holds);
+    // Only this pass has sent enough: what the peers took of it tells how much more may go.
+    if (state_->dispatch_held && room && outgoing_ == 0) state_->unfinished = true;
     for (Worker* worker : started_by_) note_started(*worker);
     started_by_.clear();
 }
@@ -126,6 +131,9 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
     const std::uint64_t counter = state_->table.runs[run].counter;
     worker.credit.send({1, job.bytes});
     --allowed_;
+    // What one pass sends has room beside the peers' pipes, should none take any.
+    outgoing_ -= std::min<std::uint64_t>(outgoing_, job.bytes);
+    if (outgoing_ == 0) allowed_ = 0;
     ++worker.delivered;
     state_->workers.update(worker);
     state_->counters.add(Counter::attempts_started);

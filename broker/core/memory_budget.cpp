@@ -11,9 +11,9 @@ namespace {
 constexpr std::uint64_t kNoBound = ~std::uint64_t{0};
 // Of 32: the base and the traffic have what is left.
 constexpr std::uint64_t kParts = 32;
-constexpr std::uint64_t kReceivePipes = 9;
+constexpr std::uint64_t kReceivePipes = 8;
 constexpr std::uint64_t kBlobPipes = 1;
-constexpr std::uint64_t kSendPipes = 3;
+constexpr std::uint64_t kSendPipes = 5;
 constexpr std::uint64_t kBlobSendPipes = 1;
 constexpr std::uint64_t kOutgoing = 2;
 constexpr std::uint64_t kBlobOutgoing = 1;
@@ -93,6 +93,10 @@ bool MemoryBudget::wants_trim() const noexcept {
 
 bool MemoryBudget::sessions_held() const noexcept {
     return resident_held_ || (limited() && counted_ >= plan_.traffic / 16 * 15);
+}
+
+std::uint64_t MemoryBudget::outgoing_room() const noexcept {
+    return limited() ? excess(plan_.outgoing / 2, outgoing_) : kNoBound;
 }
 
 std::uint64_t MemoryBudget::attempts(std::uint64_t running,

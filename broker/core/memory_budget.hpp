@@ -83,6 +83,8 @@ class MemoryBudget {
     [[nodiscard]] bool sessions_held() const noexcept;
     // Frames for slow peers fill their share: no answers to queries, no results until they took some.
     [[nodiscard]] bool outgoing_held() const noexcept { return outgoing_held_; }
+    // So many bytes of results and deliveries may be sent at once, should no peer take any.
+    [[nodiscard]] std::uint64_t outgoing_room() const noexcept;
     // How many more attempts may start, each with a result of so many bytes at most, beside `running`.
     [[nodiscard]] std::uint64_t attempts(std::uint64_t running,
                                          std::uint64_t result_bytes) const noexcept;

@@ -37,7 +37,7 @@ std::vector<std::pair<std::string, std::uint64_t>> announced_limits(const Broker
         {"items_per_frame_max", l.items_per_frame_max},
         {"inputs_per_job_max", l.inputs_per_job_max},
         {"chunk_bytes", l.chunk_bytes},
-        {"blob_bytes_max", l.blob_bytes_max},
+        {"blob_bytes_max", options.blob_bytes_max},
         {"item_overhead_bytes", l.item_overhead_bytes},
         {"sessions_max", options.sessions_max},
         {"queues_max", options.queues_max},

@@ -38,7 +38,7 @@ void WorkerRing::leave(Worker& worker) noexcept {
 void WorkerRing::update(Worker& worker) {
     unlink(worker);
     if (worker.credit.available().items == 0 || worker.exclusive || worker.detached ||
-        reserved_ == &worker) {
+        worker.slow || reserved_ == &worker) {
         return;
     }
     const bool idle = worker.running.empty();

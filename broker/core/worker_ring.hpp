@@ -28,6 +28,7 @@ struct Worker {
     Time heartbeat{};        // the last one
     bool exclusive = false;  // an attempt runs alone here
     bool detached = false;   // its connection is gone; it may come back under another session
+    bool slow = false;       // its outgoing queue is nearly full
     bool gave_back = false;  // it asked its credit back, and told no limit since
     std::set<protocol::Token> revoked;      // taken back; their answers are still to come
     std::vector<protocol::Token> revoking;  // of those, what it has not been told yet
