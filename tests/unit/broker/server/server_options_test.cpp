@@ -85,7 +85,7 @@ TEST(ServerOptions, CommandLineReachesTheCore) {
     const auto parsed = options.parse(arguments, {});
     ASSERT_TRUE(parsed.ok()) << parsed.error().sentence;
     EXPECT_EQ(settings.queues, (std::vector<std::string>{"scans,pure=1", "other"}));
-    EXPECT_EQ(settings.core.sessions_max, 7U);
+    EXPECT_EQ(settings.sessions_max, 7U);
     EXPECT_EQ(settings.core.group_ttl, std::chrono::hours(1));
     EXPECT_EQ(settings.blobs.bytes_max, 2ULL << 30);
     EXPECT_EQ(settings.blobs.grace, std::chrono::seconds(5));
