@@ -13,7 +13,6 @@ namespace {
 // A frame that ZeroMQ is still reading, beside those that wait.
 constexpr std::uint64_t kReading = 1;
 constexpr std::uint64_t kMarkLeast = 1;
-constexpr std::uint32_t kSessionsDefault = 1'024;
 
 std::uint64_t cgroup_limit() {
     std::FILE* file = std::fopen("/sys/fs/cgroup/memory.max", "r");
@@ -75,9 +74,11 @@ Result<void, ServerError> fit_to_memory(ServerOptions& options) {
                                        options.sessions_max) +
                         " bytes"});
     }
+    // Left open, it is the core's own limit, or what fits.
     options.core.sessions_max =
-        chosen ? options.sessions_max
-               : static_cast<std::uint32_t>(std::min<std::uint64_t>(fit, kSessionsDefault));
+        chosen
+            ? options.sessions_max
+            : static_cast<std::uint32_t>(std::min<std::uint64_t>(fit, options.core.sessions_max));
     options.core.memory = plan;
     const auto at_most = [](auto& value, std::uint64_t most) {
         value = static_cast<std::remove_reference_t<decltype(value)>>(

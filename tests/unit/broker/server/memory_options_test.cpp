@@ -65,7 +65,7 @@ TEST(MemoryOptions, LeftOpenAsManySessionsAsFit) {
     EXPECT_TRUE(fit_to_memory(options).ok());
     options.sessions_max = fit + 1;
     EXPECT_FALSE(fit_to_memory(options).ok());
-    options.sessions_max = 0;
+    options = {};
     options.memory_max = 256 * 1024 * kMiB;
     ASSERT_TRUE(fit_to_memory(options).ok());
     EXPECT_EQ(options.core.sessions_max, 1'024U);
