@@ -8,7 +8,6 @@ using protocol::BlobChunk;
 using protocol::BlobGet;
 using protocol::BlobInfo;
 using protocol::BlobPut;
-using protocol::Credit;
 using protocol::CreditGrant;
 using protocol::ErrorCode;
 using protocol::Kind;
@@ -112,7 +111,7 @@ void BlobCore::disconnected(ConnectionId from, Time now, Effects& effects) {
 
 void BlobCore::on_get(Peer& peer, std::uint64_t seq, const BlobGet& get, Time now,
                       Effects& effects) {
-    raise(peer.out_limit, get.limit);
+    peer.out.raise(get.limit);
     const BlobRecord* const blob = blobs_.find(get.id);
     if (blob == nullptr) {
         return refuse(peer, seq, Kind::blob_get, ErrorCode::unknown_blob,
@@ -137,7 +136,7 @@ void BlobCore::on_credit(Peer& peer, std::uint64_t seq, const CreditGrant& grant
         return refuse(peer, seq, Kind::credit, ErrorCode::malformed,
                       "link must be blob_out (5) in a CREDIT on the blob socket", effects);
     }
-    raise(peer.out_limit, grant.limit);
+    peer.out.raise(grant.limit);
 }
 
 bool BlobCore::pump(Peer& peer, Time now, Effects& effects) {
@@ -146,9 +145,8 @@ bool BlobCore::pump(Peer& peer, Time now, Effects& effects) {
         Get& get = peer.gets.front();
         const std::uint64_t bytes =
             std::min<std::uint64_t>(get.size - get.offset, kLimits.chunk_bytes);
-        const Credit used{peer.out_sent.items + 1, peer.out_sent.bytes + bytes};
-        if (!covers(peer.out_limit, used)) return false;
-        peer.out_sent = used;
+        if (!peer.out.affords({1, bytes})) return false;
+        peer.out.send({1, bytes});
         counts_.bytes_out += bytes;
         answer(peer, BlobChunk{get.id, get.offset, {}}, effects, static_cast<std::uint32_t>(bytes));
         get.offset += bytes;
@@ -190,7 +188,8 @@ void BlobCore::tick(Time now, Effects& effects) {
     for (const SessionId session : closed) drop_peer(session, now, effects);
     std::vector<ContentId> stuck;
     for (const auto& [id, put] : puts_) {
-        if (!put.verifying && now - put.progress >= options_.put_idle) stuck.push_back(id);
+        if (!put.verifying && !put.waiting && now - put.progress >= options_.put_idle)
+            stuck.push_back(id);
     }
     for (const ContentId& id : stuck) {
         const Asked& owner = puts_.at(id).asked.front();
@@ -211,6 +210,8 @@ std::vector<std::pair<std::string, std::uint64_t>> BlobCore::counters() const {
             {"blob_bytes_in", counts_.bytes_in},
             {"blob_bytes_out", counts_.bytes_out},
             {"blob_refused", counts_.refused},
+            {"blob_puts_held", counts_.held},
+            {"blob_put_bytes", put_bytes_},
             {"blob_peers", peers_.size()}};
 }
 

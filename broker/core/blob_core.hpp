@@ -22,6 +22,7 @@
 
 #include "broker/core/blob_table.hpp"
 #include "broker/core/events.hpp"
+#include "common/protocol/credit.hpp"
 #include "common/protocol/limits.hpp"
 
 namespace scanmq::broker {
@@ -30,6 +31,9 @@ struct BlobOptions {
     std::uint32_t window_chunks = 32;         // most that one session is granted ahead
     std::uint32_t puts_per_session_max = 64;  // under way or waiting for another's put
     std::uint32_t gets_per_session_max = 64;
+    std::uint32_t blob_bytes_max = protocol::kLimits.blob_bytes_max;
+    // Of all puts under way, which are in memory; more wait for their BLOB_READY. One goes always.
+    std::uint64_t put_bytes_max = ~std::uint64_t{0};
     std::uint32_t chunks_per_pump = 8;             // of one session in one pump()
     Duration put_idle = std::chrono::seconds(30);  // a put without a chunk for so long is given up
 };
@@ -104,24 +108,15 @@ class BlobCore {
     struct Peer {
         protocol::SessionId session;
         ConnectionId connection;
-        std::uint64_t seq{};         // of what was sent to it
-        protocol::Credit in_limit;   // blob_in: granted
-        protocol::Credit in_taken;   //          taken
-        protocol::Credit out_limit;  // blob_out: granted by the peer
-        protocol::Credit out_sent;
-        std::uint32_t puts{};  // owned or waited for
-        std::deque<Get> gets;  // served in order
+        std::uint64_t seq{};          // of what was sent to it
+        protocol::CreditReceiver in;  // blob_in
+        protocol::CreditSender out;   // blob_out
+        std::uint32_t puts{};         // owned or waited for
+        std::deque<Get> gets;         // served in order
         std::vector<ContentId>
             failed;  // puts that ended in an error: the chunks under way are dropped quietly
         bool blocked{};
     };
-    [[nodiscard]] static bool covers(const protocol::Credit& limit, const protocol::Credit& used) {
-        return used.items <= limit.items && used.bytes <= limit.bytes;
-    }
-    static void raise(protocol::Credit& limit, const protocol::Credit& to) {
-        limit.items = limit.items > to.items ? limit.items : to.items;
-        limit.bytes = limit.bytes > to.bytes ? limit.bytes : to.bytes;
-    }
     // Somebody who asked for a put: the first owns it, the others wait for its end.
     struct Asked {
         protocol::SessionId session;
@@ -133,10 +128,12 @@ class BlobCore {
         std::uint64_t offset{};
         Time progress{};
         bool verifying{};
+        bool waiting{};         // for memory: in held_
+        std::uint64_t taken{};  // of memory, while it is under way
     };
     struct Counts {
         std::uint64_t puts{}, puts_failed{}, mismatches{}, gets{}, bytes_in{}, bytes_out{},
-            refused{};
+            refused{}, held{};
     };
     using Effects = std::vector<BlobEffect>;
     using Puts = std::unordered_map<ContentId, Put>;
@@ -151,7 +148,14 @@ class BlobCore {
     void on_credit(Peer& peer, std::uint64_t seq, const protocol::CreditGrant& grant,
                    Effects& effects);
 
-    // Makes the first of put.asked its owner; false when there is no room (it was told).
+    [[nodiscard]] bool fits_memory(std::uint64_t bytes) const noexcept {
+        return put_bytes_ == 0 || put_bytes_ + bytes <= options_.put_bytes_max;
+    }
+    // The put takes no memory any more and waits for none.
+    void give_up_memory(const ContentId& id, Put& put);
+    // Begins those that waited for memory and fit now.
+    void start_held(Time now, Effects& effects);
+    // Makes the first of put.asked its owner, at once or when there is memory; false when there is no room (it was told).
     bool start(const ContentId& id, Put& put, Time now, Effects& effects);
     void take(Peer& peer, std::uint64_t seq, const protocol::BlobChunk& chunk, Put& put, Time now,
               Effects& effects);
@@ -179,6 +183,8 @@ class BlobCore {
     std::unordered_map<protocol::SessionId, Peer> peers_;
     std::unordered_map<ConnectionId, protocol::SessionId> connections_;
     Puts puts_;
+    std::deque<ContentId> held_;
+    std::uint64_t put_bytes_ = 0;  // of those under way
     Counts counts_;
 };
 

@@ -27,8 +27,8 @@ constexpr std::size_t kFailedMax = 128;
 }  // namespace
 
 Credit BlobCore::window(const Peer& peer) const {
-    return {peer.in_taken.items + options_.window_chunks,
-            peer.in_taken.bytes + std::uint64_t{options_.window_chunks} * kLimits.chunk_bytes};
+    return plus(peer.in.received(), {options_.window_chunks,
+                                     std::uint64_t{options_.window_chunks} * kLimits.chunk_bytes});
 }
 
 void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time now,
@@ -38,9 +38,9 @@ void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time no
     };
     std::erase(peer.failed, put.id);
     if (put.size == 0) return no(ErrorCode::malformed, "size must be at least 1 byte");
-    if (put.size > kLimits.blob_bytes_max) {
+    if (put.size > options_.blob_bytes_max) {
         return no(ErrorCode::over_limit, "blob_bytes_max is " +
-                                             std::to_string(kLimits.blob_bytes_max) +
+                                             std::to_string(options_.blob_bytes_max) +
                                              " bytes, this has " + std::to_string(put.size));
     }
     if (const BlobRecord* const blob = blobs_.find(put.id)) {
@@ -49,13 +49,14 @@ void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time no
                       "the blob of this id has " + std::to_string(blob->bytes) + " bytes");
         }
         blobs_.touch(put.id, now);
-        return answer(peer, BlobReady{seq, put.id, true, peer.in_limit}, effects);
+        return answer(peer, BlobReady{seq, put.id, true, peer.in.limit()}, effects);
     }
     const auto found = puts_.find(put.id);
     if (found != puts_.end() && owns(peer, found->second)) {
         // The owner begins again.
         found->second.asked.front() = {peer.session, seq, put};
-        blobs_.abandon(put.id);
+        if (blobs_.find_any(put.id) != nullptr) blobs_.abandon(put.id);
+        give_up_memory(put.id, found->second);
         if (!start(put.id, found->second, now, effects)) pass_on(put.id, now, effects);
         return;
     }
@@ -77,8 +78,32 @@ bool BlobCore::owns(const Peer& peer, const Put& put) {
     return !put.verifying && put.asked.front().session == peer.session;
 }
 
+void BlobCore::give_up_memory(const ContentId& id, Put& put) {
+    put_bytes_ -= put.taken;
+    put.taken = 0;
+    if (put.waiting) std::erase(held_, id);
+    put.waiting = false;
+}
+
+void BlobCore::start_held(Time now, Effects& effects) {
+    while (!held_.empty()) {
+        const ContentId id = held_.front();
+        Put& put = puts_.at(id);
+        if (!fits_memory(put.asked.front().put.size)) return;
+        held_.pop_front();
+        put.waiting = false;
+        if (!start(id, put, now, effects)) pass_on(id, now, effects);
+    }
+}
+
 bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) {
     const Asked& owner = put.asked.front();
+    if (!fits_memory(owner.put.size)) {
+        put.waiting = true;
+        held_.push_back(id);
+        ++counts_.held;
+        return true;
+    }
     Peer* const peer = find(owner.session);
     SCANMQ_ASSERT(peer != nullptr);
     BlobRecord record;
@@ -99,9 +124,11 @@ bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) 
     put.offset = 0;
     put.progress = now;
     put.verifying = false;
-    raise(peer->in_limit, window(*peer));
+    put.taken = owner.put.size;
+    put_bytes_ += put.taken;
+    peer->in.raise(window(*peer));
     effects.push_back(BlobBegin{id, owner.put.size});
-    answer(*peer, BlobReady{owner.re, id, false, peer->in_limit}, effects);
+    answer(*peer, BlobReady{owner.re, id, false, peer->in.limit()}, effects);
     return true;
 }
 
@@ -112,16 +139,18 @@ void BlobCore::leave_front(Put& put) {
 
 void BlobCore::pass_on(const ContentId& id, Time now, Effects& effects) {
     Put& put = puts_.at(id);
+    give_up_memory(id, put);
     if (blobs_.find_any(id) != nullptr) {
         blobs_.abandon(id);
         effects.push_back(BlobDrop{id});
     }
     leave_front(put);
     while (!put.asked.empty()) {
-        if (start(id, put, now, effects)) return;
+        if (start(id, put, now, effects)) return start_held(now, effects);
         leave_front(put);
     }
     puts_.erase(id);
+    start_held(now, effects);
 }
 
 void BlobCore::fail_put(Peer& peer, const ContentId& id) {
@@ -133,27 +162,25 @@ void BlobCore::fail_put(Peer& peer, const ContentId& id) {
 void BlobCore::on_chunk(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, Time now,
                         Effects& effects) {
     const std::uint64_t bytes = chunk.bytes.size();
-    const Credit used{peer.in_taken.items + 1, peer.in_taken.bytes + bytes};
-    if (!covers(peer.in_limit, used)) {
+    // What is taken counts, useful or not: the sender counts it, too.
+    if (!peer.in.receive({1, bytes})) {
         return refuse(peer, seq, Kind::blob_chunk, ErrorCode::over_credit,
                       "the chunk passes the blob_in credit of " +
-                          std::to_string(peer.in_limit.items) + " chunks and " +
-                          std::to_string(peer.in_limit.bytes) + " bytes; wait for CREDIT",
+                          std::to_string(peer.in.limit().items) + " chunks and " +
+                          std::to_string(peer.in.limit().bytes) + " bytes; wait for CREDIT",
                       effects);
     }
-    // What is taken counts, useful or not: the sender counts it, too.
-    peer.in_taken = used;
     const auto found = puts_.find(chunk.id);
-    if (found != puts_.end() && owns(peer, found->second)) {
+    if (found != puts_.end() && owns(peer, found->second) && !found->second.waiting) {
         take(peer, seq, chunk, found->second, now, effects);
     } else if (std::find(peer.failed.begin(), peer.failed.end(), chunk.id) == peer.failed.end()) {
         refuse(peer, seq, Kind::blob_chunk, ErrorCode::bad_chunk,
                "no put of this blob is under way; begin with BLOB_PUT", effects);
         fail_put(peer, chunk.id);
     }
-    if (2 * (peer.in_limit.items - peer.in_taken.items) < options_.window_chunks) {
-        raise(peer.in_limit, window(peer));
-        answer(peer, CreditGrant{Link::blob_in, {}, 0, peer.in_limit}, effects);
+    if (2 * peer.in.unused().items < options_.window_chunks) {
+        peer.in.raise(window(peer));
+        answer(peer, CreditGrant{Link::blob_in, {}, 0, peer.in.limit()}, effects);
     }
 }
 
@@ -206,14 +233,16 @@ void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effe
         const Asked& waiting = put.asked.front();
         Peer& other = *find(waiting.session);
         if (waiting.put.size == owner.put.size) {
-            answer(other, BlobReady{waiting.re, id, true, other.in_limit}, effects);
+            answer(other, BlobReady{waiting.re, id, true, other.in.limit()}, effects);
         } else {
             refuse(other, waiting.re, Kind::blob_put, ErrorCode::blob_mismatch,
                    "the blob of this id has " + std::to_string(owner.put.size) + " bytes", effects);
         }
         leave_front(put);
     }
+    give_up_memory(id, put);
     puts_.erase(id);
+    start_held(now, effects);
 }
 
 void BlobCore::forget_transfers(Peer& peer, Time now, Effects& effects) {

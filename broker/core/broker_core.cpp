@@ -48,6 +48,7 @@ class BrokerCore::Impl {
         if (state.started == Time{}) state.started = now;
         state.now = now;
         state.effects = &effects;
+        state.count_memory();
         stand_still();
         // What was cut short goes on now, whatever made this call.
         if (std::exchange(state.unfinished, false)) state.schedule(now);
@@ -59,6 +60,7 @@ class BrokerCore::Impl {
     void finish() {
         if (state.due <= state.now) due();
         queues.step();
+        state.count_memory();
         submits.serve();
         runner.dispatch();
         leases.tell_revoked();
@@ -121,6 +123,7 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::Reclaimed& m) {
         submits.reclaimed(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::Reclaim& m);
     void on(Session& s, const FrameEvent& e, const protocol::Submit& m) {
         submits.submit(s, e.frame->header, m, e.bodies);
     }
@@ -189,7 +192,8 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
         return kProducer;
     } else if constexpr (std::is_same_v<M, Cancel> || std::is_same_v<M, AliasSet>) {
         return kProducer | kOperator;
-    } else if constexpr (std::is_same_v<M, Done> || std::is_same_v<M, Progress>) {
+    } else if constexpr (std::is_same_v<M, Done> || std::is_same_v<M, Progress> ||
+                         std::is_same_v<M, Reclaim>) {
         return kWorker;
     } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe> ||
                          std::is_same_v<M, Ack>) {
@@ -268,6 +272,15 @@ void BrokerCore::Impl::on(Session& session, const FrameEvent& event,
         refuse(event, &session, ErrorCode::not_permitted,
                "a worker grants credit on link deliver, a subscriber on link results");
     }
+}
+
+void BrokerCore::Impl::on(Session& session, const FrameEvent& event,
+                          const protocol::Reclaim& message) {
+    if (!message.queue.empty()) {
+        return refuse(event, &session, ErrorCode::malformed,
+                      "a worker's RECLAIM is of its deliver link: leave queue empty");
+    }
+    runner.give_back(session);
 }
 
 void BrokerCore::Impl::on(Session& session, const FrameEvent& event,
@@ -380,6 +393,37 @@ std::optional<Time> BrokerCore::Impl::next_deadline() const {
 std::optional<Time> BrokerCore::next_deadline() const { return impl_->next_deadline(); }
 
 void BrokerCore::set_store_full(bool full) { impl_->state.store_full = full; }
+
+void BrokerCore::set_memory(std::uint64_t body_bytes, std::uint64_t outgoing_bytes) {
+    impl_->state.held.body_bytes = body_bytes;
+    impl_->state.held.outgoing_bytes = outgoing_bytes;
+}
+
+bool BrokerCore::set_resident(std::uint64_t bytes, bool trimmed) {
+    impl_->state.memory.resident(bytes, trimmed);
+    return impl_->state.memory.wants_trim();
+}
+
+bool BrokerCore::memory_held() const {
+    const CoreState& state = impl_->state;
+    return state.memory.grants_held() || state.memory.outgoing_held() || state.dispatch_held;
+}
+
+void BrokerCore::set_slow(ConnectionId connection, bool slow) {
+    Session* const session = impl_->state.sessions.by_connection(connection);
+    if (session == nullptr || session->slow == slow) return;
+    session->slow = slow;
+    if (session->worker) {
+        session->worker->slow = slow;
+        impl_->state.workers.update(*session->worker);
+    }
+    if (slow) return;
+    for (const auto& [number, subscription] : session->subscriptions) {
+        impl_->state.publish(impl_->state.queue(subscription->queue()));
+    }
+    // Something to send may be there already.
+    impl_->state.unfinished = true;
+}
 
 Restorer& BrokerCore::restore(Time now) {
     impl_->state.now = now;

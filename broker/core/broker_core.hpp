@@ -20,6 +20,7 @@
 
 #include "broker/core/blob_table.hpp"
 #include "broker/core/events.hpp"
+#include "broker/core/memory_budget.hpp"
 
 namespace scanmq::broker {
 
@@ -31,7 +32,9 @@ struct BrokerOptions {
     std::string blob_endpoint;  // told in WELCOME
     Duration heartbeat = std::chrono::milliseconds(2500);
     Duration dead_after = std::chrono::milliseconds(7500);
+    MemoryPlan memory;  // what it may hold; by default there is no budget
     std::uint32_t sessions_max = 1024;
+    std::uint32_t blob_bytes_max = protocol::kLimits.blob_bytes_max;  // told in WELCOME
     std::uint32_t queues_max = 256;
     std::uint32_t subscriptions_per_session_max = 64;
     std::uint32_t cursors_per_queue_max = 10'000;  // durable subscriptions
@@ -86,6 +89,16 @@ class BrokerCore {
 
     // The store has no room for more jobs, or has it again: no grants, WANT is answered store_full.
     void set_store_full(bool full);
+
+    // What the shell holds for it, before each handle() and tick(): bodies in memory, frames for peers.
+    void set_memory(std::uint64_t body_bytes, std::uint64_t outgoing_bytes);
+    // The process's resident anonymous memory; `trimmed`: just after the allocator gave back what it
+    // could. True: it should.
+    bool set_resident(std::uint64_t bytes, bool trimmed);
+    // Something is held for lack of memory: tick() when there may be more.
+    [[nodiscard]] bool memory_held() const;
+    // Most of the connection's outgoing queue is full, or has room again: no results to it meanwhile.
+    void set_slow(ConnectionId connection, bool slow);
 
     // Which open session a main-socket connection has, and back: for the blob socket's core.
     [[nodiscard]] bool session_open(protocol::SessionId session) const;

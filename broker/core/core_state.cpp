@@ -8,12 +8,14 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 
 Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-             const BrokerOptions& options, const JobTable& table, const Id128& incarnation)
+             const BrokerOptions& options, GrantPool& pool, const JobTable& table,
+             const Id128& incarnation)
     : number(n),
       name(std::move(text)),
       credit({{options.submit_window_items, options.submit_window_bytes},
               options.reclaim_idle,
-              protocol::kLimits.item_overhead_bytes}),
+              protocol::kLimits.item_overhead_bytes},
+             &pool),
       ids({options.id_window_jobs, options.id_window_ttl}, table),
       groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
       stream(incarnation),
@@ -31,10 +33,26 @@ void Queue::apply(const QueueSettings& values) {
 CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
     : options(broker_options),
       blobs(blob_table),
+      memory(broker_options.memory),
       rng(broker_options.seed),
       sessions(broker_options.seed ^ 0x5e5510115ULL),
       aliases({broker_options.aliases_max, broker_options.alias_history_max}, blob_table),
       bodies(blob_table) {}
+
+void CoreState::count_memory() {
+    if (!memory.limited()) return;
+    held.jobs = held.entries = held.ids = held.stream_bytes = 0;
+    for (const auto& one : queues) {
+        if (!one) continue;
+        held.jobs += one->credit.used().items;
+        held.entries += one->stream.size();
+        held.ids += one->ids.finished();
+        held.stream_bytes += stream_memory(*one);
+    }
+    const std::uint64_t holds = memory.holds();
+    memory.count(held);
+    counters.add(Counter::memory_holds, memory.holds() - holds);
+}
 
 Queue* CoreState::find_queue(std::string_view name) const {
     const auto it = names_.find(name);
@@ -68,8 +86,8 @@ Queue& CoreState::place_queue(PartitionId partition, const std::string& name,
     const auto free = std::find(queues.begin(), queues.end(), nullptr);
     const auto number = static_cast<std::uint16_t>(free - queues.begin());
     if (free == queues.end()) queues.emplace_back();
-    queues[number] =
-        std::make_unique<Queue>(number, partition, name, settings, options, table, incarnation);
+    queues[number] = std::make_unique<Queue>(number, partition, name, settings, options,
+                                             memory.pool(), table, incarnation);
     names_.emplace(name, number);
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);

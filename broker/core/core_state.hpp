@@ -47,7 +47,8 @@ struct Journal {
 
 struct Queue {
     Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-          const BrokerOptions& options, const JobTable& table, const Id128& incarnation);
+          const BrokerOptions& options, GrantPool& pool, const JobTable& table,
+          const Id128& incarnation);
 
     void apply(const QueueSettings& values);
 
@@ -191,10 +192,19 @@ class CoreState {
     // A queue takes the scanner version on which all workers that serve it agree.
     void follow_version(Queue& queue);
     void follow_versions();
+    // Tells the memory budget what is held now.
+    void count_memory();
+    // What the queue's stream keeps in memory.
+    [[nodiscard]] std::uint64_t stream_memory(const Queue& queue) const noexcept {
+        // With a store, bodies are read from there.
+        return options.records ? queue.stream.size() * MemoryBudget::kEntryBytes
+                               : queue.stream.bytes();
+    }
     void note_marks(Queue& queue);  // journals paused, draining, scanner_version
 
     const BrokerOptions options;
     BlobTable& blobs;
+    MemoryBudget memory;
     Counters counters;
     Rng rng;
     SessionTable sessions;
@@ -212,8 +222,10 @@ class CoreState {
     Time started;
     Effects* effects = nullptr;
     Time due = Time::max();
-    bool store_full = false;  // no more jobs: the shell said so
-    bool unfinished = false;  // a slice of work was cut short: tick() at once
+    bool store_full = false;     // no more jobs: the shell said so
+    MemoryBudget::Figures held;  // the shell's of them
+    bool dispatch_held = false;  // for lack of memory for results
+    bool unfinished = false;     // a slice of work was cut short: tick() at once
 
   private:
     Queue& place_queue(PartitionId partition, const std::string& name,

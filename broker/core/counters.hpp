@@ -26,6 +26,10 @@ enum class Counter : std::uint8_t {
     sessions_closed,
     wants,
     reclaims,
+    worker_reclaims,  // credit that workers gave back
+    memory_holds,     // grants stopped for lack of memory
+    memory_refusals,  // sessions and queries refused for it
+    dispatch_holds,   // passes that ended for it
     jobs_submitted,
     jobs_accepted,
     jobs_duplicate,

@@ -9,14 +9,20 @@ namespace {
 
 // So many attempts of one queue, then the next queue's turn: large enough for full batches.
 constexpr std::size_t kTurn = 256;
+// What a result takes in memory: a larger one is a blob.
+constexpr std::uint64_t kResultBytesMax = protocol::kLimits.inline_bytes_max;
 
 }  // namespace
 
 void Runner::dispatch() {
     ++pass_;
     free_reserved();
+    allowed_ = state_->memory.attempts(leases_->live(), kResultBytesMax);
+    outgoing_ = state_->memory.outgoing_room();
+    const bool room = outgoing_ > 0;
+    if (!room) allowed_ = 0;
     std::size_t without_luck = 0;
-    while (without_luck < state_->active.size() && state_->workers.any()) {
+    while (allowed_ > 0 && without_luck < state_->active.size() && state_->workers.any()) {
         Queue& queue = *state_->active.front();
         state_->active.pop_front();
         const Worker* const reserved = state_->workers.reserved();
@@ -32,6 +38,10 @@ void Runner::dispatch() {
             without_luck = given == kTurn ? 0 : without_luck + 1;
         }
     }
+    state_->dispatch_held = allowed_ == 0 && !state_->active.empty();
+    if (state_->dispatch_held) state_->counters.add(Counter::dispatch_holds);
+    // Only this pass has sent enough: what the peers took of it tells how much more may go.
+    if (state_->dispatch_held && room && outgoing_ == 0) state_->unfinished = true;
     for (Worker* worker : started_by_) note_started(*worker);
     started_by_.clear();
 }
@@ -40,7 +50,7 @@ std::size_t Runner::dispatch_from(Queue& queue) {
     std::size_t given = 0;
     if (queue.paused) return given;
     const std::uint64_t low_share = queue.settings.low_share;
-    for (; given < kTurn; ++given) {
+    for (; given < kTurn && allowed_ > 0; ++given) {
         const Slot slot = queue.room.next(low_share);
         if (slot == kNoSlot) break;
         const ExecutionRecord& execution = state_->table.executions[slot];
@@ -58,7 +68,7 @@ std::size_t Runner::dispatch_from(Queue& queue) {
 // One worker at a time is kept free of other work until it has nothing left: then it gets what runs
 // alone. Its other work is delayed by no more than what it had.
 bool Runner::dispatch_alone(Queue& queue) {
-    if (queue.paused || queue.room.alone() == 0) return false;
+    if (allowed_ == 0 || queue.paused || queue.room.alone() == 0) return false;
     const Slot slot = queue.room.next_alone();
     const bool versioned = state_->versioned(queue, slot);
     const std::uint64_t bytes = state_->table.jobs[state_->table.executions[slot].first_job].bytes;
@@ -101,7 +111,8 @@ Worker* Runner::reserve(Queue& queue, std::uint64_t bytes, bool versioned) {
     for (Session* session : state_->sessions.list()) {
         Worker* const worker = session->worker.get();
         if (worker == nullptr || worker->exclusive || worker->detached ||
-            !worker->takes(queue.number, versioned) || worker->limit.items == 0) {
+            !worker->takes(queue.number, versioned) || worker->gave_back ||
+            worker->credit.limit().items == 0) {
             continue;
         }
         // Credit comes with the answers to what it has; with nothing left there may come none.
@@ -118,8 +129,11 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
     if (execution.conflated) forget_conflated(queue, slot);
     const Slot run = leases_->start(worker, slot, alone);
     const std::uint64_t counter = state_->table.runs[run].counter;
-    ++worker.sent.items;
-    worker.sent.bytes += job.bytes;
+    worker.credit.send({1, job.bytes});
+    --allowed_;
+    // What one pass sends has room beside the peers' pipes, should none take any.
+    outgoing_ -= std::min<std::uint64_t>(outgoing_, job.bytes);
+    if (outgoing_ == 0) allowed_ = 0;
     ++worker.delivered;
     state_->workers.update(worker);
     state_->counters.add(Counter::attempts_started);

@@ -181,11 +181,16 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
                                        : "a worker was lost with it; it waits for a worker that "
                                          "has nothing else"));
     }
+    if (state_->dispatch_held) {
+        rows.push_back(reason(
+            "memory_full", "memory-max has no room for the results of more attempts than run now"));
+    }
     const bool versioned = state_->versioned(queue, slot);
     const std::uint64_t bytes = state_->table.jobs[execution.first_job].bytes;
     std::size_t serving = 0;
     std::size_t of_version = 0;
     std::size_t with_credit = 0;
+    std::size_t gave_back = 0;
     for (const Session* session : state_->sessions.list()) {
         const Worker* const worker = session->worker.get();
         if (worker == nullptr || worker->detached || !worker->serves(queue.number)) continue;
@@ -194,6 +199,7 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
         ++of_version;
         const bool kept = worker->exclusive || state_->workers.reserved() == worker;
         if (!kept && worker->affords(bytes)) ++with_credit;
+        if (worker->gave_back) ++gave_back;
     }
     if (serving == 0) {
         rows.push_back(reason("no_workers", "no worker serves queue '" + queue.name + "'"));
@@ -201,9 +207,13 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
         rows.push_back(reason("no_version", "no worker has the queue's scanner version '" +
                                                 queue.scanner_version + "'"));
     } else if (with_credit == 0) {
-        rows.push_back(
-            reason("no_credit", "all " + std::to_string(of_version) +
-                                    " workers of the queue are busy: none has credit for it"));
+        const std::string all = "all " + std::to_string(of_version) + " workers of the queue ";
+        rows.push_back(reason(
+            "no_credit",
+            gave_back == 0 ? all + "are busy: none has credit for it"
+                           : all + "take nothing now: " + std::to_string(gave_back) +
+                                 " gave their credit back (their scanner is away), the others are "
+                                 "busy"));
     }
 }
 

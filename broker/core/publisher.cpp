@@ -11,11 +11,20 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 using protocol::Kind;
 void Publisher::publish() {
+    // Entries wait in their streams until the slow peers took what is theirs.
+    if (state_->memory.outgoing_held()) return;
+    const std::uint64_t room = state_->memory.outgoing_room();
+    pass_bytes_ = 0;
     for (const auto& queue : state_->queues) {
         if (!queue || !queue->publish) continue;
+        if (pass_bytes_ >= room) {
+            state_->unfinished = true;
+            return;
+        }
         queue->publish = false;
         for (Subscription* subscription : queue->subscriptions) {
-            if (publish_one(*queue, *subscription)) {
+            if (state_->sessions.by_slot(subscription->session())->slow) continue;
+            if (pass_bytes_ >= room || publish_one(*queue, *subscription)) {
                 queue->publish = true;
                 state_->unfinished = true;
             }
@@ -34,7 +43,9 @@ bool Publisher::publish_one(Queue& queue, Subscription& subscription) {
         batch_.offsets.clear();
         subscription.collect(queue.stream, state_->subjects, state_->texts, budget, batch_);
         scanned = budget.scanned;
-        bytes -= std::min(bytes, frame_bytes - std::min(frame_bytes, budget.encoded_bytes));
+        const std::uint64_t used = frame_bytes - std::min(frame_bytes, budget.encoded_bytes);
+        bytes -= std::min(bytes, used);
+        pass_bytes_ += used;
         if (!batch_.offsets.empty() || batch_.gap ||
             subscription.next() - subscription.told() >= kTellEvery) {
             send_batch(queue, subscription);

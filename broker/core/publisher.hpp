@@ -66,6 +66,7 @@ class Publisher {
 
     CoreState* state_;
     Subscription::Batch batch_;
+    std::uint64_t pass_bytes_ = 0;  // of results sent in the publish() under way
 };
 
 }  // namespace scanmq::broker

@@ -56,6 +56,11 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
     const auto refuse = [&](ErrorCode code, std::string sentence) {
         state.refuse(session, header.seq, Kind::query, code, std::move(sentence));
     };
+    if (state.memory.outgoing_held()) {
+        state.counters.add(Counter::memory_refusals);
+        return refuse(ErrorCode::memory_full,
+                      "frames for slow peers fill their share of memory-max; ask again later");
+    }
     Rows rows;
     std::uint64_t left_out = 0;
     const bool by_queue = message.topic == "queues" || message.topic == "subscriptions";
@@ -106,6 +111,12 @@ QueryHandler::Rows QueryHandler::broker() const {
          static_cast<std::uint64_t>(std::count_if(state_->queues.begin(), state_->queues.end(),
                                                   [](const auto& q) { return q != nullptr; }))},
     };
+    if (state_->memory.limited()) {
+        row.emplace_back("memory_max", state_->memory.plan().bytes_max);
+        row.emplace_back("memory_counted", state_->memory.counted());
+        row.emplace_back("memory_granted", state_->memory.pool().granted);
+        row.emplace_back("memory_held", std::uint64_t{state_->memory.grants_held()});
+    }
     for (const auto& [name, value] : gauges_.broker) row.emplace_back(name, value);
     return {std::move(row)};
 }
@@ -170,7 +181,7 @@ QueryHandler::Rows QueryHandler::workers() const {
                         {"scanner_version", worker.info.scanner_version},
                         {"running", std::uint64_t{worker.running.size()}},
                         {"alone", std::uint64_t{worker.exclusive}},
-                        {"credit_items", worker.credit_items()},
+                        {"credit_items", worker.credit.available().items},
                         {"delivered", worker.delivered},
                         {"done", worker.done},
                         {"failed", worker.failed}});

@@ -215,8 +215,16 @@ void Runner::journal(Slot slot, const AttemptNote* note) {
 
 void Runner::raise_limit(Session& session, protocol::Credit limit) {
     Worker& worker = *session.worker;
-    worker.limit = {std::max(worker.limit.items, limit.items),
-                    std::max(worker.limit.bytes, limit.bytes)};
+    if (worker.credit.raise(limit)) worker.gave_back = false;
+    state_->workers.update(worker);
+}
+
+void Runner::give_back(Session& session) {
+    Worker& worker = *session.worker;
+    state_->counters.add(Counter::worker_reclaims);
+    // Its DELIVERs so far were sent before this answer, and none follows that is not granted anew.
+    state_->send(session, protocol::Reclaimed{{}, worker.credit.give_back()});
+    worker.gave_back = true;
     state_->workers.update(worker);
 }
 

@@ -28,6 +28,8 @@ class Runner {
               std::span<const BodyIn> bodies);
     // The worker says how much it takes: DONE's limit and CREDIT.
     void raise_limit(Session& session, protocol::Credit limit);
+    // RECLAIM: it takes nothing more until it says so again.
+    void give_back(Session& session);
     void progress(Session& session, const protocol::Progress& message);
 
     // lost.cpp: attempts that end without an answer.
@@ -85,6 +87,8 @@ class Runner {
     std::vector<PutBack> put_back_;
     std::vector<Worker*> started_by_;  // in the dispatch under way
     std::uint64_t pass_ = 0;
+    std::uint64_t outgoing_ = 0;  // bytes that this pass may still send
+    std::uint64_t allowed_ = 0;   // attempts whose results there is memory for
 };
 
 }  // namespace scanmq::broker

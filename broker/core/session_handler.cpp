@@ -37,7 +37,7 @@ std::vector<std::pair<std::string, std::uint64_t>> announced_limits(const Broker
         {"items_per_frame_max", l.items_per_frame_max},
         {"inputs_per_job_max", l.inputs_per_job_max},
         {"chunk_bytes", l.chunk_bytes},
-        {"blob_bytes_max", l.blob_bytes_max},
+        {"blob_bytes_max", options.blob_bytes_max},
         {"item_overhead_bytes", l.item_overhead_bytes},
         {"sessions_max", options.sessions_max},
         {"queues_max", options.queues_max},
@@ -93,6 +93,15 @@ void SessionHandler::hello(ConnectionId from, const protocol::Header& header,
         return state_->refuse(from, header.seq, Kind::hello, ErrorCode::too_many_sessions,
                               "sessions_max is " + std::to_string(state_->options.sessions_max) +
                                   "; close some, or raise it");
+    }
+    // Those that take work away, or look after the broker, are what makes room.
+    constexpr protocol::Roles kHelpful =
+        protocol::kWorker | protocol::kSubscriber | protocol::kOperator;
+    if (former == nullptr && (header.roles & kHelpful) == 0 && state_->memory.sessions_held()) {
+        state_->counters.add(Counter::memory_refusals);
+        return state_->refuse(from, header.seq, Kind::hello, ErrorCode::memory_full,
+                              "memory-max is " + std::to_string(state_->memory.plan().bytes_max) +
+                                  " bytes and nearly used up; wait, or raise it");
     }
     if (former != nullptr) {
         state_->counters.add(Counter::sessions_replaced);

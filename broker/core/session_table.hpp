@@ -40,6 +40,7 @@ struct Session {
     std::map<std::uint64_t, std::unique_ptr<Subscription>> subscriptions;
     std::list<Slot>::iterator silence;  // its place in the order of silence
     bool nameless = false;              // release_names() was called
+    bool slow = false;                  // its outgoing queue is nearly full: no results meanwhile
 };
 
 class SessionTable {

@@ -42,8 +42,11 @@ class StreamWriter {
                                BodyHandle body);
 
   private:
-    [[nodiscard]] static bool too_large(const Queue& queue) noexcept {
-        return queue.stream.bytes() > queue.settings.stream_max_bytes && queue.stream.size() > 1;
+    [[nodiscard]] bool too_large(const Queue& queue) const noexcept {
+        const bool too_much =
+            queue.stream.bytes() > queue.settings.stream_max_bytes ||
+            state_->memory.stream_too_large(state_->stream_memory(queue), state_->queues.size());
+        return too_much && queue.stream.size() > 1;
     }
     void trim(Queue& queue);
     void drop_oldest(Queue& queue);

@@ -3,53 +3,45 @@
 #include <algorithm>
 
 namespace scanmq::broker {
-namespace {
 
+using protocol::any;
 using protocol::Credit;
+using protocol::excess;
+using protocol::lesser;
+using protocol::plus;
 
-// Peers name any number: sums stop at the largest one instead of wrapping.
-std::uint64_t sum(std::uint64_t a, std::uint64_t b) noexcept {
-    return a + b < a ? ~std::uint64_t{0} : a + b;
-}
-std::uint64_t times(std::uint64_t a, std::uint64_t b) noexcept {
-    return b != 0 && a > ~std::uint64_t{0} / b ? ~std::uint64_t{0} : a * b;
-}
-std::uint64_t minus(std::uint64_t a, std::uint64_t b) noexcept { return a > b ? a - b : 0; }
-Credit minus(Credit a, Credit b) noexcept {
-    return {minus(a.items, b.items), minus(a.bytes, b.bytes)};
-}
-Credit lesser(Credit a, Credit b) noexcept {
-    return {std::min(a.items, b.items), std::min(a.bytes, b.bytes)};
-}
-bool any(Credit a) noexcept { return a.items != 0 || a.bytes != 0; }
+Credit SubmitCredit::free_room() const noexcept { return excess(excess(room_, used_), granted_); }
 
-}  // namespace
+void SubmitCredit::reserve(Credit size) noexcept {
+    granted_ = plus(granted_, size);
+    if (pool_ != nullptr) pool_->granted += pool_->cost(size);
+}
 
-Credit SubmitCredit::free_room() const noexcept { return minus(minus(room_, used_), granted_); }
+void SubmitCredit::unreserve(Credit size) noexcept {
+    granted_ = excess(granted_, size);
+    if (pool_ != nullptr) pool_->granted = excess(pool_->granted, pool_->cost(size));
+}
 
 Credit SubmitCredit::limit(Slot session) const {
     const auto it = links_.find(session);
-    return it == links_.end() ? Credit{} : it->second.limit;
+    return it == links_.end() ? Credit{} : it->second.credit.limit();
 }
 
 SubmitCredit::WantResult SubmitCredit::want(Slot session, Credit sent, Credit want, Time now) {
     Link& link = links_[session];
     // No item costs less than its overhead; without items there is nothing to wait for.
-    want.bytes =
-        want.items == 0 ? 0 : std::max(want.bytes, times(want.items, options_.item_bytes_min));
-    if (sent.items > link.limit.items || sent.bytes > link.limit.bytes)
-        return WantResult::over_credit;
+    want.bytes = want.items == 0 ? 0
+                                 : std::max(want.bytes, protocol::saturating_product(
+                                                            want.items, options_.item_bytes_min));
+    if (!covers(link.credit.limit(), sent)) return WantResult::over_credit;
     const std::uint64_t unit = want.items == 0 ? 1 : want.bytes / want.items;
     if (unit > room_.bytes) return WantResult::item_too_large;
     // The sender counts more than came here: what was lost on the way does not keep its places.
-    const Credit lost = minus(sent, link.sent);
-    link.sent.items += lost.items;
-    link.sent.bytes += lost.bytes;
-    granted_ = minus(granted_, lost);
+    unreserve(link.credit.count_lost(sent));
     link.used = now;
     link.unit = {1, unit};
     link.exact = want.items == 1 && want.bytes > options_.window.bytes;
-    link.wanted = {sum(link.sent.items, want.items), sum(link.sent.bytes, want.bytes)};
+    link.wanted = plus(link.credit.received(), want);
     enqueue(session, link);
     return WantResult::ok;
 }
@@ -58,13 +50,9 @@ bool SubmitCredit::take(Slot session, Credit size, Time now) {
     const auto it = links_.find(session);
     if (it == links_.end()) return false;
     Link& link = it->second;
-    if (size.items > link.limit.items - link.sent.items ||
-        size.bytes > link.limit.bytes - link.sent.bytes) {
-        return false;
-    }
-    link.sent.items += size.items;
-    link.sent.bytes += size.bytes;
-    granted_ = minus(granted_, size);
+    if (!link.credit.receive(size)) return false;
+    unreserve(size);
+    if (pool_ != nullptr) pool_->taken += pool_->cost(size);
     link.used = now;
     enqueue(session, link);
     return true;
@@ -75,21 +63,13 @@ void SubmitCredit::occupy(std::uint64_t bytes) noexcept {
     used_.bytes += bytes;
 }
 
-void SubmitCredit::vacate(std::uint64_t bytes) noexcept { used_ = minus(used_, {1, bytes}); }
-
-void SubmitCredit::give_back(Link& link, Credit sent) noexcept {
-    const Credit unused = minus(link.limit, link.sent);
-    granted_ = minus(granted_, unused);
-    const Credit counted = lesser(sent, link.limit);
-    link.sent = {std::max(link.sent.items, counted.items),
-                 std::max(link.sent.bytes, counted.bytes)};
-    link.limit = link.sent;
-}
+void SubmitCredit::vacate(std::uint64_t bytes) noexcept { used_ = excess(used_, {1, bytes}); }
 
 void SubmitCredit::reclaimed(Slot session, Credit sent) {
     const auto it = links_.find(session);
     if (it == links_.end()) return;
-    give_back(it->second, sent);
+    // Nothing is on its way to it: it said WANT nothing and waited for an answer first.
+    unreserve(it->second.credit.reclaimed(sent));
     it->second.asked = false;
     enqueue(session,
             it->second);  // what its WANT still asks for comes after those who wait already
@@ -98,36 +78,45 @@ void SubmitCredit::reclaimed(Slot session, Credit sent) {
 void SubmitCredit::drop(Slot session) {
     const auto it = links_.find(session);
     if (it == links_.end()) return;
-    give_back(it->second, it->second.sent);
+    unreserve(it->second.credit.unused());
     if (it->second.waiting) waiting_.erase(std::find(waiting_.begin(), waiting_.end(), session));
     links_.erase(it);
 }
 
 Credit SubmitCredit::target(const Link& link) const noexcept {
     if (link.exact) return link.wanted;
-    return lesser(link.wanted, {sum(link.sent.items, options_.window.items),
-                                sum(link.sent.bytes, options_.window.bytes)});
+    return lesser(link.wanted, plus(link.credit.received(), options_.window));
 }
 
 void SubmitCredit::enqueue(Slot session, Link& link) {
-    if (link.waiting || !any(minus(target(link), link.limit))) return;
+    if (link.waiting || !any(excess(target(link), link.credit.limit()))) return;
     link.waiting = true;
     waiting_.push_back(session);
 }
 
+// Of the queue, and of the memory: whole items of the link's average size, or bytes for those it has.
+Credit SubmitCredit::room_for(const Link& link) const noexcept {
+    Credit room = free_room();
+    if (pool_ == nullptr) return room;
+    const std::uint64_t free = pool_->free();
+    room.items = std::min(room.items, free / (link.unit.bytes + pool_->item_bytes));
+    room.bytes = std::min(room.bytes, free - room.items * pool_->item_bytes);
+    return room;
+}
+
 // What may be added to the link's limit now; nothing when that would not let one more item through.
 Credit SubmitCredit::grantable(const Link& link) const noexcept {
-    const Credit need = minus(target(link), link.limit);
-    const Credit room = free_room();
+    const Credit need = excess(target(link), link.credit.limit());
+    const Credit room = room_for(link);
     Credit grant = lesser(need, room);
     if (grant == need) return grant;
     if (link.exact) return {};
-    const Credit unused = minus(link.limit, link.sent);
+    const Credit unused = link.credit.unused();
     // Places without bytes for them would only be kept from others: whole items of average size.
     const std::uint64_t items_by_bytes = (unused.bytes + grant.bytes) / link.unit.bytes;
     const std::uint64_t items = std::min(unused.items + grant.items, items_by_bytes);
     if (items == 0) return {};
-    if (grant.bytes < need.bytes) grant.items = std::min(grant.items, minus(items, unused.items));
+    if (grant.bytes < need.bytes) grant.items = std::min(grant.items, excess(items, unused.items));
     return grant;
 }
 
@@ -137,17 +126,15 @@ void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
         const Slot session = waiting_.front();
         Link& link = links_.find(session)->second;
         // The second: the room was made smaller than one item. It must not stop those behind it.
-        if (!any(minus(target(link), link.limit)) || link.unit.bytes > room_.bytes) {
+        if (!any(excess(target(link), link.credit.limit())) || link.unit.bytes > room_.bytes) {
             link.waiting = false;
             waiting_.pop_front();
             continue;
         }
         const Credit grant = grantable(link);
         if (!any(grant)) break;
-        link.limit.items += grant.items;
-        link.limit.bytes += grant.bytes;
-        granted_.items += grant.items;
-        granted_.bytes += grant.bytes;
+        link.credit.raise(plus(link.credit.limit(), grant));
+        reserve(grant);
         link.used = now;
         waiting_.pop_front();
         link.waiting = false;
@@ -156,9 +143,9 @@ void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
             std::find_if(grants.begin() + static_cast<std::ptrdiff_t>(first), grants.end(),
                          [&](const Grant& g) { return g.session == session; });
         if (same != grants.end()) {
-            same->limit = link.limit;
+            same->limit = link.credit.limit();
         } else {
-            grants.push_back({session, link.limit});
+            grants.push_back({session, link.credit.limit()});
         }
     }
 }
@@ -167,8 +154,7 @@ Time SubmitCredit::reclaim(Time now, std::vector<Slot>& sessions) {
     if (waiting_.empty()) return Time::max();
     Time next = Time::max();
     for (auto& [session, link] : links_) {
-        if (session == waiting_.front() || link.asked || !any(minus(link.limit, link.sent)))
-            continue;
+        if (session == waiting_.front() || link.asked || !any(link.credit.unused())) continue;
         if (now - link.used >= options_.reclaim_idle) {
             link.asked = true;
             sessions.push_back(session);

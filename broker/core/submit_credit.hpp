@@ -16,10 +16,25 @@
 
 #include "broker/core/slab.hpp"
 #include "common/base/time.hpp"
+#include "common/protocol/credit.hpp"
 #include "common/protocol/limits.hpp"
 #include "common/protocol/messages.hpp"
 
 namespace scanmq::broker {
+
+// Memory that all queues' grants come out of, beside the room of each.
+struct GrantPool {
+    std::uint64_t room = ~std::uint64_t{0};
+    std::uint64_t granted = 0;     // and unused
+    std::uint64_t taken = 0;       // came since the room was last judged
+    std::uint64_t item_bytes = 0;  // what an item takes beside its credit bytes
+    [[nodiscard]] std::uint64_t cost(protocol::Credit size) const noexcept {
+        return size.bytes + size.items * item_bytes;
+    }
+    [[nodiscard]] std::uint64_t free() const noexcept {
+        return protocol::excess(room, granted + taken);
+    }
+};
 
 class SubmitCredit {
   public:
@@ -35,7 +50,12 @@ class SubmitCredit {
         Credit limit;  // absolute, to be told
     };
 
-    explicit SubmitCredit(const Options& options) : options_(options) {}
+    // `pool` outlives this.
+    explicit SubmitCredit(const Options& options, GrantPool* pool = nullptr)
+        : options_(options), pool_(pool) {}
+    ~SubmitCredit() { unreserve(granted_); }
+    SubmitCredit(const SubmitCredit&) = delete;
+    SubmitCredit& operator=(const SubmitCredit&) = delete;
 
     void set_room(Credit room) noexcept { room_ = room; }
 
@@ -67,9 +87,8 @@ class SubmitCredit {
 
   private:
     struct Link {
-        Credit sent;
-        Credit limit;
-        Credit wanted;  // absolute: what sent may come to by the last WANT
+        protocol::CreditReceiver credit;
+        Credit wanted;  // absolute: what may have come by the last WANT
         Credit unit;    // of one item of that WANT, on average
         bool exact = false;
         bool waiting = false;
@@ -80,12 +99,15 @@ class SubmitCredit {
     [[nodiscard]] Credit target(const Link& link) const noexcept;
     [[nodiscard]] Credit grantable(const Link& link) const noexcept;
     void enqueue(Slot session, Link& link);
-    void give_back(Link& link, Credit sent) noexcept;
+    [[nodiscard]] Credit room_for(const Link& link) const noexcept;
+    void reserve(Credit size) noexcept;
+    void unreserve(Credit size) noexcept;
 
     Options options_;
     Credit room_;
     Credit used_;
-    Credit granted_;  // sum of limit - sent
+    Credit granted_;  // sum of what is unused
+    GrantPool* pool_ = nullptr;
     std::unordered_map<Slot, Link> links_;
     std::deque<Slot> waiting_;
 };

@@ -18,12 +18,12 @@ Subscription::Subscription(Start start)
       all_(start_.pattern == ">"),
       matches_empty_(protocol::subject_matches(start_.pattern, "")),
       next_(start_.offset),
-      told_(start_.offset),
-      limit_(start_.limit) {}
+      told_(start_.offset) {
+    credit_.raise(start_.limit);
+}
 
 bool Subscription::raise_limit(protocol::Credit limit) noexcept {
-    if (limit.items <= limit_.items && limit.bytes <= limit_.bytes) return false;
-    limit_ = {std::max(limit_.items, limit.items), std::max(limit_.bytes, limit.bytes)};
+    if (!credit_.raise(limit)) return false;
     stalled_ = false;
     return true;
 }
@@ -54,7 +54,7 @@ void Subscription::collect(const Stream& stream, const InternTable& subjects,
             --budget.scanned;
             continue;
         }
-        if (sent_.items >= limit_.items || entry.bytes > limit_.bytes - sent_.bytes) {
+        if (!credit_.affords({1, entry.bytes})) {
             stalled_ = true;
             return;
         }
@@ -67,8 +67,7 @@ void Subscription::collect(const Stream& stream, const InternTable& subjects,
         budget.encoded_bytes -= size;
         --budget.scanned;
         --budget.items;
-        ++sent_.items;
-        sent_.bytes += entry.bytes;
+        credit_.send({1, entry.bytes});
         batch.offsets.push_back(next_++);
     }
 }

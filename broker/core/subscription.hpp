@@ -12,6 +12,7 @@
 
 #include "broker/core/intern_table.hpp"
 #include "broker/core/stream.hpp"
+#include "common/protocol/credit.hpp"
 
 namespace scanmq::broker {
 
@@ -53,9 +54,7 @@ class Subscription {
 
     // Limits never fall; false when it did not rise.
     bool raise_limit(protocol::Credit limit) noexcept;
-    [[nodiscard]] bool has_credit() const noexcept {
-        return sent_.items < limit_.items && sent_.bytes < limit_.bytes;
-    }
+    [[nodiscard]] bool has_credit() const noexcept { return credit_.affords({1, 1}); }
     // There is something to look at, and credit for it.
     [[nodiscard]] bool runnable(const Stream& stream) const noexcept {
         return next_ < stream.next() && has_credit() && (!stalled_ || next_ < stream.first());
@@ -83,8 +82,7 @@ class Subscription {
     bool matches_empty_;
     std::uint64_t next_;
     std::uint64_t told_;
-    protocol::Credit limit_;
-    protocol::Credit sent_;
+    protocol::CreditSender credit_;
     bool stalled_ = false;  // the entry at next_ is larger than the credit left
     std::array<CachedMatch, 64> cache_{};
 };

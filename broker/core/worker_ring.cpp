@@ -37,7 +37,8 @@ void WorkerRing::leave(Worker& worker) noexcept {
 
 void WorkerRing::update(Worker& worker) {
     unlink(worker);
-    if (worker.credit_items() == 0 || worker.exclusive || worker.detached || reserved_ == &worker) {
+    if (worker.credit.available().items == 0 || worker.exclusive || worker.detached ||
+        worker.slow || reserved_ == &worker) {
         return;
     }
     const bool idle = worker.running.empty();
@@ -60,7 +61,8 @@ void WorkerRing::release_reserved() {
 Worker* WorkerRing::pick(std::uint16_t queue, std::uint64_t bytes, bool versioned) const noexcept {
     for (const List* list : {&idle_, &busy_}) {
         for (Worker* worker = list->first; worker != nullptr; worker = worker->after_) {
-            if (worker->credit_bytes() >= bytes && worker->takes(queue, versioned)) return worker;
+            if (worker->credit.available().bytes >= bytes && worker->takes(queue, versioned))
+                return worker;
         }
     }
     return nullptr;

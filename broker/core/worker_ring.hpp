@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "broker/core/job_table.hpp"
+#include "common/protocol/credit.hpp"
 #include "common/protocol/messages.hpp"
 
 namespace scanmq::broker {
@@ -19,8 +20,7 @@ namespace scanmq::broker {
 struct Worker {
     Slot session = kNoSlot;
     protocol::WorkerInfo info;
-    protocol::Credit limit;
-    protocol::Credit sent;
+    protocol::CreditSender credit;
     RunningList running;
     std::uint64_t delivered = 0;
     std::uint64_t done = 0;
@@ -28,13 +28,14 @@ struct Worker {
     Time heartbeat{};        // the last one
     bool exclusive = false;  // an attempt runs alone here
     bool detached = false;   // its connection is gone; it may come back under another session
+    bool slow = false;       // its outgoing queue is nearly full
+    bool gave_back = false;  // it asked its credit back, and told no limit since
     std::set<protocol::Token> revoked;      // taken back; their answers are still to come
     std::vector<protocol::Token> revoking;  // of those, what it has not been told yet
 
-    [[nodiscard]] std::uint64_t credit_items() const noexcept { return limit.items - sent.items; }
-    [[nodiscard]] std::uint64_t credit_bytes() const noexcept { return limit.bytes - sent.bytes; }
+    // An attempt of that size.
     [[nodiscard]] bool affords(std::uint64_t bytes) const noexcept {
-        return credit_items() > 0 && credit_bytes() >= bytes;
+        return credit.affords({1, bytes});
     }
     // By number of queue; kept by set_serves().
     [[nodiscard]] bool serves(std::uint16_t queue) const noexcept {

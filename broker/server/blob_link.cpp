@@ -36,10 +36,11 @@ BlobLink::BlobLink(boost::asio::io_context& loop, transport::Context& context,
       table_(blobs),
       files_(files),
       router_(context, settings.socket),
-      outbox_(router_, settings.outgoing_bytes_max),
+      outbox_(router_, settings.outgoing_bytes_max, settings.outgoing_bytes_all),
       core_(settings.core, blobs, std::move(session_open)),
       store_(files != nullptr ? BlobStore(*files) : BlobStore()),
       hasher_(std::make_unique<Hasher>()),
+      pipes_(loop, router_, settings.pipes, [this] { watcher_.poke(); }),
       watcher_(loop, router_.fd(), [this] { return drain(); }) {}
 
 BlobLink::~BlobLink() { stop(); }
@@ -48,9 +49,13 @@ Result<std::string, transport::Error> BlobLink::bind(const std::string& endpoint
     return router_.bind(endpoint);
 }
 
-void BlobLink::start() { watcher_.start(); }
+void BlobLink::start() {
+    pipes_.start();
+    watcher_.start();
+}
 
 void BlobLink::stop() {
+    pipes_.stop();
     watcher_.stop();
     hasher_->pool.join();
 }
@@ -58,6 +63,7 @@ void BlobLink::stop() {
 Drained BlobLink::drain() {
     const Time at = now();
     flush();
+    static_cast<void>(outbox_.take_slow());  // blocked_ is told at the first frame that waits
     const bool empty = receive(at);
     const bool more = core_.pump(at, effects_);
     obey(at);
@@ -203,6 +209,10 @@ std::vector<std::pair<std::string, std::uint64_t>> BlobLink::counters() const {
     auto out = core_.counters();
     out.emplace_back("blob_bytes_held", store_.bytes());
     out.emplace_back("blob_outgoing_bytes", outbox_.queued_bytes());
+    out.emplace_back("blob_overflows", outbox_.counts().overflows);
+    out.emplace_back("blob_memory_bytes", store_.memory());
+    out.emplace_back("blob_connections", router_.connections());
+    out.emplace_back("blob_receive_mark", static_cast<std::uint64_t>(pipes_.marks().receive));
     return out;
 }
 

@@ -15,6 +15,7 @@
 
 #include "broker/core/blob_core.hpp"
 #include "broker/server/outbox.hpp"
+#include "broker/server/pipes.hpp"
 #include "broker/store/blob_store.hpp"
 #include "common/protocol/codec.hpp"
 #include "common/transport/router.hpp"
@@ -30,7 +31,9 @@ class BlobLink {
   public:
     struct Settings {
         transport::SocketOptions socket;
-        std::uint64_t outgoing_bytes_max{};
+        std::uint64_t outgoing_bytes_max{};                    // of one peer
+        std::uint64_t outgoing_bytes_all = ~std::uint64_t{0};  // of all
+        PipeShare pipes;
         BlobOptions core;
     };
     // `files`: where blobs are kept across restarts; null: nowhere.
@@ -45,6 +48,8 @@ class BlobLink {
 
     // Does what is due; when it wants to be called again (nullopt: when a frame has come).
     std::optional<Time> tick(Time now);
+    // Bytes of blobs that are in memory.
+    [[nodiscard]] std::uint64_t memory() const noexcept { return store_.memory(); }
     [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
 
   private:
@@ -67,6 +72,7 @@ class BlobLink {
     BlobStore store_;
     protocol::Decoder decoder_;
     std::unique_ptr<Hasher> hasher_;
+    Pipes pipes_;
     transport::SocketWatcher watcher_;
     std::vector<BlobEffect> effects_;
     std::vector<ContentId> small_;  // hashed on the loop: their answers are due

@@ -25,21 +25,17 @@ Time now() { return std::chrono::steady_clock::now(); }
 
 transport::SocketOptions socket_options(const ServerOptions& options) {
     transport::SocketOptions out;
-    out.send_mark = send_mark(options);
-    out.receive_mark = receive_mark(options);
+    const PipeMarks first = marks(main_pipes(options.core.memory), 0);
+    out.send_mark = first.send;
+    out.receive_mark = first.receive;
     out.linger = kLinger;
     return out;
 }
 
-std::uint64_t resident_bytes() {
-    std::FILE* file = std::fopen("/proc/self/statm", "r");
-    if (file == nullptr) return 0;
-    unsigned long size = 0;
-    unsigned long resident = 0;
-    const int read = std::fscanf(file, "%lu %lu", &size, &resident);
-    std::fclose(file);
-    return read == 2 ? resident * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE)) : 0;
-}
+// Between two rounds of the housekeeper, at least; an idle loop wakes up for it less often.
+constexpr Duration kHouseBusy = std::chrono::milliseconds(250);
+// Giving memory back takes the heaps' locks for a while.
+constexpr Duration kTrimEvery = std::chrono::seconds(1);
 
 }  // namespace
 
@@ -47,11 +43,13 @@ BrokerLoop::BrokerLoop(const ServerOptions& options)
     : options_(options),
       socket_options_(socket_options(options)),
       router_(context_, socket_options_),
-      outbox_(router_, options.outgoing_bytes_max),
+      outbox_(router_, options.outgoing_bytes_max, options.core.memory.outgoing),
       blobs_(options.blobs),
       storage_(options),
       intake_(router_, bodies_, outbox_),
+      pipes_(loop_, router_, main_pipes(options.core.memory), [this] { watcher_.poke(); }),
       watcher_(loop_, router_.fd(), [this] { return drain(); }),
+      housekeeper_(loop_, storage_, [this](const Housekeeper::Found& f) { keep_house(f); }),
       timer_(loop_) {
     const SystemClock clock;
     const auto monotonic_ms =
@@ -72,9 +70,16 @@ Result<void, ServerError> BrokerLoop::open() {
     if (!bound) return fail(ServerError{std::move(bound).error().sentence});
     endpoint_ = *bound;
 
+    const PipeShare blob_share = blob_pipes(options_.core.memory);
+    const PipeMarks first = marks(blob_share, 0);
+    transport::SocketOptions blob_socket = socket_options_;
+    blob_socket.frame_bytes_max = kBlobFrameBytesMax;
+    blob_socket.send_mark = first.send;
+    blob_socket.receive_mark = first.receive;
     blob_link_ = std::make_unique<BlobLink>(
         loop_, context_,
-        BlobLink::Settings{socket_options_, options_.outgoing_bytes_max, options_.blob_core},
+        BlobLink::Settings{blob_socket, options_.outgoing_bytes_max,
+                           options_.core.memory.blob_outgoing, blob_share, options_.blob_core},
         blobs_, storage_.blob_files(),
         [this](protocol::SessionId session) { return core_->session_open(session); });
     const std::string blob_listen =
@@ -109,6 +114,7 @@ Result<void, ServerError> BrokerLoop::run() {
             stop();
         });
     }
+    pipes_.start();
     watcher_.start();
     blob_link_->start();
     arm();
@@ -125,8 +131,9 @@ Drained BrokerLoop::drain() {
     look_after_storage();
     if (outbox_.behind()) {
         outbox_.set_durable(storage_.log().durable());
-        outbox_.flush();
+        if (outbox_.flush()) more_room_ = true;
     }
+    tell_peers();
     for (int i = 0; i < kTurnsMax && !stopping_; ++i) {
         const bool empty = storage_.backlogged() || intake_.receive();
         const bool worked = turn();
@@ -144,17 +151,21 @@ Drained BrokerLoop::drain() {
 bool BrokerLoop::turn() {
     for (const std::uint32_t lost : outbox_.take_lost()) intake_.add_disconnect(ConnectionId{lost});
     const Time at = now();
+    core_->set_memory(bodies_.memory(), outbox_.queued_bytes());
     if (!intake_.empty()) {
         if (intake_.queried()) set_gauges();
         core_->handle(intake_.events(), at, effects_);
     } else {
         const auto due = core_->next_deadline();
-        if (!due || *due > at) return false;
+        const bool held = more_room_ && core_->memory_held();
+        if (!held && (!due || *due > at)) return false;
         core_->tick(at, effects_);
     }
+    more_room_ = false;
     ++turns_;
     obey();
     intake_.clear();
+    tell_peers();
     return true;
 }
 
@@ -186,9 +197,32 @@ void BrokerLoop::note_keys(LogPosition last) {
 void BrokerLoop::look_after_storage() {
     if (stopping_) return;
     if (const auto problem = storage_.problem()) return fail_with(problem->sentence);
-    storage_.look_after(bodies_, now());
+    if (storage_.look_after(bodies_)) more_room_ = true;
     core_->set_store_full(storage_.store_full());
     if (bodies_.read_error()) fail_with(*bodies_.read_error());
+}
+
+// The core leaves out those that are slow.
+void BrokerLoop::tell_peers() {
+    for (const Outbox::Slow& one : outbox_.take_slow()) {
+        core_->set_slow(ConnectionId{one.peer}, one.slow);
+    }
+}
+
+// What the housekeeper found; it goes again at once when there is something to do.
+void BrokerLoop::keep_house(const Housekeeper::Found& found) {
+    if (stopping_) return;
+    const Time at = now();
+    memory_ = found.memory;
+    kept_house_ = at;
+    if (found.trimmed) trimmed_ = at;
+    trim_ = core_->set_resident(found.memory.anonymous_bytes, found.trimmed) &&
+            at - trimmed_ >= kTrimEvery;
+    if (found.store) storage_.judge(*found.store);
+    core_->set_store_full(storage_.store_full());
+    more_room_ = true;
+    if (trim_ || storage_.has_decision()) housekeeper_.run(std::exchange(trim_, false));
+    watcher_.poke();
 }
 
 void BrokerLoop::begin_backup(const BackupRequest& request) {
@@ -253,10 +287,16 @@ void BrokerLoop::set_gauges() {
                                            {"body_memory_bytes", bodies_.memory()},
                                            {"bodies_cold", bodies_.cold()}};
     for (auto& row : blob_link_->counters()) rows.push_back(std::move(row));
-    core_->set_gauges({{{"rss_bytes", resident_bytes()}},
-                       std::move(rows),
-                       options_.durability,
-                       storage_.gauges()});
+    rows.emplace_back("outgoing_slow_peers", out.slow);
+    rows.emplace_back("connections", router_.connections());
+    rows.emplace_back("pipe_receive_mark", static_cast<std::uint64_t>(pipes_.marks().receive));
+    rows.emplace_back("pipe_send_mark", static_cast<std::uint64_t>(pipes_.marks().send));
+    memory_ = process_memory();
+    core_->set_gauges(
+        {{{"rss_bytes", memory_.resident_bytes}, {"rss_anonymous_bytes", memory_.anonymous_bytes}},
+         std::move(rows),
+         options_.durability,
+         storage_.gauges()});
 }
 
 // The timer is left alone while it is early enough: when it fires for nothing, it is set anew.
@@ -265,7 +305,9 @@ void BrokerLoop::arm() {
     if (const auto due = core_->next_deadline()) wait_until(*due);
     if (const auto due = blob_link_->tick(at)) wait_until(*due);
     if (outbox_.stuck()) wait_until(at + outbox_.retry_in());
-    if (const auto due = storage_.next_look()) wait_until(*due);
+    const Duration house = core_->memory_held() ? kHouseBusy : storage_.judge_interval();
+    if (at - kept_house_ >= kHouseBusy) housekeeper_.run(false);
+    wait_until(std::max(kept_house_ + house, at + kHouseBusy));
 }
 
 void BrokerLoop::wait_until(Time when) {
@@ -293,11 +335,14 @@ void BrokerLoop::stop() {
         effects_.clear();
         core_->shut_down(now(), effects_);
         obey();
+        housekeeper_.stop();
         storage_.stop();
         outbox_.set_durable(storage_.log().durable());
         outbox_.flush();
     }
+    housekeeper_.stop();
     storage_.stop();
+    pipes_.stop();
     watcher_.stop();
     blob_link_->stop();
     timer_.cancel();

@@ -17,8 +17,10 @@
 
 #include "broker/core/broker_core.hpp"
 #include "broker/server/blob_link.hpp"
+#include "broker/server/housekeeper.hpp"
 #include "broker/server/intake.hpp"
 #include "broker/server/outbox.hpp"
+#include "broker/server/pipes.hpp"
 #include "broker/server/server_options.hpp"
 #include "broker/server/storage.hpp"
 #include "broker/store/body_store.hpp"
@@ -53,6 +55,8 @@ class BrokerLoop {
     [[nodiscard]] protocol::Body body_of(BodyHandle handle);
     void note_keys(LogPosition last);
     void look_after_storage();
+    void tell_peers();
+    void keep_house(const Housekeeper::Found& found);
     void begin_backup(const BackupRequest& request);
     void set_gauges();
     void arm();
@@ -72,7 +76,9 @@ class BrokerLoop {
     Intake intake_;
     std::unique_ptr<BrokerCore> core_;
     std::unique_ptr<BlobLink> blob_link_;
+    Pipes pipes_;
     transport::SocketWatcher watcher_;
+    Housekeeper housekeeper_;
     boost::asio::steady_timer timer_;
     Time armed_ = Time::max();
     Effects effects_;
@@ -85,6 +91,11 @@ class BrokerLoop {
     std::optional<ServerError> error_;
     bool stopping_ = false;
     std::uint64_t turns_ = 0;
+    bool more_room_ = false;  // memory was given back since the core was last called
+    bool trim_ = false;
+    ProcessMemory memory_;
+    Time kept_house_{};
+    Time trimmed_{};
 };
 
 }  // namespace scanmq::broker

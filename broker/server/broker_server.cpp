@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "broker/server/broker_loop.hpp"
+#include "broker/server/memory_options.hpp"
 
 namespace scanmq::broker {
 
@@ -24,8 +25,12 @@ BrokerServer::~BrokerServer() = default;
 Result<std::unique_ptr<BrokerServer>, ServerError> BrokerServer::create(
     const ServerOptions& options) {
     if (auto checked = check(options); !checked) return fail(std::move(checked).error());
+    ServerOptions fitted = options;
+    if (auto fits = fit_to_memory(fitted); !fits) return fail(std::move(fits).error());
     transport::raise_open_file_limit();
-    auto impl = std::make_unique<Impl>(options);
+    spdlog::info("memory-max {} MiB, {} sessions", fitted.memory_max >> 20,
+                 fitted.core.sessions_max);
+    auto impl = std::make_unique<Impl>(fitted);
     if (auto opened = impl->loop.open(); !opened) return fail(std::move(opened).error());
     spdlog::info("listening on {}, blobs on {}", impl->loop.endpoint(), impl->loop.blob_endpoint());
     return std::unique_ptr<BrokerServer>(new BrokerServer(std::move(impl)));

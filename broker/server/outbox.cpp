@@ -1,5 +1,7 @@
 #include "broker/server/outbox.hpp"
 
+#include <spdlog/spdlog.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -30,15 +32,35 @@ void Outbox::enqueue(std::uint32_t to, const protocol::Header& header, ByteView 
     if (queues_.empty()) retry_in_ = kRetryMin;
     Queue& queue = queues_[to];
     if (queue.muted) return;
-    if (queue.bytes + frame.size() > bytes_per_peer_) return overflow(to, header, queue);
+    if (queue.bytes + frame.size() > bytes_per_peer_) {
+        return overflow(to, header, queue, "outgoing_bytes_max", bytes_per_peer_);
+    }
     ++counts_.queued;
     queue.frames.push_back({std::string(frame), needs});
     queue.bytes += frame.size();
+    queue.header = header;
     queued_bytes_ += frame.size();
+    if (!queue.slow && queue.bytes > bytes_per_peer_ / 4) {
+        queue.slow = true;
+        ++counts_.slow;
+        slow_.push_back({to, true});
+    }
+    if (queued_bytes_ > bytes_max_) overflow_longest();
 }
 
-void Outbox::overflow(std::uint32_t to, const protocol::Header& header, Queue& queue) {
+void Outbox::overflow_longest() {
+    const auto longest = std::max_element(
+        queues_.begin(), queues_.end(),
+        [](const auto& a, const auto& b) { return a.second.bytes < b.second.bytes; });
+    overflow(longest->first, longest->second.header, longest->second,
+             "the share of memory_max for slow peers", bytes_max_);
+}
+
+void Outbox::overflow(std::uint32_t to, const protocol::Header& header, Queue& queue,
+                      const char* limit, std::uint64_t bytes) {
     ++counts_.overflows;
+    spdlog::warn("a peer is given up, it does not read what it asked for: {} is {} bytes", limit,
+                 bytes);
     queued_bytes_ -= queue.bytes;
     queue.frames.clear();
     queue.muted = true;
@@ -46,7 +68,7 @@ void Outbox::overflow(std::uint32_t to, const protocol::Header& header, Queue& q
     protocol::encode(
         header,
         protocol::Bye{protocol::ErrorCode::over_limit,
-                      "outgoing_bytes_max is " + std::to_string(bytes_per_peer_) +
+                      std::string(limit) + " is " + std::to_string(bytes) +
                           ": this peer granted more than it reads; grant less, HELLO again"},
         bye);
     queue.bytes = bye.size();
@@ -72,6 +94,7 @@ bool Outbox::drain(std::uint32_t to, Queue& queue, bool& progress) {
             ++counts_.unreachable;
             lost_.push_back(to);
             queued_bytes_ -= queue.bytes;
+            if (queue.slow) no_longer_slow(to, queue);
             return true;
         }
         sent(frame.size());
@@ -79,6 +102,7 @@ bool Outbox::drain(std::uint32_t to, Queue& queue, bool& progress) {
         queued_bytes_ -= frame.size();
         queue.frames.pop_front();
         progress = true;
+        if (queue.slow && queue.bytes <= bytes_per_peer_ / 8) no_longer_slow(to, queue);
     }
     return queue.frames.empty();
 }
@@ -99,6 +123,13 @@ bool Outbox::muted(std::uint32_t peer) const {
     const auto found = queues_.find(peer);
     return found != queues_.end() && found->second.muted;
 }
+
+void Outbox::no_longer_slow(std::uint32_t to, Queue& queue) {
+    queue.slow = false;
+    slow_.push_back({to, false});
+}
+
+std::vector<Outbox::Slow> Outbox::take_slow() { return std::exchange(slow_, {}); }
 
 std::vector<std::uint32_t> Outbox::take_lost() { return std::exchange(lost_, {}); }
 

@@ -4,8 +4,11 @@
 // Role:      the fast path is a plain send; a queue exists only while a peer is behind, or while
 //            frames wait for a commit to be durable. Order per peer is kept.
 // Threads:   broker loop only. Borrows: Router.
-// Limits:    bytes_per_peer. A peer over it gets a BYE as the only thing left for it, and is muted
-//            until that could be sent; its session is lost.
+// Limits:    bytes_per_peer, and bytes_max for all: beyond that the longest queue's peer is the one. A
+//            peer over it gets a BYE as the only thing left for it, and is muted until that could be
+//            sent; its session is lost. From a quarter of bytes_per_peer on a peer is slow: the core
+//            sends it no more results and deliveries, so that those that keep to their credit never
+//            come to the limit.
 
 #include <chrono>
 #include <cstdint>
@@ -22,8 +25,9 @@ namespace scanmq::broker {
 
 class Outbox {
   public:
-    Outbox(transport::Router& router, std::uint64_t bytes_per_peer)
-        : router_(router), bytes_per_peer_(bytes_per_peer) {}
+    explicit Outbox(transport::Router& router, std::uint64_t bytes_per_peer,
+                    std::uint64_t bytes_max = ~std::uint64_t{0})
+        : router_(router), bytes_per_peer_(bytes_per_peer), bytes_max_(bytes_max) {}
 
     // Sends, or queues. Goes out once `needs` is durable (flush()); 0: at once. `header` is the frame's.
     void send(std::uint32_t to, const protocol::Header& header, ByteView frame,
@@ -44,9 +48,15 @@ class Outbox {
     [[nodiscard]] bool muted(std::uint32_t peer) const;
     // Peers that are gone or were given up since the last call.
     [[nodiscard]] std::vector<std::uint32_t> take_lost();
+    // Peers that became slow, or are so no longer, since the last call.
+    struct Slow {
+        std::uint32_t peer{};
+        bool slow{};
+    };
+    [[nodiscard]] std::vector<Slow> take_slow();
 
     struct Counts {
-        std::uint64_t frames{}, bytes{}, queued{}, unreachable{}, overflows{};
+        std::uint64_t frames{}, bytes{}, queued{}, unreachable{}, overflows{}, slow{};
     };
     [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
     [[nodiscard]] std::uint64_t queued_bytes() const noexcept { return queued_bytes_; }
@@ -62,20 +72,28 @@ class Outbox {
     struct Queue {
         std::deque<Waiting> frames;
         std::uint64_t bytes{};
+        protocol::Header header;  // of the last frame
         bool muted{};
+        bool slow{};
     };
     void enqueue(std::uint32_t to, const protocol::Header& header, ByteView frame,
                  LogPosition needs);
-    void overflow(std::uint32_t to, const protocol::Header& header, Queue& queue);
+    // `limit` is the option that it passed.
+    void overflow(std::uint32_t to, const protocol::Header& header, Queue& queue, const char* limit,
+                  std::uint64_t bytes);
+    void overflow_longest();
+    void no_longer_slow(std::uint32_t to, Queue& queue);
     void sent(std::size_t bytes);
     // True: the queue is empty, or its peer gone.
     bool drain(std::uint32_t to, Queue& queue, bool& progress);
 
     transport::Router& router_;
     std::uint64_t bytes_per_peer_;
+    std::uint64_t bytes_max_;
     LogPosition durable_ = 0;
     std::unordered_map<std::uint32_t, Queue> queues_;
     std::vector<std::uint32_t> lost_;
+    std::vector<Slow> slow_;
     std::uint64_t queued_bytes_ = 0;
     bool stuck_ = false;
     Duration retry_in_ = kRetryMin;

@@ -64,8 +64,11 @@ void declare(config::Options& options, ServerOptions& target) {
     options.text("endpoint-file", target.endpoint_file,
                  "File to write the two endpoints to once the broker listens, one a line");
     config::add_log(options, target.log);
-    options.number("sessions-max", target.core.sessions_max, {1, 1'000'000}, "sessions",
-                   "Open sessions");
+    options.bytes("memory-max", target.memory_max, {0, 1ULL << 44},
+                  "Memory that the broker may take, pages of the state's file left out; 0: half of "
+                  "the machine's");
+    options.number("sessions-max", target.sessions_max, {0, 1'000'000}, "sessions",
+                   "Open sessions; 0: as many as --memory-max allows, at most 1024");
     options.number("queues-max", target.core.queues_max, {1, 65'535}, "queues", "Queues");
     options.number("subscriptions-max", target.core.subscriptions_per_session_max, {1, 65'535},
                    "subscriptions", "Subscriptions of one session");
@@ -113,9 +116,6 @@ void declare(config::Options& options, ServerOptions& target) {
                  "Make --data of the backup in this directory, then end");
     options.bytes("outgoing-bytes-max", target.outgoing_bytes_max, {1U << 20, 1ULL << 40},
                   "Bytes that may wait for one slow peer; beyond, its session is closed");
-    options.bytes(
-        "pipe-bytes-max", target.pipe_bytes_max, {1U << 20, 1ULL << 44},
-        "What all peers together may have sent that still waits in ZeroMQ: sets its receive mark");
 }
 
 Result<QueueSpec, ServerError> parse_queue(std::string_view text) {
@@ -167,17 +167,6 @@ std::string next_port(std::string_view endpoint) {
     return std::string(endpoint.substr(0, at)) + std::to_string(port == 0 ? 0 : port + 1);
 }
 
-int receive_mark(const ServerOptions& options) {
-    const std::uint64_t frames =
-        options.pipe_bytes_max / options.core.sessions_max / protocol::kLimits.frame_bytes_max;
-    return static_cast<int>(std::clamp<std::uint64_t>(frames, kMarkMin, kMarkMax));
-}
-
-int send_mark(const ServerOptions& options) {
-    const std::uint64_t frames = options.outgoing_bytes_max / options.core.batch_bytes;
-    return static_cast<int>(std::clamp<std::uint64_t>(frames, kMarkMin, kMarkMax));
-}
-
 Result<void, ServerError> check(const ServerOptions& options) {
     const std::string blob = options.blob_listen.empty() ? options.listen : options.blob_listen;
     for (const std::string& endpoint : {options.listen, blob}) {
@@ -202,6 +191,11 @@ Result<void, ServerError> check(const ServerOptions& options) {
         return fail(
             ServerError{"--dead-after must be at least twice --heartbeat, or one late heartbeat "
                         "ends a session"});
+    }
+    if (options.memory_max != 0 && options.memory_max < MemoryPlan::kBytesMin) {
+        return fail(ServerError{"--memory-max is " + std::to_string(options.memory_max) +
+                                "; it must be at least " +
+                                std::to_string(MemoryPlan::kBytesMin >> 20) + "MiB"});
     }
     if (options.store.segment_bytes % kSegmentHeadBytes != 0) {
         return fail(ServerError{"--segment-bytes is " +

@@ -29,8 +29,9 @@ struct StoreOptions {
     std::uint64_t map_bytes = 256ULL << 30;
     std::uint64_t checkpoint_bytes = 64U << 20;
     Duration checkpoint_interval = std::chrono::seconds(5);
-    std::uint64_t payload_bytes = 256U << 20;  // bodies in memory that the store has, too
-    std::string backups;                       // empty: data/backups
+    std::uint64_t log_buffer_bytes = 64U << 20;  // set by memory_max
+    std::uint64_t payload_bytes = 256U << 20;    // bodies in memory that the store has, too
+    std::string backups;                         // empty: data/backups
 };
 
 struct ServerOptions {
@@ -49,8 +50,9 @@ struct ServerOptions {
     std::vector<std::string> queues;  // NAME[,setting=value...]
     std::string endpoint_file;        // empty: none
     std::string log = "info";
-    // What peers may have sent that waits in ZeroMQ, all sessions together.
-    std::uint64_t pipe_bytes_max = 4ULL << 30;
+    // What the process may take in memory, the state's file pages left out; 0: half of the machine's.
+    std::uint64_t memory_max = 0;
+    std::uint32_t sessions_max = 0;  // 0: as many as memory_max allows, at most 1,024
     // What may wait for one slow peer beside its pipe; beyond, its session is closed.
     std::uint64_t outgoing_bytes_max = 64ULL << 20;
     bool handle_signals = false;  // SIGTERM and SIGINT stop the server
@@ -72,15 +74,6 @@ struct QueueSpec {
 [[nodiscard]] bool is_wildcard(std::string_view endpoint);
 // The same endpoint with the next port; port 0 stays 0. Empty for what has no port.
 [[nodiscard]] std::string next_port(std::string_view endpoint);
-
-// ZeroMQ's high-water marks, in messages per peer; credit ends far below them. Both are at least
-// kMarkMin: with less, frames of one job each are three times slower.
-inline constexpr int kMarkMin = 64;
-inline constexpr int kMarkMax = 1000;
-// pipe_bytes_max shared by all sessions, at the frame limit.
-[[nodiscard]] int receive_mark(const ServerOptions& options);
-// outgoing_bytes_max in frames of batch_bytes: as much in the pipe of a slow peer as in its queue.
-[[nodiscard]] int send_mark(const ServerOptions& options);
 
 // Contradictions and refusals: beyond loopback without insecure, wildcard without blob_advertise,
 // bad queues.

@@ -16,13 +16,14 @@ namespace scanmq::broker {
 
 namespace {
 
-constexpr Duration kJudgeEvery = std::chrono::milliseconds(250);
-
 ServerError error_of(const StateError& error) { return {error.sentence}; }
 
 }  // namespace
 
-Storage::Storage(const ServerOptions& options) : options_(options) {
+Storage::Storage(const ServerOptions& options)
+    : options_(options),
+      room_({options.store.reserve_segments * options.store.segment_bytes,
+             options.store.disk_low_bytes}) {
     if (!durable()) {
         // Nothing outlives a broker in memory but what peers remember of it: the wall clock rises
         // enough.
@@ -75,6 +76,7 @@ Result<void, ServerError> Storage::open_files() {
     log.checkpoint = *position;
     log.segment_bytes = options_.store.segment_bytes;
     log.reserve_segments = options_.store.reserve_segments;
+    log.buffer_bytes_max = options_.store.log_buffer_bytes;
     log.spare_segments_max = 2 * options_.store.reserve_segments;
     auto file_log = FileLog::open(*files_, log);
     if (!file_log) return fail(ServerError{file_log.error().sentence});
@@ -134,9 +136,10 @@ void Storage::stop() {
     log_thread_.reset();
 }
 
-void Storage::look_after(BodyStore& bodies, Time now) {
-    if (!durable() || !checkpoints_) return;
-    const std::uint64_t written = file_log_->stats().bytes;
+bool Storage::look_after(BodyStore& bodies) {
+    if (!durable() || !checkpoints_) return false;
+    bool evicted = false;
+    const std::uint64_t written = file_log_->bytes();
     if (written > told_bytes_) {
         checkpoints_->appended(written - told_bytes_);
         told_bytes_ = written;
@@ -144,65 +147,55 @@ void Storage::look_after(BodyStore& bodies, Time now) {
     const LogPosition checkpointed = checkpoints_->position();
     if (checkpointed > evicted_at_) {
         evicted_at_ = checkpointed;
-        bodies.evict(checkpointed, options_.store.payload_bytes);
+        evicted = bodies.evict(checkpointed, options_.store.payload_bytes) > 0;
         reader_->rest();
     }
-    if (now - judged_ >= kJudgeEvery) {
-        judged_ = now;
-        judge_room();
-    }
+    return evicted;
 }
 
-std::optional<Time> Storage::next_look() const noexcept {
-    if (!durable()) return std::nullopt;
-    return judged_ + (full_ ? kJudgeEvery : 8 * kJudgeEvery);
-}
-
-std::string Storage::low_reason() {
+std::optional<StoreRoom::Figures> Storage::figures() const {
+    if (!durable() || !checkpoints_) return std::nullopt;
+    StoreRoom::Figures out;
     if (const auto error = checkpoints_->error(); error && error->kind == StateError::Kind::full) {
-        return error->sentence;
+        out.checkpoint_full = error->sentence;
     }
-    if (const LogRoom room = file_log_->room();
-        room.low && room.bytes < options_.store.reserve_segments * options_.store.segment_bytes) {
-        return room.reason;
-    }
-    const auto free = files_->free_bytes(directory_->path());
-    if (free && *free < options_.store.disk_low_bytes) {
-        return "less than disk-low-bytes is free on the file system of " + directory_->path();
-    }
+    const LogRoom room = file_log_->room();
+    if (room.low) out.log_low = room.reason;
+    out.log_room_bytes = room.bytes;
+    if (const auto free = files_->free_bytes(directory_->path()); free) out.disk_free_bytes = *free;
     const LmdbStateStore::Size size = state_->size();
-    if (size.file_bytes > size.map_bytes - size.map_bytes / 16) {
-        return "the state fills its map of " + std::to_string(size.map_bytes) + " bytes";
-    }
-    return {};
+    out.state_bytes = size.file_bytes;
+    out.map_bytes = size.map_bytes;
+    out.reserve_held = directory_->reserve_held();
+    return out;
 }
 
-void Storage::judge_room() {
-    const std::string reason = low_reason();
-    const bool full = !reason.empty();
-    if (full && !full_) spdlog::warn("no more jobs are taken: {}", reason);
-    if (!full && full_) spdlog::info("there is room again: jobs are taken");
-    full_ = full;
-    const auto error = checkpoints_->error();
-    if (error && error->kind == StateError::Kind::full) {
-        // What was accepted goes on: the reserve makes room for the checkpoint.
-        if (directory_->reserve_held()) {
-            spdlog::warn("the reserve of {} bytes is given back", options_.store.reserve_bytes);
-            if (auto freed = directory_->free_reserve(); !freed) {
-                spdlog::error("{}", freed.error().sentence);
-            }
-        }
-        checkpoints_->run_now();
-    } else if (!full && !directory_->reserve_held()) {
-        // Fails quietly until there is room.
-        static_cast<void>(directory_->restore_reserve());
-    }
+void Storage::judge(const StoreRoom::Figures& figures) {
+    const bool was_full = room_.full();
+    decision_ = room_.judge(figures);
+    figures_ = figures;
+    if (decision_.full && !was_full) spdlog::warn("no more jobs are taken: {}", decision_.reason);
+    if (!decision_.full && was_full) spdlog::info("there is room again: jobs are taken");
 }
+
+void Storage::carry_out(const StoreRoom::Decision& decision) {
+    if (decision.free_reserve) {
+        spdlog::warn("the reserve of {} bytes is given back", options_.store.reserve_bytes);
+        if (auto freed = directory_->free_reserve(); !freed) {
+            spdlog::error("{}", freed.error().sentence);
+        }
+    }
+    if (decision.run_checkpoint && checkpoints_) checkpoints_->run_now();
+    // Fails quietly until there is room.
+    if (decision.restore_reserve) static_cast<void>(directory_->restore_reserve());
+}
+
+StoreRoom::Decision Storage::decision() { return std::exchange(decision_, {}); }
 
 std::optional<ServerError> Storage::problem() const {
     if (!durable()) return std::nullopt;
     if (const auto error = file_log_->error()) return ServerError{error->sentence};
-    if (!checkpoints_) return std::nullopt;
+    if (!checkpoints_ || !checkpoints_->failed()) return std::nullopt;
     if (const auto error = checkpoints_->error(); error && error->kind != StateError::Kind::full) {
         return ServerError{error->sentence};
     }
@@ -277,7 +270,6 @@ std::vector<BrokerCore::Gauge> Storage::gauges() const {
     if (!durable()) return {};
     const LogStats log = file_log_->stats();
     const LmdbStateStore::Size state = state_->size();
-    const auto free = files_->free_bytes(directory_->path());
     return {{"log_durable", file_log_->durable()},
             {"log_records", log.records},
             {"log_bytes", log.bytes},
@@ -289,8 +281,8 @@ std::vector<BrokerCore::Gauge> Storage::gauges() const {
             {"checkpoint_position", checkpoints_ ? checkpoints_->position() : 0},
             {"state_file_bytes", state.file_bytes},
             {"state_map_bytes", state.map_bytes},
-            {"disk_free_bytes", free ? *free : 0},
-            {"reserve_held", std::uint64_t{directory_->reserve_held()}}};
+            {"disk_free_bytes", figures_.disk_free_bytes.value_or(0)},
+            {"reserve_held", std::uint64_t{figures_.reserve_held}}};
 }
 
 }  // namespace scanmq::broker

@@ -14,6 +14,7 @@
 #include <string>
 
 #include "broker/core/broker_core.hpp"
+#include "broker/core/store_room.hpp"
 #include "broker/server/server_options.hpp"
 #include "broker/store/blob_files.hpp"
 #include "broker/store/body_reader.hpp"
@@ -59,12 +60,21 @@ class Storage {
     // Null in mode memory.
     [[nodiscard]] BlobFiles* blob_files() noexcept { return blob_files_.get(); }
 
-    // After appends, and when woken: keeps checkpoints going, lets cold bodies go from memory.
-    void look_after(BodyStore& bodies, Time now);
+    // After appends, and when woken: keeps checkpoints going, lets cold bodies go from memory. True:
+    // some went. Cheap: it takes no lock while nothing went wrong.
+    bool look_after(BodyStore& bodies);
+    // The room there is, in mode memory nothing. Asks the file system: from the housekeeper's thread.
+    [[nodiscard]] std::optional<StoreRoom::Figures> figures() const;
+    // What to make of it; decision() is to be carried out on the housekeeper's thread, once.
+    void judge(const StoreRoom::Figures& figures);
+    [[nodiscard]] StoreRoom::Decision decision();
+    void carry_out(const StoreRoom::Decision& decision);
     [[nodiscard]] std::optional<ServerError> problem() const;
-    [[nodiscard]] bool store_full() const noexcept { return full_; }
-    // When look_after() wants to be called although nothing happens.
-    [[nodiscard]] std::optional<Time> next_look() const noexcept;
+    [[nodiscard]] bool store_full() const noexcept { return room_.full(); }
+    // How long until figures() should be judged again.
+    [[nodiscard]] Duration judge_interval() const noexcept { return room_.interval(); }
+    // A judgement asked for something.
+    [[nodiscard]] bool has_decision() const noexcept { return decision_.act(); }
 
     // A copy of everything, made by the checkpoint's thread; `done` comes from there.
     struct BackupResult {
@@ -77,11 +87,7 @@ class Storage {
     [[nodiscard]] std::vector<BrokerCore::Gauge> gauges() const;
 
   private:
-    class Sink;
-
     [[nodiscard]] Result<void, ServerError> open_files();
-    void judge_room();
-    [[nodiscard]] std::string low_reason();
     [[nodiscard]] BackupResult make_backup(const std::string& name);
 
     ServerOptions options_;
@@ -101,8 +107,9 @@ class Storage {
     std::function<void()> wake_;
     std::uint64_t told_bytes_ = 0;
     LogPosition evicted_at_ = 0;
-    Time judged_{};
-    bool full_ = false;
+    StoreRoom room_;
+    StoreRoom::Decision decision_;
+    StoreRoom::Figures figures_;  // the last that were judged
 };
 
 }  // namespace scanmq::broker

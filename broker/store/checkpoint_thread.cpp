@@ -79,8 +79,10 @@ void CheckpointThread::run(std::unique_lock<std::mutex>& lock) {
     lock.lock();
     if (outcome) {
         error_.reset();
+        failed_.store(false, std::memory_order_release);
     } else {
         error_ = outcome.error();
+        failed_.store(true, std::memory_order_release);
         bytes_ += bytes;
         due_ = std::chrono::steady_clock::now() + options_.interval;
         if (bytes_ == 0) bytes_ = 1;  // asked for, and still to be done

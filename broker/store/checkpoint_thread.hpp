@@ -7,6 +7,7 @@
 // Errors:    full: kept for error() and told to the callbacks, tried again when it is asked to, or
 //            after Options::interval. Others: kept, and it does nothing any more; the broker stops.
 
+#include <atomic>
 #include <chrono>
 #include <condition_variable>
 #include <cstdint>
@@ -43,6 +44,8 @@ class CheckpointThread {
 
     // What the last run ended with; none when it was well. Any thread.
     [[nodiscard]] std::optional<StateError> error() const;
+    // error() has one. Any thread; takes no lock.
+    [[nodiscard]] bool failed() const noexcept { return failed_.load(std::memory_order_acquire); }
     // Everything up to here is in the state. Any thread.
     [[nodiscard]] LogPosition position() const noexcept {
         return position_.load(std::memory_order_acquire);
@@ -66,6 +69,7 @@ class CheckpointThread {
     std::optional<StateError> error_;
 
     std::atomic<LogPosition> position_{0};
+    std::atomic<bool> failed_{false};
     std::thread thread_;
 };
 

@@ -101,6 +101,10 @@ class FileLog final : public CommitLog {
     }
     [[nodiscard]] LogRoom room() const;
     [[nodiscard]] LogStats stats() const;
+    // Of stats(), without a lock.
+    [[nodiscard]] std::uint64_t bytes() const noexcept {
+        return bytes_.load(std::memory_order_relaxed);
+    }
     // What open() found.
     [[nodiscard]] const LogFindings& findings() const noexcept { return findings_; }
 

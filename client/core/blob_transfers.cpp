@@ -56,10 +56,8 @@ void BlobTransfers::lost() {
     used_ = false;
     put_seq_ = 0;
     put_ready_ = false;
-    in_sent_ = {};
-    in_limit_ = {};
-    out_received_ = {};
-    out_limit_ = {};
+    put_credit_.reset();
+    get_credit_.reset();
     for (Get& get : gets_) {
         get.seq = 0;
         get.sized = false;
@@ -112,12 +110,10 @@ void BlobTransfers::begin_put() {
 void BlobTransfers::begin_gets() {
     for (Get& get : gets_) {
         if (get.seq != 0) continue;
-        out_limit_ = {
-            std::max(out_limit_.items, out_received_.items + chunks_ahead_),
-            std::max(out_limit_.bytes, out_received_.bytes + chunks_ahead_ * limits_.chunk_bytes)};
+        get_credit_.raise(window());
         fresh_ = false;
         used_ = true;
-        get.seq = outbox_.blob(protocol::BlobGet{get.id, out_limit_});
+        get.seq = outbox_.blob(protocol::BlobGet{get.id, get_credit_.limit()});
     }
 }
 
@@ -126,11 +122,8 @@ void BlobTransfers::send_chunks() {
     const BlobPutJob& put = puts_.front();
     while (put_offset_ < put.bytes.size()) {
         const ByteView bytes = put.bytes.substr(put_offset_, limits_.chunk_bytes);
-        if (in_sent_.items >= in_limit_.items || in_sent_.bytes + bytes.size() > in_limit_.bytes) {
-            return;
-        }
-        in_sent_.items += 1;
-        in_sent_.bytes += bytes.size();
+        if (!put_credit_.affords({1, bytes.size()})) return;
+        put_credit_.send({1, bytes.size()});
         outbox_.blob(protocol::BlobChunk{put.id, put_offset_, bytes});
         put_offset_ += bytes.size();
     }
@@ -154,8 +147,7 @@ void BlobTransfers::on_frame(const protocol::Message& message, Now now) {
         on_chunk(*chunk);
     } else if (const auto* credit = std::get_if<protocol::CreditGrant>(&message)) {
         if (credit->link != Link::blob_in) return;
-        in_limit_.items = std::max(in_limit_.items, credit->limit.items);
-        in_limit_.bytes = std::max(in_limit_.bytes, credit->limit.bytes);
+        put_credit_.raise(credit->limit);
     } else if (const auto* stored = std::get_if<protocol::BlobStored>(&message)) {
         on_stored(*stored);
     } else if (const auto* info = std::get_if<protocol::BlobInfo>(&message)) {
@@ -166,8 +158,7 @@ void BlobTransfers::on_frame(const protocol::Message& message, Now now) {
 }
 
 void BlobTransfers::on_ready(const protocol::BlobReady& ready) {
-    in_limit_.items = std::max(in_limit_.items, ready.limit.items);
-    in_limit_.bytes = std::max(in_limit_.bytes, ready.limit.bytes);
+    put_credit_.raise(ready.limit);
     if (put_seq_ == 0 || ready.re != put_seq_) return;
     if (ready.have) {
         finish_put(ready.id);
@@ -199,8 +190,11 @@ void BlobTransfers::on_info(const protocol::BlobInfo& info) {
 }
 
 void BlobTransfers::on_chunk(const protocol::BlobChunk& chunk) {
-    out_received_.items += 1;
-    out_received_.bytes += chunk.bytes.size();
+    if (!get_credit_.receive({1, chunk.bytes.size()})) {
+        outbox_.blob(protocol::Error{0, protocol::Kind::blob_chunk, ErrorCode::over_credit,
+                                     "the chunk passes the blob_out credit of this client"});
+        return;
+    }
     for (std::size_t i = gets_.size(); i-- > 0;) {
         Get& get = gets_[i];
         // Not its turn: a chunk of an earlier get of the same blob that was given up.
@@ -224,12 +218,13 @@ void BlobTransfers::on_chunk(const protocol::BlobChunk& chunk) {
 
 void BlobTransfers::grant() {
     if (gets_.empty()) return;
-    if ((out_limit_.items - std::min(out_limit_.items, out_received_.items)) * 4 > chunks_ahead_) {
-        return;
-    }
-    out_limit_ = {out_received_.items + chunks_ahead_,
-                  out_received_.bytes + chunks_ahead_ * limits_.chunk_bytes};
-    outbox_.blob(protocol::CreditGrant{Link::blob_out, {}, 0, out_limit_});
+    if (get_credit_.unused().items * 4 > chunks_ahead_) return;
+    get_credit_.raise(window());
+    outbox_.blob(protocol::CreditGrant{Link::blob_out, {}, 0, get_credit_.limit()});
+}
+
+protocol::Credit BlobTransfers::window() const noexcept {
+    return plus(get_credit_.received(), {chunks_ahead_, chunks_ahead_ * limits_.chunk_bytes});
 }
 
 void BlobTransfers::put_again_or_fail(const protocol::Error& error) {

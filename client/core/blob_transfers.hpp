@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "client/core/outbox.hpp"
+#include "common/protocol/credit.hpp"
 #include "common/protocol/limits.hpp"
 
 namespace scanmq::client {
@@ -71,6 +72,7 @@ class BlobTransfers {
     void send_chunks();
     void begin_gets();
     void grant();
+    [[nodiscard]] protocol::Credit window() const noexcept;
     void put_again_or_fail(const protocol::Error& error);
     void drop_put(std::size_t index);
     void finish_put(Result<ContentId> result);
@@ -100,12 +102,10 @@ class BlobTransfers {
     std::uint32_t put_restarts_ = 0;
     bool put_ready_ = false;
     std::uint64_t put_offset_ = 0;
-    protocol::Credit in_sent_;  // blob_in, this session
-    protocol::Credit in_limit_;
+    protocol::CreditSender put_credit_;  // blob_in, this session
 
     std::vector<Get> gets_;
-    protocol::Credit out_received_;  // blob_out, this session
-    protocol::Credit out_limit_;
+    protocol::CreditReceiver get_credit_;  // blob_out, this session
 
     static constexpr std::uint32_t kRestartsMax = 5;
 };

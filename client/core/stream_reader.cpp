@@ -9,6 +9,14 @@ using protocol::Credit;
 using protocol::ErrorCode;
 using protocol::StartFrom;
 
+namespace {
+
+std::uint64_t cost(const protocol::Entry& entry, const protocol::Limits& limits) noexcept {
+    return limits.item_overhead_bytes + (entry.body.is_blob() ? 0 : entry.body.bytes.size());
+}
+
+}  // namespace
+
 StreamReader::StreamReader(std::uint64_t id, StreamOptions options, Outbox& outbox)
     : id_(id), options_(std::move(options)), outbox_(outbox) {
     const protocol::Limits& limits = protocol::kLimits;
@@ -21,10 +29,8 @@ StreamReader::StreamReader(std::uint64_t id, StreamOptions options, Outbox& outb
 void StreamReader::start() {
     if (info_.state == SubscriptionState::failed || info_.state == SubscriptionState::closed)
         return;
-    received_ = {};
-    limit_ = {
-        options_.credit_items - std::min<std::uint64_t>(options_.credit_items, unconsumed_.items),
-        options_.credit_bytes - std::min(options_.credit_bytes, unconsumed_.bytes)};
+    credit_.reset();
+    credit_.raise(room());
     protocol::Subscribe subscribe{id_,
                                   options_.queue,
                                   options_.pattern,
@@ -32,13 +38,17 @@ void StreamReader::start() {
                                   options_.offset,
                                   options_.incarnation,
                                   options_.durable_name,
-                                  limit_};
+                                  credit_.limit()};
     if (known_) {
         subscribe.from = StartFrom::offset;
         subscribe.offset = next_offset_;
         subscribe.incarnation = incarnation_;
     }
     subscribe_seq_ = outbox_.main(std::move(subscribe));
+}
+
+Credit StreamReader::room() const noexcept {
+    return excess(Credit{options_.credit_items, options_.credit_bytes}, unconsumed_);
 }
 
 void StreamReader::lost() {
@@ -118,18 +128,25 @@ bool StreamReader::on_error(const protocol::Error& error) {
 std::optional<StreamReader::Taken> StreamReader::on_results(const protocol::Results& results,
                                                             const protocol::Limits& limits) {
     if (info_.state != SubscriptionState::active) return std::nullopt;
+    Credit size{results.entries.size(), 0};
+    for (const protocol::Entry& entry : results.entries) size.bytes += cost(entry, limits);
+    if (!credit_.receive(size)) {
+        // A defect of the broker's: what it sent is not taken, and comes again under a new count.
+        outbox_.main(protocol::Error{0, protocol::Kind::results, ErrorCode::over_credit,
+                                     "more entries or bytes than were granted"});
+        outbox_.main(protocol::Unsubscribe{id_});
+        info_.state = SubscriptionState::starting;
+        start();
+        return std::nullopt;
+    }
     Taken taken;
     for (const protocol::Entry& entry : results.entries) {
-        const std::uint64_t bytes =
-            limits.item_overhead_bytes + (entry.body.is_blob() ? 0 : entry.body.bytes.size());
-        received_.items += 1;
-        received_.bytes += bytes;
         if (entry.offset < next_offset_) {
             ++taken.skipped;
             continue;
         }
         taken.items += 1;
-        taken.bytes += bytes;
+        taken.bytes += cost(entry, limits);
     }
     if (results.gap && results.gap->to > next_offset_) {
         taken.gap = protocol::Gap{std::max(results.gap->from, next_offset_), results.gap->to};
@@ -189,26 +206,17 @@ void StreamReader::consumed(const Taken& taken, const StreamPosition& position) 
 }
 
 void StreamReader::refill() {
-    const auto room = [](std::uint64_t window, std::uint64_t unconsumed) {
-        return window - std::min(window, unconsumed);
-    };
-    const Credit allowed{received_.items + room(options_.credit_items, unconsumed_.items),
-                         received_.bytes + room(options_.credit_bytes, unconsumed_.bytes)};
-    const Credit next{std::max(limit_.items, allowed.items), std::max(limit_.bytes, allowed.bytes)};
-    if (next == limit_) return;
-    const auto used_up = [](std::uint64_t limit, std::uint64_t received, std::uint64_t window) {
-        return (limit - std::min(limit, received)) * 4 <= window;
-    };
-    if (!used_up(limit_.items, received_.items, options_.credit_items) &&
-        !used_up(limit_.bytes, received_.bytes, options_.credit_bytes)) {
+    const Credit more = excess(plus(credit_.received(), room()), credit_.limit());
+    if (!any(more)) return;
+    const Credit unused = credit_.unused();
+    if (unused.items * 4 > options_.credit_items && unused.bytes * 4 > options_.credit_bytes)
         return;
-    }
     // In steps worth a frame, unless nothing is left whose handing out would bring the next.
-    const bool worth = (next.items - limit_.items) * 8 >= options_.credit_items ||
-                       (next.bytes - limit_.bytes) * 8 >= options_.credit_bytes;
+    const bool worth =
+        more.items * 8 >= options_.credit_items || more.bytes * 8 >= options_.credit_bytes;
     if (!worth && unconsumed_.items > 0) return;
-    limit_ = next;
-    outbox_.main(protocol::CreditGrant{protocol::Link::results, {}, id_, limit_});
+    credit_.raise(plus(credit_.limit(), more));
+    outbox_.main(protocol::CreditGrant{protocol::Link::results, {}, id_, credit_.limit()});
 }
 
 }  // namespace scanmq::client

@@ -17,6 +17,7 @@
 
 #include "client/core/outbox.hpp"
 #include "client/core/stream.hpp"
+#include "common/protocol/credit.hpp"
 #include "common/protocol/limits.hpp"
 
 namespace scanmq::client {
@@ -32,7 +33,8 @@ class StreamReader {
     // True: the state changed.
     bool on_subscribed(const protocol::Subscribed& subscribed, Time now);
     bool on_error(const protocol::Error& error);  // of its SUBSCRIBE
-    // What was taken in; nullopt: not for this state of the subscription, drop it.
+    // What was taken in; nullopt: not for this state of the subscription, or beyond its credit (then
+    // it subscribed anew): drop it.
     struct Taken {
         std::uint64_t items{};
         std::uint64_t bytes{};
@@ -64,6 +66,8 @@ class StreamReader {
 
   private:
     void refill();
+    // Of its window, less what is not handed out yet.
+    [[nodiscard]] protocol::Credit room() const noexcept;
     bool fail_with(protocol::ErrorCode code, std::string sentence);
     // How far an ACK may go now; info_.acknowledged when there is none to send.
     [[nodiscard]] std::uint64_t ackable() const noexcept;
@@ -79,9 +83,8 @@ class StreamReader {
     std::uint64_t sent_to_ = 0;      // how far the broker came in this session
     std::uint64_t done_ = 0;         // of this incarnation, handled
     Time ack_after_{};
-    protocol::Credit received_;    // in this session
-    protocol::Credit limit_;       // announced in this session
-    protocol::Credit unconsumed_;  // taken in, not handed out, in any session
+    protocol::CreditReceiver credit_;  // of this session
+    protocol::Credit unconsumed_;      // taken in, not handed out, in any session
 };
 
 }  // namespace scanmq::client

@@ -17,10 +17,6 @@ constexpr Duration kIdle = std::chrono::seconds(1);
 constexpr Duration kAskAgain = std::chrono::seconds(1);
 constexpr std::uint64_t kAheadMin = 16;
 
-Credit minus(const Credit& a, const Credit& b) {
-    return {a.items - std::min(a.items, b.items), a.bytes - std::min(a.bytes, b.bytes)};
-}
-
 }  // namespace
 
 void SubmitLink::count_submission(Now now, std::uint64_t bytes) {
@@ -46,16 +42,17 @@ bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
     if (now.time >= hold_until_) hold_until_ = {};
     if (returning_) return false;
     if (return_again_ && now.time >= hold_until_) return true;
-    const Credit available = minus(limit_, sent_);
+    const Credit available = credit_.available();
     if (waiting_.empty() && now.time - last_job_ >= kIdle) {
-        return in_flight_.empty() && (available.items > 0 || available.bytes > 0);
+        return in_flight_.empty() && any(available);
     }
     if (now.time < hold_until_) return false;
     // A refusal would come back at once, and again.
     if (refused_ && waiting_.empty()) return false;
     const Credit more = ahead(now);
     const Credit target{waiting_.size() + more.items, waiting_cost_ + more.bytes};
-    const bool moved = sent_ != want_sent_;
+    const Credit sent = credit_.sent();
+    const bool moved = sent != want_sent_;
     if (!waiting_.empty() && !fits(waiting_.front())) {
         const bool again = now.time - want_at_ >= kAskAgain;
         if (want_seq_ != 0 && !want_answered_ && !moved && !again) return false;
@@ -75,8 +72,8 @@ bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
                      available.bytes * 2 < std::min(target.bytes, seen.bytes);
     if (!low) return false;
     // An open WANT is renewed only when much was sent since.
-    if (want_seq_ != 0 && !want_answered_ && (sent_.items - want_sent_.items) * 4 < seen.items &&
-        (sent_.bytes - want_sent_.bytes) * 4 < seen.bytes) {
+    if (want_seq_ != 0 && !want_answered_ && (sent.items - want_sent_.items) * 4 < seen.items &&
+        (sent.bytes - want_sent_.bytes) * 4 < seen.bytes) {
         return false;
     }
     want(target, false, now);
@@ -84,8 +81,8 @@ bool SubmitLink::ask(const protocol::Limits& limits, Now now) {
 }
 
 void SubmitLink::want(const Credit& amount, bool exact, Now now) {
-    want_seq_ = outbox_.main(protocol::Want{queue_, sent_, amount});
-    want_sent_ = sent_;
+    want_seq_ = outbox_.main(protocol::Want{queue_, credit_.sent(), amount});
+    want_sent_ = credit_.sent();
     want_at_ = now.time;
     want_answered_ = false;
     want_exact_ = exact;
@@ -94,13 +91,9 @@ void SubmitLink::want(const Credit& amount, bool exact, Now now) {
 
 void SubmitLink::raise(const Credit& limit) {
     release_hold();
-    if (limit.items <= limit_.items && limit.bytes <= limit_.bytes) return;
-    limit_.items = std::max(limit_.items, limit.items);
-    limit_.bytes = std::max(limit_.bytes, limit.bytes);
+    if (!credit_.raise(limit)) return;
     want_answered_ = true;
-    const Credit available = minus(limit_, sent_);
-    window_.items = std::max(window_.items, available.items);
-    window_.bytes = std::max(window_.bytes, available.bytes);
+    window_ = greater(window_, credit_.available());
 }
 
 void SubmitLink::on_credit(const Credit& limit) { raise(limit); }
@@ -125,15 +118,14 @@ void SubmitLink::on_pong(std::uint64_t pong) {
     want_answered_ = true;
     want_exact_ = false;
     if (!return_asked_ && !waiting_.empty()) return;  // wanted again meanwhile
-    limit_ = sent_;
-    reclaimed_seq_ = outbox_.main(protocol::Reclaimed{queue_, sent_});
+    reclaimed_seq_ = outbox_.main(protocol::Reclaimed{queue_, credit_.give_back()});
 }
 
 Time SubmitLink::next_deadline() const noexcept {
     if ((!waiting_.empty() || return_again_) && hold_until_ != Time{}) return hold_until_;
     if (!waiting_.empty()) return fits(waiting_.front()) ? Time::max() : want_at_ + kAskAgain;
-    const bool holds = limit_.items > sent_.items || limit_.bytes > sent_.bytes;
-    return holds && in_flight_.empty() && !returning_ ? last_job_ + kIdle : Time::max();
+    return any(credit_.available()) && in_flight_.empty() && !returning_ ? last_job_ + kIdle
+                                                                         : Time::max();
 }
 
 }  // namespace scanmq::client

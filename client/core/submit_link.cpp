@@ -38,7 +38,7 @@ std::uint64_t SubmitLink::cost(const StoredJob& job) const noexcept {
 }
 
 bool SubmitLink::fits(const StoredJob& job) const noexcept {
-    return sent_.items < limit_.items && sent_.bytes + cost(job) <= limit_.bytes;
+    return credit_.affords({1, cost(job)});
 }
 
 void SubmitLink::wait(StoredJob job, Now now) {
@@ -77,8 +77,9 @@ void SubmitLink::pump(const protocol::Limits& limits, std::uint64_t acked_seq, U
     while (!waiting_.empty()) {
         if (!force && in_flight_.size() >= batches_.frames_ahead) {
             // The broker is busy with what it has: only a full batch is worth another frame.
-            const bool credit = limit_.items - sent_.items >= batches_.items_max ||
-                                limit_.bytes - sent_.bytes >= batches_.bytes_max;
+            const Credit available = credit_.available();
+            const bool credit =
+                available.items >= batches_.items_max || available.bytes >= batches_.bytes_max;
             if (!batch_waits() || !credit) return;
         }
         if (!send_batch(limits, acked_seq, ids, now)) return;
@@ -125,8 +126,7 @@ bool SubmitLink::send_batch(const protocol::Limits& limits, std::uint64_t acked_
         submit.jobs.push_back(
             {job.id, job.subject(), body, job.inputs(),
              options == nullptr ? nullptr : std::make_unique<protocol::JobOptions>(*options)});
-        sent_.items += 1;
-        sent_.bytes += cost(job);
+        credit_.send({1, cost(job)});
         waiting_cost_ -= cost(job);
         if (job.sent_before) ++resubmitted_;
         book_.sent(job);
@@ -309,8 +309,7 @@ void SubmitLink::release_hold() noexcept {
 // The queue is gone, or another one of its name is there: it knows nothing of what was sent and
 // granted.
 void SubmitLink::forget_credit() {
-    sent_ = {};
-    limit_ = {};
+    credit_.reset();
     window_ = {};
     reclaimed_seq_ = outbox_.last_seq(Socket::main);
     want_seq_ = 0;

@@ -19,6 +19,7 @@
 
 #include "client/core/job_arena.hpp"
 #include "client/core/producer_book.hpp"
+#include "common/protocol/credit.hpp"
 
 namespace scanmq::client {
 
@@ -79,8 +80,8 @@ class SubmitLink {
     }
     [[nodiscard]] std::size_t waiting() const noexcept { return waiting_.size(); }
     [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_.size(); }
-    [[nodiscard]] protocol::Credit sent() const noexcept { return sent_; }
-    [[nodiscard]] protocol::Credit limit() const noexcept { return limit_; }
+    [[nodiscard]] protocol::Credit sent() const noexcept { return credit_.sent(); }
+    [[nodiscard]] protocol::Credit limit() const noexcept { return credit_.limit(); }
     [[nodiscard]] std::uint64_t resubmitted() const noexcept { return resubmitted_; }
     // Why there is no credit at present (store_full), none when there is no reason known.
     [[nodiscard]] protocol::ErrorCode held() const noexcept { return held_; }
@@ -125,8 +126,7 @@ class SubmitLink {
     std::uint64_t resubmitted_ = 0;
     std::uint32_t overhead_ = protocol::kLimits.item_overhead_bytes;
 
-    protocol::Credit sent_;
-    protocol::Credit limit_;
+    protocol::CreditSender credit_;
     std::uint64_t reclaimed_seq_ = 0;  // limits told for frames up to it are void
     std::uint64_t return_ping_ = 0;
     bool returning_ = false;

@@ -5,8 +5,6 @@
 #include <unistd.h>
 
 #include <array>
-#include <atomic>
-#include <cstring>
 
 #include "common/base/assert.hpp"
 
@@ -14,11 +12,6 @@ namespace scanmq::transport {
 namespace {
 
 constexpr std::size_t kPollMax = 16;
-
-std::string monitor_name() {
-    static std::atomic<std::uint64_t> next{1};
-    return "inproc://scanmq-monitor-" + std::to_string(next.fetch_add(1));
-}
 
 }  // namespace
 
@@ -77,13 +70,9 @@ bool Dealer::monitor_readable() { return transport::readable(monitor_); }
 
 bool Dealer::poll_connection() {
     bool changed = false;
-    zmq::message_t event;
-    zmq::message_t address;
-    while (zmq_msg_recv(event.handle(), monitor_.handle(), ZMQ_DONTWAIT) >= 0) {
-        if (!event.more() || event.size() != 6) continue;
-        if (zmq_msg_recv(address.handle(), monitor_.handle(), ZMQ_DONTWAIT) < 0) break;
-        std::uint16_t what = 0;
-        std::memcpy(&what, event.data(), sizeof what);
+    MonitorEvent event;
+    while (receive_event(monitor_, event)) {
+        const std::uint16_t what = event.what;
         // What is left of an endpoint that was given up says nothing about the present one.
         if (endpoint_.empty()) continue;
         if (what == ZMQ_EVENT_HANDSHAKE_SUCCEEDED) {

@@ -3,6 +3,8 @@
 #include <array>
 #include <cstring>
 
+#include "common/base/assert.hpp"
+
 namespace scanmq::transport {
 namespace {
 
@@ -16,13 +18,50 @@ bool assigned_id(const zmq::message_t& id) {
 }  // namespace
 
 Router::Router(Context& context, const SocketOptions& options)
-    : socket_(context.zmq(), zmq::socket_type::router) {
+    : socket_(context.zmq(), zmq::socket_type::router),
+      monitor_(context.zmq(), zmq::socket_type::pair) {
     apply(socket_, options);
     socket_.set(zmq::sockopt::router_mandatory, true);
+    const std::string name = monitor_name();
+    const int rc = zmq_socket_monitor(
+        socket_.handle(), name.c_str(),
+        ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED | ZMQ_EVENT_DISCONNECTED);
+    SCANMQ_ASSERT(rc == 0);
+    monitor_.set(zmq::sockopt::linger, 0);
+    // ZeroMQ's thread would wait at a mark.
+    monitor_.set(zmq::sockopt::rcvhwm, 0);
+    monitor_.connect(name);
     fd_ = socket_.get(zmq::sockopt::fd);
+    monitor_fd_ = monitor_.get(zmq::sockopt::fd);
 }
 
-Router::~Router() { socket_.close(); }
+Router::~Router() {
+    zmq_socket_monitor(socket_.handle(), nullptr, 0);
+    monitor_.close();
+    socket_.close();
+}
+
+bool Router::poll_connections() {
+    bool came = false;
+    MonitorEvent event;
+    while (receive_event(monitor_, event)) {
+        if (event.what == ZMQ_EVENT_ACCEPTED) {
+            connections_.insert(event.value);
+        } else if (event.what == ZMQ_EVENT_DISCONNECTED) {
+            connections_.erase(event.value);
+        } else {
+            came = true;  // it has its place among the socket's pipes now
+        }
+    }
+    // Lets the socket hear of the new ones: options hold for those it knows.
+    if (came) static_cast<void>(readable());
+    return came;
+}
+
+void Router::lower_marks(int send_mark, int receive_mark) {
+    socket_.set(zmq::sockopt::sndhwm, send_mark);
+    socket_.set(zmq::sockopt::rcvhwm, receive_mark);
+}
 
 Result<std::string, Error> Router::bind(const std::string& endpoint) {
     allow_ipv6(socket_, endpoint);

@@ -5,10 +5,14 @@
 // Peers:     named by the number ZeroMQ gave their connection; a reconnect is a new number. Peers
 //            that choose their own routing id are refused: a duplicate would be a silent black
 //            hole.
+// Marks:     those of SocketOptions hold for connections to come; lower_marks() lowers them for those
+//            that are there. They are never raised again: libzmq 4.3.4 wakes a writer that waits at
+//            its mark only by the marks it began with.
 // Threads:   one.
 
 #include <cstdint>
 #include <string>
+#include <unordered_set>
 
 #include "common/transport/socket.hpp"
 
@@ -32,15 +36,27 @@ class Router {
     // After receive() said chosen_id: answers that peer, if it can be reached at once.
     void refuse(ByteView frame);
 
+    // Takes in which connections came and went; true when some came. Those that never sent a frame
+    // count, too.
+    bool poll_connections();
+    [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
+    // For every connection there is: messages that wait in ZeroMQ, as in SocketOptions. At least 1.
+    void lower_marks(int send_mark, int receive_mark);
+
     [[nodiscard]] bool readable();
+    // Tells that poll_connections() has something.
+    [[nodiscard]] int monitor_fd() const noexcept { return monitor_fd_; }
     [[nodiscard]] int fd() const noexcept { return fd_; }
 
   private:
     [[nodiscard]] SendStatus send_to(const void* id, std::size_t id_bytes, ByteView frame);
 
     zmq::socket_t socket_;
-    zmq::message_t peer_;  // routing id of the last message
+    zmq::socket_t monitor_;
+    zmq::message_t peer_;                            // routing id of the last message
+    std::unordered_set<std::uint32_t> connections_;  // their files
     int fd_ = -1;
+    int monitor_fd_ = -1;
 };
 
 }  // namespace scanmq::transport

@@ -3,6 +3,8 @@
 #include <sys/resource.h>
 
 #include <algorithm>
+#include <atomic>
+#include <cstring>
 
 namespace scanmq::transport {
 namespace {
@@ -61,6 +63,25 @@ ReceiveStatus receive_single(zmq::socket_t& socket, zmq::message_t& frame) {
         if (zmq_msg_recv(rest.handle(), socket.handle(), ZMQ_DONTWAIT) < 0) break;
     } while (rest.more());
     return ReceiveStatus::multipart;
+}
+
+std::string monitor_name() {
+    static std::atomic<std::uint64_t> next{1};
+    return "inproc://scanmq-monitor-" + std::to_string(next.fetch_add(1));
+}
+
+bool receive_event(zmq::socket_t& monitor, MonitorEvent& event) {
+    zmq::message_t head;
+    zmq::message_t address;
+    while (zmq_msg_recv(head.handle(), monitor.handle(), ZMQ_DONTWAIT) >= 0) {
+        if (!head.more()) continue;
+        if (zmq_msg_recv(address.handle(), monitor.handle(), ZMQ_DONTWAIT) < 0) return false;
+        if (head.size() != sizeof event.what + sizeof event.value) continue;
+        std::memcpy(&event.what, head.data(), sizeof event.what);
+        std::memcpy(&event.value, head.data<char>() + sizeof event.what, sizeof event.value);
+        return true;
+    }
+    return false;
 }
 
 bool readable(zmq::socket_t& socket) {

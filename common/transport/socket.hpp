@@ -74,6 +74,15 @@ void allow_ipv6(zmq::socket_t& socket, const std::string& endpoint);
 // dropped.
 [[nodiscard]] ReceiveStatus receive_single(zmq::socket_t& socket, zmq::message_t& frame);
 
+// A name for the inproc endpoint of a socket's monitor, of its own in the process.
+[[nodiscard]] std::string monitor_name();
+struct MonitorEvent {
+    std::uint16_t what{};
+    std::uint32_t value{};  // the connection's file, for what ZeroMQ says it for
+};
+// The next event that a monitor's PAIR has; false: none.
+[[nodiscard]] bool receive_event(zmq::socket_t& monitor, MonitorEvent& event);
+
 // ZMQ_EVENTS has POLLIN. Asking runs the socket's pending commands: see watcher.hpp.
 [[nodiscard]] bool readable(zmq::socket_t& socket);
 

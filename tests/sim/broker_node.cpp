@@ -17,6 +17,14 @@ constexpr int kTurnsMax = 8;
 constexpr ConnectionId kInspector{std::uint64_t{1} << 40};
 constexpr std::uint64_t kInspectEvery = 64;
 
+// Every other seed has so little memory that grants and deliveries are held; what peers are slow to
+// take has room.
+MemoryPlan memory_plan(std::uint64_t seed) {
+    MemoryPlan plan = MemoryPlan::of(seed % 2 == 0 ? 0 : 1ULL << 30);
+    if (plan.bytes_max != 0) plan.traffic = 6U << 20;
+    return plan;
+}
+
 std::uint64_t digest(const protocol::Job& job) {
     const std::hash<ByteView> hash;
     return hash(job.payload.bytes) * 31 + hash(job.inputs) * 7 + hash(job.subject);
@@ -53,6 +61,7 @@ struct BrokerNode::Process {
     // The outbox.
     LogPosition durable = 0;
     LogPosition appended = 0;
+    bool memory_told = false;  // something was given back since the core was last called
     std::map<std::uint32_t, std::deque<Waiting>> waiting;
     std::vector<std::uint32_t> lost;
 
@@ -108,6 +117,7 @@ void BrokerNode::start() {
     o.submit_window_items = options_.submit_window;
     o.submit_window_bytes = 256U << 10;
     o.batch_bytes = 32U << 10;
+    o.memory = memory_plan(options_.seed);
     o.wall_offset_ms =
         wall() -
         std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch()).count();
@@ -161,6 +171,7 @@ void BrokerNode::turn() {
     if (!process_) return;
     if (store_->log().error()) return log_failed();
     store_->look_after(process_->bodies);
+    process_->memory_told = true;
     process_->core.set_store_full(store_->full());
     if (process_->bodies.read_error()) world_.fail(*process_->bodies.read_error());
     flush();
@@ -225,6 +236,7 @@ bool BrokerNode::handle_batch() {
         p.order.push_back({lost, 0, false, true, 0, 0});
     }
     const Time at = now();
+    p.core.set_memory(p.bodies.memory(), waiting_bytes());
     if (!p.order.empty()) {
         p.events.clear();
         for (const Process::Item& item : p.order) {
@@ -239,7 +251,9 @@ bool BrokerNode::handle_batch() {
         p.core.handle(p.events, at, p.effects);
     } else {
         const auto due = p.core.next_deadline();
-        if (!due || *due > at) return false;
+        // What was held may go on as the store took bodies in.
+        const bool held = p.core.memory_held() && std::exchange(p.memory_told, false);
+        if (!held && (!due || *due > at)) return false;
         p.core.tick(at, p.effects);
     }
     obey();
@@ -339,6 +353,14 @@ void BrokerNode::post(std::uint32_t to, ByteView frame, LogPosition needs) {
         return;
     }
     if (network_.send(to, frame) == SendStatus::unreachable) p.lost.push_back(to);
+}
+
+std::uint64_t BrokerNode::waiting_bytes() const {
+    std::uint64_t bytes = 0;
+    for (const auto& [to, frames] : process_->waiting) {
+        for (const Waiting& one : frames) bytes += one.frame.size();
+    }
+    return bytes;
 }
 
 void BrokerNode::flush() {

@@ -61,6 +61,7 @@ class BrokerNode final : public Node {
     void send(broker::Send& out, broker::LogPosition position);
     void post(std::uint32_t to, ByteView frame, broker::LogPosition needs);
     void flush();
+    [[nodiscard]] std::uint64_t waiting_bytes() const;
     void log_failed();
     void ask(protocol::Message message);
     void stop_process();

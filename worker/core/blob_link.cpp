@@ -22,7 +22,8 @@ void BlobLink::close() {
     session_ = {};
     connected_ = false;
     seq_ = 0;
-    received_ = granted_ = sent_ = limit_ = {};
+    in_.reset();
+    out_.reset();
     puts_.clear();
     for (auto get = active_.rbegin(); get != active_.rend(); ++get) waiting_.push_front(get->id);
     active_.clear();
@@ -32,7 +33,7 @@ void BlobLink::connected(Time now, BlobEffects& effects) {
     if (session_.value == 0) return;
     connected_ = true;
     // What was granted may have been used up by chunks that were lost with the old connection.
-    received_ = granted_;
+    in_.write_off();
     for (auto get = active_.rbegin(); get != active_.rend(); ++get) waiting_.push_front(get->id);
     active_.clear();
     if (!puts_.empty()) {
@@ -98,8 +99,7 @@ void BlobLink::on_frame(const protocol::Frame& frame, Time now, BlobEffects& eff
     }
     if (const auto* credit = std::get_if<protocol::CreditGrant>(&frame.message)) {
         if (credit->link != Link::blob_in) return;
-        limit_.items = std::max(limit_.items, credit->limit.items);
-        limit_.bytes = std::max(limit_.bytes, credit->limit.bytes);
+        out_.raise(credit->limit);
         return send_chunks(now, effects);
     }
     if (const auto* stored = std::get_if<protocol::BlobStored>(&frame.message)) {
@@ -124,9 +124,7 @@ void BlobLink::on_info(const protocol::BlobInfo& info, Time now, BlobEffects& ef
 }
 
 void BlobLink::on_chunk(const protocol::BlobChunk& chunk, Time now, BlobEffects& effects) {
-    received_.items += 1;
-    received_.bytes += chunk.bytes.size();
-    if (received_.items > granted_.items || received_.bytes > granted_.bytes) {
+    if (!in_.receive({1, chunk.bytes.size()})) {
         send(protocol::Error{0, protocol::Kind::blob_chunk, ErrorCode::over_credit,
                              "chunks beyond the credit of this worker"},
              effects);
@@ -149,7 +147,7 @@ void BlobLink::on_chunk(const protocol::BlobChunk& chunk, Time now, BlobEffects&
             if (get->bytes.size() == *get->size) finish_get(index, now, effects);
         }
     }
-    if (!active_.empty() && granted_.items - received_.items < options_.window_chunks / 2) {
+    if (!active_.empty() && in_.unused().items < options_.window_chunks / 2) {
         send(protocol::CreditGrant{Link::blob_out, {}, 0, grant()}, effects);
     }
 }
@@ -176,22 +174,20 @@ void BlobLink::on_ready(const protocol::BlobReady& ready, Time now, BlobEffects&
     if (puts_.empty() || puts_.front().id != ready.id || puts_.front().ready) return;
     if (ready.have) return finish_put(ErrorCode::none, {}, now, effects);
     puts_.front().ready = true;
-    limit_.items = std::max(limit_.items, ready.limit.items);
-    limit_.bytes = std::max(limit_.bytes, ready.limit.bytes);
+    out_.raise(ready.limit);
     send_chunks(now, effects);
 }
 
 void BlobLink::send_chunks(Time now, BlobEffects& effects) {
     if (puts_.empty() || !puts_.front().ready) return;
     Put& put = puts_.front();
-    while (put.offset < put.bytes.size() && sent_.items < limit_.items) {
+    while (put.offset < put.bytes.size()) {
         const ByteView piece = put.bytes.substr(put.offset, limits_.chunk_bytes);
-        if (piece.size() > limit_.bytes - sent_.bytes) return;
+        if (!out_.affords({1, piece.size()})) return;
+        out_.send({1, piece.size()});
         send(protocol::BlobChunk{put.id, put.offset, piece}, effects);
         put.offset += piece.size();
         put.progress = now;
-        sent_.items += 1;
-        sent_.bytes += piece.size();
     }
 }
 
@@ -273,11 +269,9 @@ void BlobLink::send(protocol::Message message, BlobEffects& effects) {
 }
 
 protocol::Credit BlobLink::grant() noexcept {
-    granted_.items = std::max(granted_.items, received_.items + options_.window_chunks);
-    granted_.bytes =
-        std::max(granted_.bytes,
-                 received_.bytes + std::uint64_t{options_.window_chunks} * limits_.chunk_bytes);
-    return granted_;
+    in_.raise(plus(in_.received(), {options_.window_chunks,
+                                    std::uint64_t{options_.window_chunks} * limits_.chunk_bytes}));
+    return in_.limit();
 }
 
 }  // namespace scanmq::worker

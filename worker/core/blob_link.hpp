@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "common/base/content_hasher.hpp"
+#include "common/protocol/credit.hpp"
 #include "worker/core/events.hpp"
 
 namespace scanmq::worker {
@@ -129,11 +130,9 @@ class BlobLink {
     std::uint64_t seq_ = 0;
     std::vector<Get> active_;
     std::deque<ContentId> waiting_;
-    std::deque<Put> puts_;       // the first is under way
-    protocol::Credit received_;  // link blob_out
-    protocol::Credit granted_;
-    protocol::Credit sent_;  // link blob_in
-    protocol::Credit limit_;
+    std::deque<Put> puts_;         // the first is under way
+    protocol::CreditReceiver in_;  // link blob_out
+    protocol::CreditSender out_;   // link blob_in
 };
 
 }  // namespace scanmq::worker

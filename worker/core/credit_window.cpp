@@ -29,20 +29,13 @@ void CreditWindow::set_slots(std::uint32_t slots, bool ahead) noexcept {
 
 void CreditWindow::restart() noexcept {
     limit_ = {};
-    announced_ = {};
-    received_ = {};
+    link_.reset();
     answered_ = {};
     reclaiming_ = false;
 }
 
 bool CreditWindow::receive(std::uint64_t items, std::uint64_t bytes) noexcept {
-    // Differences, so that no sum a peer chose can wrap.
-    if (items > announced_.items - received_.items || bytes > announced_.bytes - received_.bytes) {
-        return false;
-    }
-    received_.items += items;
-    received_.bytes += bytes;
-    return true;
+    return link_.receive({items, bytes});
 }
 
 void CreditWindow::add_service(Duration service) noexcept {
@@ -79,23 +72,24 @@ void CreditWindow::grow(std::uint32_t busy, Duration running_for, protocol::Cred
 bool CreditWindow::worth_announcing() const noexcept {
     if (reclaiming_) return false;
     const std::uint64_t step = std::max<std::uint64_t>(1, window_ / 4);
-    return limit_.items - announced_.items >= step ||
-           limit_.bytes - announced_.bytes >= options_.bytes / 4;
+    return limit_.items - link_.limit().items >= step ||
+           limit_.bytes - link_.limit().bytes >= options_.bytes / 4;
 }
 
 bool CreditWindow::worth_reclaiming(std::uint32_t window) const noexcept {
     if (reclaiming_ || unused() == 0) return false;
-    const std::uint64_t granted = announced_.items - answered_.items;
+    const std::uint64_t granted = link_.limit().items - answered_.items;
     return granted > window && granted - window >= std::max<std::uint64_t>(1, window / 4);
 }
 
 bool CreditWindow::reclaimed(protocol::Credit sent) noexcept {
-    if (!reclaiming_ || sent.items < received_.items || sent.items > announced_.items ||
-        sent.bytes < received_.bytes || sent.bytes > announced_.bytes) {
+    if (!reclaiming_ || !protocol::covers(sent, link_.received()) ||
+        !protocol::covers(link_.limit(), sent)) {
         return false;
     }
     reclaiming_ = false;
-    announced_ = limit_ = sent;
+    link_.reclaimed(sent);
+    limit_ = link_.limit();
     return true;
 }
 

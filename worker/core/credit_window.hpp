@@ -15,7 +15,7 @@
 #include <cstdint>
 
 #include "common/base/time.hpp"
-#include "common/protocol/messages.hpp"
+#include "common/protocol/credit.hpp"
 
 namespace scanmq::worker {
 
@@ -64,28 +64,33 @@ class CreditWindow {
     [[nodiscard]] bool worth_announcing() const noexcept;
     // The limit, taken as told to the broker.
     [[nodiscard]] protocol::Credit announce() noexcept {
-        if (reclaiming_) return received_;
-        announced_ = limit_;
-        return limit_;
+        link_.raise(limit_);
+        return link_.told();
     }
 
     // Granted, and not used by the broker yet.
-    [[nodiscard]] std::uint64_t unused() const noexcept {
-        return announced_.items - received_.items;
-    }
+    [[nodiscard]] std::uint64_t unused() const noexcept { return link_.unused().items; }
     // What is granted and unanswered passes this window so far that it is worth asking back; what
     // has been received beyond it cannot be.
     [[nodiscard]] bool worth_reclaiming(std::uint32_t window) const noexcept;
-    void ask_back() noexcept { reclaiming_ = true; }
+    // Until reclaimed() or keep() the limit stays, and announce() tells only what has come.
+    void ask_back() noexcept {
+        reclaiming_ = true;
+        limit_ = link_.limit();
+        link_.ask_back();
+    }
     [[nodiscard]] bool reclaiming() const noexcept { return reclaiming_; }
     // The broker's answer: what it had sent is the limit. False: it does not agree with what came.
     [[nodiscard]] bool reclaimed(protocol::Credit sent) noexcept;
     // It will not answer: all stays as it was.
-    void keep() noexcept { reclaiming_ = false; }
+    void keep() noexcept {
+        reclaiming_ = false;
+        link_.keep();
+    }
 
-    [[nodiscard]] protocol::Credit announced() const noexcept { return announced_; }
+    [[nodiscard]] protocol::Credit announced() const noexcept { return link_.limit(); }
     [[nodiscard]] std::uint64_t unanswered() const noexcept {
-        return received_.items - answered_.items;
+        return link_.received().items - answered_.items;
     }
     [[nodiscard]] bool measured() const noexcept { return service_ns_ >= 0.0; }
     [[nodiscard]] Duration service() const noexcept { return to_duration(service_ns_); }
@@ -102,8 +107,7 @@ class CreditWindow {
     bool reclaiming_ = false;
     std::uint32_t window_;  // of the last grow()
     protocol::Credit limit_;
-    protocol::Credit announced_;
-    protocol::Credit received_;
+    protocol::CreditReceiver link_;
     protocol::Credit answered_;
     double service_ns_ = -1.0;  // moving averages; negative: not measured
     double round_trip_ns_ = -1.0;

@@ -47,7 +47,7 @@ class RestoredLeasesTest : public ::testing::Test {
         Session& out = state.sessions.open({++connections}, name, job_id(instance), state.now);
         out.worker = std::make_unique<Worker>();
         out.worker->session = out.slot;
-        out.worker->limit = {10, 10'000};
+        out.worker->credit.raise({10, 10'000});
         return out;
     }
     BlobTable blobs{{}};

@@ -58,7 +58,7 @@ class WorkerRingTest : public ::testing::Test {
     void give(Worker& worker) {
         const Slot slot = table.runs.allocate();
         worker.running.push_back(table, slot);
-        ++worker.sent.items;
+        worker.credit.send({1, 0});
         ring.update(worker);
     }
     void answer(Worker& worker) {
@@ -72,7 +72,7 @@ class WorkerRingTest : public ::testing::Test {
 
 TEST_F(WorkerRingTest, TurnsGoRoundThoseWithCredit) {
     for (Worker* worker : {&a, &b, &c}) {
-        worker->limit = {2, 1'000};
+        worker->credit.raise({2, 1'000});
         ring.update(*worker);
     }
     std::vector<Worker*> order;
@@ -85,7 +85,7 @@ TEST_F(WorkerRingTest, TurnsGoRoundThoseWithCredit) {
 }
 
 TEST_F(WorkerRingTest, AnIdleWorkerComesBeforeABusyOne) {
-    a.limit = b.limit = {10, 1'000};
+    for (Worker* worker : {&a, &b}) worker->credit.raise({10, 1'000});
     ring.update(a);
     give(a);
     give(a);
@@ -99,8 +99,8 @@ TEST_F(WorkerRingTest, AnIdleWorkerComesBeforeABusyOne) {
 }
 
 TEST_F(WorkerRingTest, BytesAndQueuesAreRespected) {
-    a.limit = {10, 50};
-    b.limit = {10, 500};
+    a.credit.raise({10, 50});
+    b.credit.raise({10, 500});
     b.info.queues = {"fast"};
     b.set_serves(0, "slow");
     b.set_serves(1, "fast");

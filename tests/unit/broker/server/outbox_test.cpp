@@ -132,6 +132,38 @@ TEST_F(OutboxTest, PeerOverItsLimitIsLostMutedAndToldWhy) {
     EXPECT_EQ(received(1), "x");
 }
 
+TEST_F(OutboxTest, APeerWithALongQueueIsSlowUntilItTookMostOfIt) {
+    const std::string names = fill();
+    EXPECT_TRUE(outbox.take_slow().empty()) << "one frame is no long queue";
+    for (int i = 0; i < 2; ++i) outbox.send(peer, header, std::string(1U << 20, '#'));
+    const auto slow = outbox.take_slow();
+    ASSERT_EQ(slow.size(), 1U);
+    EXPECT_EQ(slow[0].peer, peer);
+    EXPECT_TRUE(slow[0].slow);
+    EXPECT_EQ(outbox.counts().slow, 1U);
+    EXPECT_EQ(received(names.size() + 2), names + "##");
+    const auto again = outbox.take_slow();
+    ASSERT_EQ(again.size(), 1U);
+    EXPECT_FALSE(again[0].slow);
+}
+
+TEST_F(OutboxTest, BeyondWhatAllMayHaveTheLongestQueueIsGivenUp) {
+    Outbox both{router, 8U << 20, 3U << 20};
+    transport::Dealer other(context, socket_options());
+    ASSERT_TRUE(other.connect(*router.bind("tcp://127.0.0.1:0")).ok());
+    ASSERT_TRUE(until([&] { return other.send("hello") == transport::SendStatus::sent; }));
+    std::uint32_t second = 0;
+    zmq::message_t frame;
+    ASSERT_TRUE(until([&] { return router.receive(second, frame) == ReceiveStatus::frame; }));
+    // They wait for a commit, so that pipes have no part in it.
+    both.send(second, header, std::string(1U << 20, 's'), 5);
+    for (int i = 0; i < 3; ++i) both.send(peer, header, std::string(1U << 20, 'p'), 5);
+    EXPECT_THAT(both.take_lost(), ElementsAre(peer));
+    EXPECT_TRUE(both.muted(peer));
+    EXPECT_FALSE(both.muted(second));
+    EXPECT_LT(both.queued_bytes(), (1U << 20) + 1'000U);
+}
+
 TEST_F(OutboxTest, RetriesSlowDownForAPeerThatDoesNotRead) {
     const std::string names = fill();
     EXPECT_TRUE(outbox.stuck());

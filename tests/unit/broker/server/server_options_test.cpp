@@ -54,22 +54,6 @@ TEST(ServerOptions, WrongQueueSpecsNameWhatIsWrong) {
     EXPECT_THAT(error("scans,pure=2"), HasSubstr("pure"));
 }
 
-TEST(ServerOptions, MarksFollowTheBudgets) {
-    ServerOptions options;
-    options.core.sessions_max = 10;
-    options.pipe_bytes_max = 1000ULL << 20;
-    EXPECT_EQ(receive_mark(options), 100) << "1000 frames of 1 MiB for ten sessions";
-    options.core.sessions_max = 1'000'000;
-    EXPECT_EQ(receive_mark(options), kMarkMin);
-    options.core.sessions_max = 1;
-    EXPECT_EQ(receive_mark(options), kMarkMax);
-    options.core.batch_bytes = 256U << 10;
-    options.outgoing_bytes_max = 64U << 20;
-    EXPECT_EQ(send_mark(options), 256);
-    options.outgoing_bytes_max = 1U << 20;
-    EXPECT_EQ(send_mark(options), kMarkMin);
-}
-
 TEST(ServerOptions, DefaultsAreInOrder) { EXPECT_TRUE(check(ServerOptions{}).ok()); }
 
 TEST(ServerOptions, DeadAfterLeavesRoomForALateHeartbeat) {
@@ -101,7 +85,7 @@ TEST(ServerOptions, CommandLineReachesTheCore) {
     const auto parsed = options.parse(arguments, {});
     ASSERT_TRUE(parsed.ok()) << parsed.error().sentence;
     EXPECT_EQ(settings.queues, (std::vector<std::string>{"scans,pure=1", "other"}));
-    EXPECT_EQ(settings.core.sessions_max, 7U);
+    EXPECT_EQ(settings.sessions_max, 7U);
     EXPECT_EQ(settings.core.group_ttl, std::chrono::hours(1));
     EXPECT_EQ(settings.blobs.bytes_max, 2ULL << 30);
     EXPECT_EQ(settings.blobs.grace, std::chrono::seconds(5));
