@@ -8,12 +8,14 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 
 Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-             const BrokerOptions& options, const JobTable& table, const Id128& incarnation)
+             const BrokerOptions& options, const JobTable& table, InternTable& texts,
+             const Id128& incarnation)
     : number(n),
       name(std::move(text)),
       credit({{options.submit_window_items, options.submit_window_bytes},
               options.reclaim_idle,
               protocol::kLimits.item_overhead_bytes}),
+      room(texts, partition),
       ids({options.id_window_jobs, options.id_window_ttl}, table),
       groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
       stream(incarnation),
@@ -69,7 +71,7 @@ Queue& CoreState::place_queue(PartitionId partition, const std::string& name,
     const auto number = static_cast<std::uint16_t>(free - queues.begin());
     if (free == queues.end()) queues.emplace_back();
     queues[number] =
-        std::make_unique<Queue>(number, partition, name, settings, options, table, incarnation);
+        std::make_unique<Queue>(number, partition, name, settings, options, table, texts, incarnation);
     names_.emplace(name, number);
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);

@@ -146,6 +146,7 @@ void Cluster::schedule_faults() {
         });
     }
     repeat(f.alter_every, [this] { operator_->alter_one(); });
+    repeat(f.flow_every, [this] { operator_->limit_flow(); });
     if (!broker_->store().survives()) return;
     repeat(f.broker_crash_every, [this, down] { broker_->crash(down()); });
     repeat(f.sync_slow_every, [this] { broker_->store().slow(world_.between(10ms, 3s)); });

@@ -114,6 +114,8 @@ Options draw(std::uint64_t seed) {
     d.share(f.option_share, 0.6, 0.5);
     d.share(f.pure_share, 0.5, 0.5);
     d.share(f.large_share, 0.3, 0.05);
+    d.every(f.flow_every, p, 500ms, 5s);
+    d.share(f.flow_share, 0.6, 1.0);
     return o;
 }
 
@@ -174,6 +176,7 @@ std::vector<Knob> knobs(Options& o) {
     duration("dead-every", f.dead_every);
     duration("delete-every", f.delete_every);
     duration("alter-every", f.alter_every);
+    duration("flow-every", f.flow_every);
     duration("sync-slow-every", f.sync_slow_every);
     duration("disk-full-every", f.disk_full_every);
     duration("sync-fail-every", f.sync_fail_every);
@@ -184,6 +187,7 @@ std::vector<Knob> knobs(Options& o) {
     share("poison-share", f.poison_share);
     share("again-share", f.again_share);
     share("option-share", f.option_share);
+    share("flow-share", f.flow_share);
     share("pure-share", f.pure_share);
     share("large-share", f.large_share);
     return out;
