@@ -70,8 +70,8 @@ Queue& CoreState::place_queue(PartitionId partition, const std::string& name,
     const auto free = std::find(queues.begin(), queues.end(), nullptr);
     const auto number = static_cast<std::uint16_t>(free - queues.begin());
     if (free == queues.end()) queues.emplace_back();
-    queues[number] =
-        std::make_unique<Queue>(number, partition, name, settings, options, table, texts, incarnation);
+    queues[number] = std::make_unique<Queue>(number, partition, name, settings, options, table,
+                                             texts, incarnation);
     names_.emplace(name, number);
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);
@@ -114,6 +114,7 @@ void CoreState::note_marks(Queue& queue) {
 
 void CoreState::remove_queue(Queue& queue) {
     names_.erase(queue.name);
+    queue.room.flows().drop_names();
     queues[queue.number].reset();
 }
 

@@ -68,7 +68,7 @@ struct Queue {
     DeadTable dead;
     CursorTable cursors;
     std::uint64_t running = 0;
-    std::int64_t balance = 0;  // microseconds that its turn may spend; below zero: it owes them
+    std::int64_t balance = 0;   // microseconds that its turn may spend; below zero: it owes them
     std::uint64_t no_luck = 0;  // the dispatch in which no worker took from it
     std::uint64_t submitted = 0;
     std::uint64_t coalesced = 0;

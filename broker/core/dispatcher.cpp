@@ -28,7 +28,8 @@ void Runner::dispatch() {
     while (without_luck < active.size() && state_->workers.any()) {
         Queue& queue = *active.front();
         const Worker* const reserved = state_->workers.reserved();
-        while (dispatch_alone(queue, LaneKind::alone) || dispatch_alone(queue, LaneKind::alone_pure)) {
+        while (dispatch_alone(queue, LaneKind::alone) ||
+               dispatch_alone(queue, LaneKind::alone_pure)) {
         }
         // One worker more: those that were not lucky before may be now.
         if (reserved != nullptr && state_->workers.reserved() != reserved) {
@@ -94,16 +95,19 @@ std::size_t Runner::dispatch_from(Queue& queue) {
     std::size_t given = dispatch_aside(queue);
     bool pure_too = true;
     while (given < kTurn && queue.balance > 0) {
-        const WaitingRoom::Turn turn = queue.room.next(state_->table, state_->now,
-                                                       queue.settings.low_share, pure_too);
+        const WaitingRoom::Turn turn =
+            queue.room.next(state_->table, state_->now, queue.settings.low_share, pure_too);
         if (turn.execution == kNoSlot) break;
         // It is this execution's turn: whoever ends it instead of delivering it does so here.
         const bool versioned = turn.kind == LaneKind::pure && !queue.scanner_version.empty();
         const std::uint64_t bytes = bytes_of(turn.execution);
         if (Worker* const worker = state_->workers.pick(queue.number, bytes, versioned)) {
+            queue.room.learn_size(bytes);
             deliver(queue, *worker, turn.execution, false);
             ++given;
-        } else if (state_->workers.pick(queue.number, 0, versioned) != nullptr) {
+        } else if (queue.room.large(bytes) &&
+                   state_->workers.pick(queue.number, queue.room.usual_size(), versioned) !=
+                       nullptr) {
             // Smaller ones may go before it.
             if (!queue.room.step_aside(state_->table, turn.execution)) break;
         } else if (versioned) {
@@ -142,7 +146,8 @@ std::size_t Runner::dispatch_aside(Queue& queue) {
 
 // Overtaken too often, it is waited for by a worker that gets nothing else until it has the bytes.
 void Runner::make_way(Queue& queue) {
-    if (queue.room.overtaken() < WaitingRoom::kOvertakenMax || state_->workers.reserved() != nullptr)
+    if (queue.room.overtaken() < WaitingRoom::kOvertakenMax ||
+        state_->workers.reserved() != nullptr)
         return;
     const Slot slot = queue.room.next_aside(state_->table, state_->now);
     if (slot == kNoSlot) return;

@@ -182,8 +182,8 @@ void Ending::keep_dead(Slot slot, const HowEnded& how) {
     letter_.subject = job.subject;
     state_->subjects.retain(job.subject);
     letter_.inputs = execution.inputs;
-    letter_.flow = state_->texts.intern(
-        state_->queue(execution.queue).room.flows().name(execution.flow));
+    letter_.flow =
+        state_->texts.intern(state_->queue(execution.queue).room.flows().name(execution.flow));
     letter_.text = how.text;
     state_->texts.retain(how.text);
     letter_.payload = execution.payload;

@@ -23,15 +23,15 @@ void FlowHandler::set(Session& session, const protocol::Header& header,
     const FlowLimits* const had = known == kNoSlot ? nullptr : flows.limits(known);
     const bool drops = message.limits.empty();
     if (drops && had == nullptr) {
-        return refuse(ErrorCode::unknown_flow, "flow '" + message.flow + "' of queue '" +
-                                                   queue->name + "' has no limits");
+        return refuse(ErrorCode::unknown_flow,
+                      "flow '" + message.flow + "' of queue '" + queue->name + "' has no limits");
     }
     const auto limits = with_changes(had == nullptr ? FlowLimits{} : *had, message.limits);
     if (!limits) return refuse(ErrorCode::bad_setting, limits.error());
     if (had == nullptr && flows.limited() >= state_->options.flow_limits_max) {
-        return refuse(ErrorCode::over_limit,
-                      "flow_limits_max is " + std::to_string(state_->options.flow_limits_max) +
-                          "; take the limits of some flows away");
+        return refuse(ErrorCode::over_limit, "flow_limits_max is " +
+                                                 std::to_string(state_->options.flow_limits_max) +
+                                                 "; take the limits of some flows away");
     }
     const Slot flow = flows.take(message.flow, state_->now);
     change::FlowLimited change{flows.name(flow), {}};

@@ -6,8 +6,8 @@
 namespace scanmq::broker {
 
 std::uint64_t FlowTable::hash(std::string_view name) const noexcept {
-    const std::uint64_t h =
-        (std::hash<std::string_view>{}(name) ^ seed_ * 0xc2b2ae3d27d4eb4fULL) * 0x9e3779b97f4a7c15ULL;
+    const std::uint64_t h = (std::hash<std::string_view>{}(name) ^ seed_ * 0xc2b2ae3d27d4eb4fULL) *
+                            0x9e3779b97f4a7c15ULL;
     return h ^ h >> 32;
 }
 
@@ -52,6 +52,10 @@ void FlowTable::release(Slot slot, Time now) {
     Flow& flow = flows_[slot];
     SCANMQ_ASSERT(flow.live > 0);
     if (--flow.live == 0 && flow.limited == kNoSlot) rest(slot, now);
+}
+
+void FlowTable::drop_names() {
+    for (const Slot slot : all_) texts_->release(flows_[slot].name);
 }
 
 void FlowTable::rest(Slot slot, Time now) {

@@ -49,10 +49,10 @@ struct Flow {
     std::uint32_t place = 0;      // in FlowTable::all
     std::uint32_t due_place = 0;  // in WaitingRoom's heap of flows held back for a time
     Slot lanes = kNoSlot;
-    Slot limited = kNoSlot;  // LimitedFlow
-    float cost_us = 0;       // mean
-    bool held = false;       // by its limits: no lane of it is in a ring
-    bool idle = false;       // nothing holds it
+    Slot limited = kNoSlot;    // LimitedFlow
+    float cost_us = 0;         // mean
+    bool held = false;         // by its limits: no lane of it is in a ring
+    bool idle = false;         // nothing holds it
     std::int64_t balance = 0;  // microseconds it may spend; below zero: it owes them
     std::uint64_t delivered = 0;
 };
@@ -80,6 +80,8 @@ class FlowTable {
     [[nodiscard]] Slot take(std::string_view name, Time now);
     void retain(Slot flow) noexcept { ++flows_[flow].live; }
     void release(Slot flow, Time now);
+    // The queue goes: names are given back, nothing else may be called.
+    void drop_names();
 
     [[nodiscard]] Flow& operator[](Slot flow) noexcept { return flows_[flow]; }
     [[nodiscard]] const Flow& operator[](Slot flow) const noexcept { return flows_[flow]; }

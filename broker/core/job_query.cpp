@@ -178,11 +178,10 @@ void JobQuery::explain_flow(const Queue& queue, Slot slot, Rows& rows) const {
     const std::string_view held = FlowHandler::held(flows, execution.flow);
     if (held == "flow_rate") {
         rows.push_back(reason(
-            "flow_rate", name + " may have " + std::to_string(limits->rate_per_s) +
-                             " deliveries a second, " + std::to_string(limits->burst) +
-                             " of them at once; its next is due in " +
-                             std::to_string(millis(flows.allowed_at(execution.flow) - state_->now)) +
-                             " ms"));
+            "flow_rate",
+            name + " may have " + std::to_string(limits->rate_per_s) + " deliveries a second, " +
+                std::to_string(limits->burst) + " of them at once; its next is due in " +
+                std::to_string(millis(flows.allowed_at(execution.flow) - state_->now)) + " ms"));
         return;
     }
     if (held == "flow_in_flight") {
@@ -194,12 +193,12 @@ void JobQuery::explain_flow(const Queue& queue, Slot slot, Rows& rows) const {
     if (execution.aside) return;
     const std::uint64_t before = queue.room.flows_before(state_->table, slot, kAheadMost);
     if (before == 0) return;
-    rows.push_back(
-        reason("flow_turn", name + ", weight " + std::to_string(flow.weight) + ", has its turn after " +
-                                std::to_string(before) + (before == 1 ? " other" : " others") +
-                                (flow.balance < 0 ? "; it owes " + std::to_string(-flow.balance) +
-                                                        " us for what it was given before"
-                                                  : std::string())));
+    rows.push_back(reason(
+        "flow_turn", name + ", weight " + std::to_string(flow.weight) + ", has its turn after " +
+                         std::to_string(before) + (before == 1 ? " other" : " others") +
+                         (flow.balance < 0 ? "; it owes " + std::to_string(-flow.balance) +
+                                                 " us for what it was given before"
+                                           : std::string())));
 }
 
 void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const {

@@ -80,18 +80,15 @@ std::optional<Duration> Leases::share(const Worker& worker, std::size_t answers)
 void Leases::settle(const RunRecord& run, const Ran& ran) {
     const ExecutionRecord& execution = state_->table.executions[run.execution];
     Queue& queue = state_->queue(execution.queue);
-    const Duration time =
-        ran.time ? *ran.time : (run.begun ? state_->now - run.began : Duration{});
-    const std::int64_t took =
-        std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+    const Duration time = ran.time ? *ran.time : (run.begun ? state_->now - run.began : Duration{});
+    const std::int64_t took = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
     queue.balance += std::int64_t{run.cost} - took;
     if (ran.learn) {
         const auto us = static_cast<float>(time.count()) / 1000.0F;
         Flow& flow = queue.room.flows()[execution.flow];
         flow.cost_us = flow.cost_us == 0 ? us : flow.cost_us + (us - flow.cost_us) / 8;
-        state_->costs.add(
-            flow.hash,
-            CostTable::size_class(state_->table.jobs[execution.first_job].bytes), us);
+        state_->costs.add(flow.hash,
+                          CostTable::size_class(state_->table.jobs[execution.first_job].bytes), us);
         queue.room.learn(us);
     }
     if (queue.room.over(execution.flow, run.cost, took)) state_->activate(queue);

@@ -60,8 +60,8 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
     };
     Rows rows;
     std::uint64_t left_out = 0;
-    const bool by_queue = message.topic == "queues" || message.topic == "subscriptions" ||
-                          message.topic == "flows";
+    const bool by_queue =
+        message.topic == "queues" || message.topic == "subscriptions" || message.topic == "flows";
     if (by_queue && !message.key.empty() && state_->find_queue(message.key) == nullptr) {
         return state.refuse(session, header.seq, Kind::query, ErrorCode::unknown_queue,
                             "no queue '" + message.key + "'");

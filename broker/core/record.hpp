@@ -20,7 +20,8 @@
 
 namespace scanmq::broker {
 
-inline constexpr std::uint8_t kRecordVersion = 2;  // 1: executions had no flow, nor a queue limits of flows
+inline constexpr std::uint8_t kRecordVersion =
+    2;  // 1: executions had no flow, nor a queue limits of flows
 inline constexpr std::size_t kRecordBytesMax = 1U << 20;
 
 struct CommitRecord {
@@ -319,11 +320,10 @@ struct AliasMoved {
 };
 
 // Only appended to: a change's number is its index.
-using Any =
-    std::variant<Accepted, Started, Released, Ended, GroupOpened, GroupSealed, GroupEnded,
-                 GroupForgotten, CursorSet, CursorForgotten, DeadDropped, StreamTrimmed,
-                 IdsForgotten, QueueMarked, QueueCreated, QueueAltered, QueueDeleted, AliasMoved,
-                 FlowLimited>;
+using Any = std::variant<Accepted, Started, Released, Ended, GroupOpened, GroupSealed, GroupEnded,
+                         GroupForgotten, CursorSet, CursorForgotten, DeadDropped, StreamTrimmed,
+                         IdsForgotten, QueueMarked, QueueCreated, QueueAltered, QueueDeleted,
+                         AliasMoved, FlowLimited>;
 
 template <class T, std::size_t I = 0>
 constexpr std::size_t number_of() {

@@ -53,9 +53,7 @@ unsigned TurnRing::next_bucket() const noexcept {
         std::countr_zero(std::rotr(filled_, static_cast<int>(round_ % kBuckets))));
 }
 
-Slot TurnRing::any() const noexcept {
-    return buckets_[(round_ + next_bucket()) % kBuckets].first;
-}
+Slot TurnRing::any() const noexcept { return buckets_[(round_ + next_bucket()) % kBuckets].first; }
 
 Slot TurnRing::turn(FlowTable& flows, std::uint64_t quantum) {
     for (;;) {

@@ -245,8 +245,8 @@ Slot WaitingRoom::oldest_beside(const JobTable& table, Slot slot) const {
 WaitingRoom::Turn WaitingRoom::next(const JobTable& table, Time now, std::uint64_t low_share,
                                     bool pure_too) {
     for (;;) {
-        const std::uint32_t used = used_[index(LaneKind::plain)] |
-                                   (pure_too ? used_[index(LaneKind::pure)] : 0U);
+        const std::uint32_t used =
+            used_[index(LaneKind::plain)] | (pure_too ? used_[index(LaneKind::pure)] : 0U);
         if (used == 0) return {};
         level_ = level(used, low_share);
         const Slot lane = choose(table, level_, pure_too);

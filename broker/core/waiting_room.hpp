@@ -9,7 +9,7 @@
 // Pure:      what only workers of one version may run is in rings of its own, so that it is never in
 //            the way of what others may run; the two rings of a level are kept in step.
 // Held:      a flow at one of its limits is in no ring until time or an ending attempt frees it.
-// Aside:     what no worker has the bytes for steps aside, at most kAsideMax executions; it goes as
+// Aside:     what is large and no worker has the bytes for steps aside, at most kAsideMax; it goes as
 //            soon as one has, and when kOvertakenMax others went before it a worker is kept free
 //            for it (Runner).
 // See:       docs/PROTOCOL.md, section 8
@@ -21,13 +21,14 @@
 
 #include "broker/core/due_heap.hpp"
 #include "broker/core/turn_ring.hpp"
+#include "common/protocol/limits.hpp"
 
 namespace scanmq::broker {
 
 class WaitingRoom {
   public:
     static constexpr std::size_t kLevels = 10;
-    static constexpr std::uint64_t kAsideMax = 64;
+    static constexpr std::uint64_t kAsideMax = 16;
     static constexpr std::uint64_t kOvertakenMax = 64;
     static constexpr std::uint64_t kUnknownCost = 1'000;  // microseconds, before any attempt ended
 
@@ -71,8 +72,19 @@ class WaitingRoom {
     void set_limits(Slot flow, const FlowLimits& limits, Time now);
     void drop_limits(Slot flow);
 
-    // The queue's average, in microseconds.
+    // An attempt took so long: the queue's average takes it in.
     void learn(float microseconds) noexcept;
+    // One of that size was delivered; whether this one is so much larger than usual that others may fit
+    // where it does not.
+    void learn_size(std::uint64_t bytes) noexcept {
+        mean_bytes_ += (static_cast<float>(bytes) - mean_bytes_) / 32;
+    }
+    [[nodiscard]] bool large(std::uint64_t bytes) const noexcept {
+        return static_cast<float>(bytes) > mean_bytes_ * 1.25F;
+    }
+    [[nodiscard]] std::uint64_t usual_size() const noexcept {
+        return static_cast<std::uint64_t>(mean_bytes_) + 1;
+    }
     [[nodiscard]] float mean_cost() const noexcept {
         return mean_us_ > 0 ? mean_us_ : static_cast<float>(kUnknownCost);
     }
@@ -160,9 +172,10 @@ class WaitingRoom {
     std::uint64_t overtaken_ = 0;
     std::uint64_t turn_ = 0;
     std::size_t last_low_ = 0;
-    std::size_t level_ = 0;  // the one that next() chose
+    std::size_t level_ = 0;     // the one that next() chose
     std::size_t searched_ = 0;  // lanes that any_before() is done with
     float mean_us_ = 0;
+    float mean_bytes_ = protocol::kLimits.item_overhead_bytes;
 };
 
 }  // namespace scanmq::broker

@@ -177,7 +177,7 @@ class PartitionRun {
     GroupNet* last_group_net_ = nullptr;
     std::map<std::string_view, CursorNet> cursors_;
     std::map<std::string_view, FlowRow> flows_;  // no limits: goes
-    std::vector<std::uint64_t> dropped_;  // dead letters of before
+    std::vector<std::uint64_t> dropped_;         // dead letters of before
     // Read into again and again, for their lists' memory.
     JobRow job_;
     change::Started started_;

@@ -16,9 +16,10 @@ class Loader {
     Loader(StateSnapshot& from, RestoreSink& sink) : from_(&from), sink_(&sink) {}
 
     Done all() {
-        Done (Loader::*const steps[])() = {
-            &Loader::broker,  &Loader::gone, &Loader::queues,  &Loader::groups, &Loader::flows, &Loader::executions,
-            &Loader::entries, &Loader::ids,  &Loader::cursors, &Loader::dead,   &Loader::aliases};
+        Done (Loader::*const steps[])() = {&Loader::broker,  &Loader::gone,   &Loader::queues,
+                                           &Loader::groups,  &Loader::flows,  &Loader::executions,
+                                           &Loader::entries, &Loader::ids,    &Loader::cursors,
+                                           &Loader::dead,    &Loader::aliases};
         for (const auto step : steps) {
             if (auto done = (this->*step)(); !done) return done;
         }

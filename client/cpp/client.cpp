@@ -95,8 +95,8 @@ Result<void> Client::delete_queue(std::string_view queue, bool force, Duration t
 
 Result<void> Client::set_flow(std::string_view queue, std::string_view flow,
                               const protocol::Settings& limits, Duration timeout) {
-    return only_ok(impl_->request(
-        protocol::FlowSet{std::string(queue), std::string(flow), limits}, timeout));
+    return only_ok(
+        impl_->request(protocol::FlowSet{std::string(queue), std::string(flow), limits}, timeout));
 }
 
 Result<void> Client::control_queue(std::string_view queue, protocol::QueueAction action,

@@ -119,9 +119,8 @@ void Oracle::appended(std::span<const broker::CommitRecord> records, broker::Log
         model_.apply(record.partition, record.previous, record.sequence, scratch_);
         flows_.apply(record.partition, scratch_, world_.now());
         if (options_.durable) {
-            records_.push_back(
-                {++position, record.partition, record.previous, record.sequence, scratch_,
-                 world_.now()});
+            records_.push_back({++position, record.partition, record.previous, record.sequence,
+                                scratch_, world_.now()});
         }
     }
 }

@@ -35,7 +35,9 @@ class FairSharesTest : public ::testing::Test {
         return std::string(room.flows().name(table.executions[slot].flow));
     }
     // The attempt of the last one ended.
-    void end(std::int64_t estimate = 1'000, std::int64_t took = 1'000) { end(last, estimate, took); }
+    void end(std::int64_t estimate = 1'000, std::int64_t took = 1'000) {
+        end(last, estimate, took);
+    }
     void end(Slot slot, std::int64_t estimate, std::int64_t took) {
         const Slot flow = table.executions[slot].flow;
         room.over(flow, estimate, took);
@@ -74,8 +76,9 @@ TEST_F(FairSharesTest, TimeGoesByWeightWhateverAttemptsCostAndWereTakenToCost) {
             one.weight = 1 + rng.below(5);
             one.cost = static_cast<std::int64_t>(200 + rng.below(20'000));
             // Off by up to a factor of two, at first and for good.
-            one.estimate = one.cost / 2 + static_cast<std::int64_t>(rng.below(
-                                              static_cast<std::uint64_t>(one.cost) * 3 / 2));
+            one.estimate =
+                one.cost / 2 +
+                static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(one.cost) * 3 / 2));
             const std::string name = prefix + std::to_string(left);
             FlowLimits limits;
             limits.weight = one.weight;
@@ -97,8 +100,8 @@ TEST_F(FairSharesTest, TimeGoesByWeightWhateverAttemptsCostAndWereTakenToCost) {
             ASSERT_NE(name, "");
             Model& one = flows.at(name);
             // take() charged 1: the rest of the estimate follows as if charged then.
-            const auto took = static_cast<std::int64_t>(
-                rng.below(static_cast<std::uint64_t>(one.cost) * 2) + 1);
+            const auto took =
+                static_cast<std::int64_t>(rng.below(static_cast<std::uint64_t>(one.cost) * 2) + 1);
             room.learn(static_cast<float>(took));
             Flow& flow = room.flows()[table.executions[last].flow];
             flow.balance -= one.estimate - 1;
@@ -114,8 +117,7 @@ TEST_F(FairSharesTest, TimeGoesByWeightWhateverAttemptsCostAndWereTakenToCost) {
         }
         for (const auto& [name, one] : flows) {
             const double share = one.spent / all;
-            const double promised =
-                static_cast<double>(one.weight) / static_cast<double>(weights);
+            const double promised = static_cast<double>(one.weight) / static_cast<double>(weights);
             EXPECT_NEAR(share / promised, 1.0, 0.05) << name << " weight " << one.weight;
         }
         for (const Running& one : running) end(one.slot, one.estimate, one.took);

@@ -121,7 +121,7 @@ class Simulation {
         std::map<std::string, std::pair<Credit, Credit>> links;  // sent, limit
         std::map<std::uint64_t, std::pair<std::string, std::vector<std::uint64_t>>> open;  // by seq
         std::vector<std::pair<std::string, std::uint64_t>> again = {};  // to be submitted once more
-        std::map<std::string, std::uint64_t> reclaimed = {};  // seq of the last RECLAIMED
+        std::map<std::string, std::uint64_t> reclaimed = {};            // seq of the last RECLAIMED
     };
     struct Worker {
         Peer* peer;
@@ -161,6 +161,7 @@ class Simulation {
         if (!list.empty()) producer.peer->send(submit(queue, std::move(list)));
     }
     void produce(Producer& producer) {
+        read(producer);  // a RECLAIM is answered before anything else is sent
         const std::string queue = kQueues[rng_.below(kQueues.size())];
         const auto& [sent, limit] = producer.links[queue];
         if (rng_.below(3) == 0) {
@@ -175,6 +176,7 @@ class Simulation {
         submit_numbers(producer, queue, numbers);
     }
     void resubmit(Producer& producer) {
+        read(producer);
         if (producer.again.empty()) return;
         auto all = std::move(producer.again);
         producer.again.clear();
