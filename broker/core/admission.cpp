@@ -76,6 +76,26 @@ Slot SubmitHandler::add_job(Frame& frame, const protocol::Job& job, const BodyIn
     return slot;
 }
 
+Slot SubmitHandler::take_flow(Frame& frame, const protocol::Job& job) {
+    FlowTable& flows = frame.queue->room.flows();
+    const std::string_view name = job.options && !job.options->flow.empty()
+                                      ? std::string_view(job.options->flow)
+                                      : std::string_view(frame.session->name);
+    if (frame.flow_slot == kNoSlot || frame.flow != name) {
+        leave_flow(frame);
+        frame.flow_slot = flows.take(name, state_->now);
+        frame.flow = name;  // of the message or the session: they outlive the frame
+    }
+    flows.retain(frame.flow_slot);
+    return frame.flow_slot;
+}
+
+void SubmitHandler::leave_flow(Frame& frame) {
+    if (frame.flow_slot == kNoSlot) return;
+    frame.queue->room.flows().release(frame.flow_slot, state_->now);
+    frame.flow_slot = kNoSlot;
+}
+
 Slot SubmitHandler::add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body,
                                   Slot job_slot, ByteView inputs) {
     const Slot slot = state_->table.executions.allocate();
@@ -92,6 +112,7 @@ Slot SubmitHandler::add_execution(Frame& frame, const protocol::Job& job, const 
     execution.first_job = job_slot;
     execution.inputs = frame.inputs_slot;
     execution.payload = body.handle;
+    execution.flow = take_flow(frame, job);
     execution.queue = frame.queue->number;
     execution.priority = JobOptions::kDefaultPriority;
     execution.payload_is_blob = job.payload.is_blob();
@@ -203,12 +224,8 @@ void SubmitHandler::place(Queue& queue, Slot job_slot, Slot slot) {
         execution.state == ExecutionState::waiting) {
         const auto other = queue.conflated.find(extra->conflate);
         if (other != queue.conflated.end()) {
-            const Slot before = state_->table.jobs[other->second].execution;
-            const ExecutionRecord& place = state_->table.executions[before];
-            if (place.state == ExecutionState::waiting && place.priority == execution.priority) {
-                queue.room.add_before(state_->table, slot, before);
-                return conflate(queue, job_slot);
-            }
+            queue.room.add_at(state_->table, slot, state_->table.jobs[other->second].execution);
+            return conflate(queue, job_slot);
         }
     }
     queue.room.add(state_->table, slot);
@@ -261,6 +278,7 @@ Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& i
     execution.payload = letter.payload;
     state_->bodies.share(letter.payload);
     execution.payload_is_blob = letter.payload_is_blob;
+    execution.flow = queue.room.flows().take(state_->texts.text(letter.flow), state_->now);
     execution.queue = queue.number;
     execution.priority = letter.priority & 0xf;
     if (letter.as_of_ns) table.extra_of(slot).as_of_ns = letter.as_of_ns;
@@ -302,6 +320,7 @@ void SubmitHandler::note_accepted(Queue& queue, Slot job_slot, bool attached) {
         accepted.job.retry_of = extra->retry_of;
     }
     if (!attached) {
+        accepted.flow = queue.room.flows().name(execution.flow);
         accepted.inputs = state_->inputs.text(execution.inputs);
         if (const ExecutionExtra* const extra = state_->table.find_extra(job.execution)) {
             accepted.as_of_ns = extra->as_of_ns;

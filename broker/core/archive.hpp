@@ -53,6 +53,7 @@ class ArchiveWriter {
     void number(const T& value) {
         uint(static_cast<std::uint64_t>(value));
     }
+    void choice(std::uint8_t value, std::uint8_t) { uint(value); }
     void sint(std::int64_t value) {
         uint(static_cast<std::uint64_t>(value) << 1 ^ static_cast<std::uint64_t>(value >> 63));
     }
@@ -63,6 +64,8 @@ class ArchiveWriter {
         flush();
         out_.append(value);
     }
+    // One that may be missing at the very end.
+    void last_text(std::string_view value) { text(value); }
     template <std::size_t Size, class Tag>
     void id(const FixedBytes<Size, Tag>& value) {
         raw(value.bytes.data(), Size);
@@ -141,6 +144,11 @@ class ArchiveReader {
             if (static_cast<std::uint64_t>(value) != raw) ok_ = false;
         }
     }
+    // One of 0 to `most`.
+    void choice(std::uint8_t& value, std::uint8_t most) {
+        number(value);
+        if (value > most) ok_ = false;
+    }
     void sint(std::int64_t& value) {
         const std::uint64_t raw = next();
         value = static_cast<std::int64_t>(raw >> 1) ^ -static_cast<std::int64_t>(raw & 1);
@@ -151,6 +159,10 @@ class ArchiveReader {
     }
     void text(std::string_view& value) { value = take(next()); }
     void text(std::string& value) { value = std::string(take(next())); }
+    void last_text(std::string_view& value) {
+        value = {};
+        if (!at_end()) text(value);
+    }
     template <std::size_t Size, class Tag>
     void id(FixedBytes<Size, Tag>& value) {
         const ByteView raw = take(Size);

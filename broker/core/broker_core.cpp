@@ -7,6 +7,7 @@
 #include "broker/core/alias_handler.hpp"
 #include "broker/core/core_state.hpp"
 #include "broker/core/ending.hpp"
+#include "broker/core/flow_handler.hpp"
 #include "broker/core/group_handler.hpp"
 #include "broker/core/job_control.hpp"
 #include "broker/core/leases.hpp"
@@ -98,6 +99,7 @@ class BrokerCore::Impl {
     QueueHandler queues{state, {leases, ending, control, publisher, writer}};
     SessionHandler sessions{state, leases, runner, publisher};
     AliasHandler aliases{state};
+    FlowHandler flows{state};
     QueryHandler queries{state};
     Restorer restorer{state, {leases, writer, groups, publisher}};
     bool stopping = false;
@@ -152,6 +154,9 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::AliasSet& m) {
         aliases.set(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::FlowSet& m) {
+        flows.set(s, e.frame->header, m);
+    }
     void on(Session& s, const FrameEvent& e, const protocol::GroupOpen& m) {
         groups.open(s, e.frame->header, m);
     }
@@ -200,7 +205,8 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
         return kSubscriber;
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
-                         std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup>) {
+                         std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup> ||
+                         std::is_same_v<M, FlowSet>) {
         return kOperator;
     } else {
         return 0;

@@ -38,6 +38,7 @@ struct BrokerOptions {
     std::uint32_t queues_max = 256;
     std::uint32_t subscriptions_per_session_max = 64;
     std::uint32_t cursors_per_queue_max = 10'000;  // durable subscriptions
+    std::uint32_t flow_limits_max = 10'000;        // flows of a queue that have limits
     std::uint32_t aliases_max = 100'000;
     std::uint32_t alias_history_max =
         64;  // former versions of one alias, for open groups; 1,024 at most

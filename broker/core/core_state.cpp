@@ -8,7 +8,7 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 
 Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-             const BrokerOptions& options, GrantPool& pool, const JobTable& table,
+             const BrokerOptions& options, GrantPool& pool, const JobTable& table, InternTable& texts,
              const Id128& incarnation)
     : number(n),
       name(std::move(text)),
@@ -16,6 +16,7 @@ Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const Que
               options.reclaim_idle,
               protocol::kLimits.item_overhead_bytes},
              &pool),
+      room(texts, partition),
       ids({options.id_window_jobs, options.id_window_ttl}, table),
       groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
       stream(incarnation),
@@ -87,7 +88,7 @@ Queue& CoreState::place_queue(PartitionId partition, const std::string& name,
     const auto number = static_cast<std::uint16_t>(free - queues.begin());
     if (free == queues.end()) queues.emplace_back();
     queues[number] = std::make_unique<Queue>(number, partition, name, settings, options,
-                                             memory.pool(), table, incarnation);
+                                             memory.pool(), table, texts, incarnation);
     names_.emplace(name, number);
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);
@@ -130,6 +131,7 @@ void CoreState::note_marks(Queue& queue) {
 
 void CoreState::remove_queue(Queue& queue) {
     names_.erase(queue.name);
+    queue.room.flows().drop_names();
     queues[queue.number].reset();
 }
 

@@ -18,6 +18,7 @@
 #include "broker/core/alias_table.hpp"
 #include "broker/core/bodies.hpp"
 #include "broker/core/broker_core.hpp"
+#include "broker/core/cost_table.hpp"
 #include "broker/core/counters.hpp"
 #include "broker/core/cursor_table.hpp"
 #include "broker/core/dead_table.hpp"
@@ -47,7 +48,7 @@ struct Journal {
 
 struct Queue {
     Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-          const BrokerOptions& options, GrantPool& pool, const JobTable& table,
+          const BrokerOptions& options, GrantPool& pool, const JobTable& table, InternTable& texts,
           const Id128& incarnation);
 
     void apply(const QueueSettings& values);
@@ -67,6 +68,8 @@ struct Queue {
     DeadTable dead;
     CursorTable cursors;
     std::uint64_t running = 0;
+    std::int64_t balance = 0;   // microseconds that its turn may spend; below zero: it owes them
+    std::uint64_t no_luck = 0;  // the dispatch in which no worker took from it
     std::uint64_t submitted = 0;
     std::uint64_t coalesced = 0;
     std::array<std::uint64_t, 8> ended{};  // jobs, by final outcome
@@ -213,6 +216,7 @@ class CoreState {
     InternTable subjects;
     InternTable inputs;
     InternTable texts;
+    CostTable costs;
     AliasTable aliases;
     Bodies bodies;
     std::vector<std::unique_ptr<Queue>> queues;  // by number; null: free

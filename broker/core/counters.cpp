@@ -67,6 +67,7 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "acks_ignored",
     "aliases_moved",
     "alias_versions_dropped",
+    "flows_limited",
 };
 static_assert(!kNames.back().empty());
 

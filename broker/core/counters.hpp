@@ -80,6 +80,7 @@ enum class Counter : std::uint8_t {
     acks_ignored,
     aliases_moved,
     alias_versions_dropped,  // over alias_history_max: groups may miss them
+    flows_limited,           // FLOW_SETs honoured
     count_,
 };
 

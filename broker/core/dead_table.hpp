@@ -24,6 +24,7 @@ struct DeadLetter {
     Slot subject = kNoSlot;  // in CoreState::subjects
     Slot inputs = kNoSlot;   // in CoreState::inputs
     Slot text = kNoSlot;     // in CoreState::texts: why
+    Slot flow = kNoSlot;     // in CoreState::texts
     BodyHandle payload;
     bool payload_is_blob = false;
     std::uint8_t priority = 0;

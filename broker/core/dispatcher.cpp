@@ -1,6 +1,8 @@
 // Runner's way from the queue to the workers: whose turn it is, and batches of attempts.
 
 #include <algorithm>
+#include <deque>
+#include <limits>
 
 #include "broker/core/runner.hpp"
 
@@ -11,9 +13,14 @@ namespace {
 constexpr std::size_t kTurn = 256;
 // What a result takes in memory: a larger one is a blob.
 constexpr std::uint64_t kResultBytesMax = protocol::kLimits.inline_bytes_max;
+// Microseconds that a queue's turn is worth at least.
+constexpr std::int64_t kTurnTime = 1'000;
+constexpr std::int64_t kNoEnd = std::numeric_limits<std::int64_t>::max() / 2;
 
 }  // namespace
 
+// Between queues: deficit round robin, like that between flows. A turn is worth the time that an attempt
+// takes at least, so that long ones alternate, and kTurnTime, so that short ones go in batches.
 void Runner::dispatch() {
     ++pass_;
     free_reserved();
@@ -21,57 +28,156 @@ void Runner::dispatch() {
     outgoing_ = state_->memory.outgoing_room();
     const bool room = outgoing_ > 0;
     if (!room) allowed_ = 0;
+    std::deque<Queue*>& active = state_->active;
+    // So many in a row could give nothing, or owe for what they were given before.
     std::size_t without_luck = 0;
-    while (allowed_ > 0 && without_luck < state_->active.size() && state_->workers.any()) {
-        Queue& queue = *state_->active.front();
-        state_->active.pop_front();
+    while (allowed_ > 0 && without_luck < active.size() && state_->workers.any()) {
+        Queue& queue = *active.front();
         const Worker* const reserved = state_->workers.reserved();
-        while (dispatch_alone(queue)) continue;
-        // One worker more: those that were not lucky before may be now.
-        if (reserved != nullptr && state_->workers.reserved() != reserved) without_luck = 0;
-        const std::size_t given = dispatch_from(queue);
-        if (queue.paused || queue.room.waiting() == 0) {
-            queue.active = false;
-        } else {
-            state_->active.push_back(&queue);
-            // A full turn: it may have more. Otherwise no worker takes from it now.
-            without_luck = given == kTurn ? 0 : without_luck + 1;
+        while (dispatch_alone(queue, LaneKind::alone) ||
+               dispatch_alone(queue, LaneKind::alone_pure)) {
         }
+        // One worker more: those that were not lucky before may be now.
+        if (reserved != nullptr && state_->workers.reserved() != reserved) {
+            ++pass_luck_;
+            without_luck = 0;
+        }
+        const std::int64_t grant = grant_of(queue);
+        // Alone, it takes nobody's turn.
+        queue.balance = active.size() == 1 ? kNoEnd : std::min(queue.balance, grant);
+        if (queue.balance <= 0) queue.balance += grant;
+        const bool owes = queue.balance <= 0;
+        const bool tried = queue.no_luck == pass_luck_;
+        std::size_t given = 0;
+        if (!owes && !tried) given = dispatch_from(queue);
+        // A flow that is held back goes on when its time has come.
+        state_->schedule(queue.room.next_due());
+        if (!queue.room.active() || !may_deliver(queue)) {
+            active.pop_front();
+            queue.active = false;
+            queue.balance = active.empty() ? 0 : std::min<std::int64_t>(queue.balance, 0);
+            continue;
+        }
+        if (given > 0) without_luck = 0;
+        // Its turn goes on at once after a full batch, or when there is room or credit again.
+        if (queue.balance > 0 && (given == kTurn || allowed_ == 0 || !state_->workers.any())) continue;
+        // What it could not spend is not saved up.
+        queue.balance = std::min(queue.balance, grant);
+        active.pop_front();
+        active.push_back(&queue);
+        if (given > 0) continue;
+        if (!owes) queue.no_luck = pass_luck_;
+        if (++without_luck == active.size() && pay_debts()) without_luck = 0;
     }
     state_->dispatch_held = allowed_ == 0 && !state_->active.empty();
     if (state_->dispatch_held) state_->counters.add(Counter::dispatch_holds);
     // Only this pass has sent enough: what the peers took of it tells how much more may go.
     if (state_->dispatch_held && room && outgoing_ == 0) state_->unfinished = true;
+    ++pass_luck_;
     for (Worker* worker : started_by_) note_started(*worker);
     started_by_.clear();
 }
 
+std::int64_t Runner::grant_of(const Queue& queue) const {
+    const auto cost = static_cast<std::int64_t>(queue.room.mean_cost());
+    return std::max(cost, kTurnTime) * static_cast<std::int64_t>(queue.settings.weight);
+}
+
+// Nobody who may spend could: as many turns pass as the first of those that owe needs. False: none owes.
+bool Runner::pay_debts() {
+    std::int64_t turns = 0;
+    const auto needs = [&](const Queue& queue) { return -queue.balance / grant_of(queue) + 1; };
+    for (const Queue* queue : state_->active) {
+        if (queue->balance > 0) continue;
+        turns = turns == 0 ? needs(*queue) : std::min(turns, needs(*queue));
+    }
+    for (Queue* queue : state_->active) {
+        if (queue->balance <= 0) queue->balance += turns * grant_of(*queue);
+    }
+    return turns > 0;
+}
+
+// What holds a whole queue back asks here.
+bool Runner::may_deliver(const Queue& queue) { return !queue.paused; }
+
 std::size_t Runner::dispatch_from(Queue& queue) {
+    if (!may_deliver(queue)) return 0;
+    std::size_t given = dispatch_aside(queue);
+    bool pure_too = true;
+    while (given < kTurn && queue.balance > 0 && allowed_ > 0) {
+        const WaitingRoom::Turn turn =
+            queue.room.next(state_->table, state_->now, queue.settings.low_share, pure_too);
+        if (turn.execution == kNoSlot) break;
+        // It is this execution's turn: whoever ends it instead of delivering it does so here.
+        const bool versioned = turn.kind == LaneKind::pure && !queue.scanner_version.empty();
+        const std::uint64_t bytes = bytes_of(turn.execution);
+        if (Worker* const worker = state_->workers.pick(queue.number, bytes, versioned)) {
+            queue.room.learn_size(bytes);
+            deliver(queue, *worker, turn.execution, false);
+            ++given;
+        } else if (queue.room.large(bytes) &&
+                   state_->workers.pick(queue.number, queue.room.usual_size(), versioned) !=
+                       nullptr) {
+            // Smaller ones may go before it.
+            if (!queue.room.step_aside(state_->table, turn.execution)) break;
+        } else if (versioned) {
+            pure_too = false;  // others need not have the version
+        } else {
+            break;
+        }
+    }
+    if (queue.room.aside() > 0) make_way(queue);
+    return given;
+}
+
+// Those that no worker had the bytes for.
+std::size_t Runner::dispatch_aside(Queue& queue) {
     std::size_t given = 0;
-    if (queue.paused) return given;
-    const std::uint64_t low_share = queue.settings.low_share;
-    for (; given < kTurn && allowed_ > 0; ++given) {
-        const Slot slot = queue.room.next(low_share);
+    while (given < kTurn && allowed_ > 0) {
+        const Slot slot = queue.room.next_aside(state_->table, state_->now);
         if (slot == kNoSlot) break;
-        const ExecutionRecord& execution = state_->table.executions[slot];
-        Worker* const worker =
-            state_->workers.pick(queue.number, state_->table.jobs[execution.first_job].bytes,
-                                 state_->versioned(queue, slot));
+        const std::uint64_t bytes = bytes_of(slot);
+        const bool versioned = state_->versioned(queue, slot);
+        Worker* worker = state_->workers.reserved();
+        const bool kept = worker != nullptr && reserved_for_ == queue.number &&
+                          worker->takes(queue.number, versioned);
+        const bool affords = kept && worker->affords(bytes);
+        // With nothing left and no credit for it, none will come: another one may do it.
+        if (affords || (kept && worker->running.empty())) state_->workers.release_reserved();
+        if (!affords) {
+            worker = state_->workers.pick(queue.number, bytes, versioned);
+        }
         if (worker == nullptr) break;
-        queue.room.delivered(low_share);
-        queue.room.remove(state_->table, slot);
         deliver(queue, *worker, slot, false);
+        ++given;
     }
     return given;
 }
 
+// Overtaken too often, it is waited for by a worker that gets nothing else until it has the bytes.
+void Runner::make_way(Queue& queue) {
+    if (queue.room.overtaken() < WaitingRoom::kOvertakenMax ||
+        state_->workers.reserved() != nullptr)
+        return;
+    const Slot slot = queue.room.next_aside(state_->table, state_->now);
+    if (slot == kNoSlot) return;
+    if (reserve(queue, bytes_of(slot), state_->versioned(queue, slot)) != nullptr) {
+        reserved_for_ = queue.number;
+    }
+}
+
+std::uint64_t Runner::bytes_of(Slot execution) const {
+    return state_->table.jobs[state_->table.executions[execution].first_job].bytes;
+}
+
 // One worker at a time is kept free of other work until it has nothing left: then it gets what runs
 // alone. Its other work is delayed by no more than what it had.
-bool Runner::dispatch_alone(Queue& queue) {
-    if (allowed_ == 0 || queue.paused || queue.room.alone() == 0) return false;
-    const Slot slot = queue.room.next_alone();
-    const bool versioned = state_->versioned(queue, slot);
-    const std::uint64_t bytes = state_->table.jobs[state_->table.executions[slot].first_job].bytes;
+bool Runner::dispatch_alone(Queue& queue, LaneKind kind) {
+    if (allowed_ == 0 || !queue.room.ready(kind) || !may_deliver(queue)) return false;
+    const Slot slot = queue.room.next_alone(state_->table, state_->now, kind).execution;
+    if (slot == kNoSlot) return false;
+    const bool versioned = kind == LaneKind::alone_pure && !queue.scanner_version.empty();
+    const std::uint64_t bytes = bytes_of(slot);
     Worker* worker = state_->workers.reserved();
     if (worker != nullptr && worker->takes(queue.number, versioned) && worker->running.empty() &&
         !worker->affords(bytes)) {
@@ -84,7 +190,6 @@ bool Runner::dispatch_alone(Queue& queue) {
         return false;
     }
     state_->workers.release_reserved();
-    queue.room.remove(state_->table, slot);
     deliver(queue, *worker, slot, true);
     return true;
 }
@@ -94,8 +199,12 @@ void Runner::free_reserved() {
     const Worker* const worker = state_->workers.reserved();
     if (worker == nullptr) return;
     for (const auto& queue : state_->queues) {
-        if (!queue || queue->paused || queue->deleting || queue->room.alone() == 0) continue;
-        if (worker->takes(queue->number, state_->versioned(*queue, queue->room.next_alone()))) {
+        if (!queue || queue->deleting || !may_deliver(*queue)) continue;
+        const WaitingRoom& room = queue->room;
+        const bool versioned = !queue->scanner_version.empty();
+        if (room.ready(LaneKind::alone) && worker->takes(queue->number, false)) return;
+        if (room.ready(LaneKind::alone_pure) && worker->takes(queue->number, versioned)) return;
+        if (room.overtaken() >= WaitingRoom::kOvertakenMax && reserved_for_ == queue->number) {
             return;
         }
     }
@@ -127,7 +236,10 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
     ExecutionRecord& execution = state_->table.executions[slot];
     const JobRecord& job = state_->table.jobs[execution.first_job];
     if (execution.conflated) forget_conflated(queue, slot);
-    const Slot run = leases_->start(worker, slot, alone);
+    const std::uint32_t cost = estimate(queue, execution.flow, job.bytes);
+    queue.balance -= cost;
+    queue.room.deliver(state_->table, slot, cost, queue.settings.low_share, state_->now);
+    const Slot run = leases_->start(worker, slot, alone, cost);
     const std::uint64_t counter = state_->table.runs[run].counter;
     worker.credit.send({1, job.bytes});
     --allowed_;
@@ -159,6 +271,13 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
                                 deadline_ms(execution)});
     worker.batch.started.push_back({execution.number, counter});
     state_->effects->sends[worker.batch.send].bodies.push_back(execution.payload);
+}
+
+std::uint32_t Runner::estimate(Queue& queue, Slot flow, std::uint64_t bytes) const {
+    const float known =
+        state_->costs.find(queue.room.flows()[flow].hash, CostTable::size_class(bytes));
+    const float cost = known > 0 ? known : queue.room.mean_cost();
+    return static_cast<std::uint32_t>(std::clamp(cost, 1.0F, 4e9F));
 }
 
 // What is left until none of its jobs wants the result; 0: no deadline.

@@ -28,12 +28,13 @@ HowEnded Ending::how(FinalOutcome outcome, ErrorCode code, std::string_view sent
 
 void Ending::withdraw(Slot slot) {
     ExecutionRecord& execution = state_->table.executions[slot];
-    if (execution.run != kNoSlot) return leases_->revoke(execution.run);
-    // One that runs and has no run was just answered: it is in no list.
     if (execution.state != ExecutionState::running) {
         state_->queue(execution.queue).room.remove(state_->table, slot);
         execution.state = ExecutionState::running;
+    } else if (execution.run != kNoSlot) {
+        leases_->revoke(execution.run);
     }
+    // One that runs and has no run was just answered: it is in no list.
 }
 
 void Ending::end(Slot slot, const HowEnded& how) {
@@ -163,6 +164,7 @@ void Ending::free_execution(Queue& queue, Slot slot, bool keep_payload) {
         extra = ExecutionExtra{};
         state_->table.execution_extras.free(freed);
     }
+    queue.room.flows().release(execution.flow, state_->now);
     if (!keep_payload) {
         state_->release(execution.payload, execution.payload_is_blob);
         state_->release_inputs(execution.inputs);
@@ -180,6 +182,8 @@ void Ending::keep_dead(Slot slot, const HowEnded& how) {
     letter_.subject = job.subject;
     state_->subjects.retain(job.subject);
     letter_.inputs = execution.inputs;
+    letter_.flow =
+        state_->texts.intern(state_->queue(execution.queue).room.flows().name(execution.flow));
     letter_.text = how.text;
     state_->texts.retain(how.text);
     letter_.payload = execution.payload;
@@ -232,6 +236,7 @@ void Ending::drop_dead(Queue& queue, std::uint64_t execution, std::uint64_t own_
 
 void Ending::release(DeadLetter& letter) {
     state_->subjects.release(letter.subject);
+    state_->texts.release(letter.flow);
     state_->texts.release(letter.text);
     for (const AttemptNote& note : letter.history) {
         state_->texts.release(note.worker);

@@ -46,7 +46,7 @@ void JobControl::control(Session& session, const protocol::Header& header,
         case QueueAction::resume:
             queue->paused = false;
             queue->draining = false;
-            if (queue->room.waiting() > 0) state_->activate(*queue);
+            if (queue->room.active()) state_->activate(*queue);
             break;
         case QueueAction::drain:
             queue->draining = true;
@@ -145,7 +145,7 @@ void JobControl::step() {
         if (!queue || queue->deleting) continue;
         expire(*queue);
         if (queue->room.wake(state_->table, state_->now, kSlice)) state_->unfinished = true;
-        if (queue->room.waiting() > 0) state_->activate(*queue);
+        if (queue->room.active()) state_->activate(*queue);
         if (queue->purge_before == 0) continue;
         if (purge(*queue, queue->purge_before)) {
             queue->purge_before = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/flow_handler.hpp"
+
 namespace scanmq::broker {
 
 using protocol::ErrorCode;
@@ -166,6 +168,39 @@ JobQuery::Rows JobQuery::explain(const Queue& queue, Slot job_slot) const {
     return rows;
 }
 
+// What its flow has to do with it: its limits, or its turn.
+void JobQuery::explain_flow(const Queue& queue, Slot slot, Rows& rows) const {
+    const ExecutionRecord& execution = state_->table.executions[slot];
+    const FlowTable& flows = queue.room.flows();
+    const Flow& flow = flows[execution.flow];
+    const std::string name = "flow '" + std::string(flows.name(execution.flow)) + "'";
+    const FlowLimits* const limits = flows.limits(execution.flow);
+    const std::string_view held = FlowHandler::held(flows, execution.flow);
+    if (held == "flow_rate") {
+        rows.push_back(reason(
+            "flow_rate",
+            name + " may have " + std::to_string(limits->rate_per_s) + " deliveries a second, " +
+                std::to_string(limits->burst) + " of them at once; its next is due in " +
+                std::to_string(millis(flows.allowed_at(execution.flow) - state_->now)) + " ms"));
+        return;
+    }
+    if (held == "flow_in_flight") {
+        rows.push_back(reason("flow_in_flight", name + " has " + std::to_string(flow.running) +
+                                                    " attempts running; its in_flight_max is " +
+                                                    std::to_string(limits->in_flight_max)));
+        return;
+    }
+    if (execution.aside) return;
+    const std::uint64_t before = queue.room.flows_before(state_->table, slot, kAheadMost);
+    if (before == 0) return;
+    rows.push_back(reason(
+        "flow_turn", name + ", weight " + std::to_string(flow.weight) + ", has its turn after " +
+                         std::to_string(before) + (before == 1 ? " other" : " others") +
+                         (flow.balance < 0 ? "; it owes " + std::to_string(-flow.balance) +
+                                                 " us for what it was given before"
+                                           : std::string())));
+}
+
 void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const {
     const std::uint64_t ahead = queue.room.ahead_of(state_->table, slot, kAheadMost);
     if (ahead > 0) {
@@ -173,6 +208,7 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
                                             (ahead >= kAheadMost ? " or more" : "") +
                                             " executions of its queue go before it"));
     }
+    explain_flow(queue, slot, rows);
     const ExecutionRecord& execution = state_->table.executions[slot];
     if (execution.state == ExecutionState::alone) {
         rows.push_back(reason(

@@ -4,7 +4,7 @@
 // Role:      one per broker. What few jobs need (options, fingerprints, histories) is in records of
 //            its own, so that a plain job costs little.
 // Threads:   broker loop only.
-// Invariant: a live execution is in exactly one place: a list or the heap of its queue's
+// Invariant: a live execution is in exactly one place: a lane, a list or the heap of its queue's
 //            WaitingRoom, or a RunRecord.
 // Memory:    48 bytes a job and 48 an execution.
 
@@ -50,8 +50,9 @@ struct ExecutionRecord {
     Slot first_job = kNoSlot;
     Slot inputs = kNoSlot;  // in CoreState::inputs
     BodyHandle payload;
-    Slot run = kNoSlot;    // while it runs
+    Slot run = kNoSlot;    // while it runs; while it waits, its lane in the FlowTable
     Slot extra = kNoSlot;  // ExecutionExtra
+    Slot flow = kNoSlot;   // in its queue's FlowTable, which it holds
     std::uint16_t queue = 0;
     std::uint8_t failures = 0;  // charged to max_attempts
     std::uint8_t crashes = 0;   // charged to max_crashes
@@ -61,6 +62,7 @@ struct ExecutionRecord {
     bool suspect : 1 = false;    // its last attempt was lost and may have been what crashed
     bool conflated : 1 = false;  // a job of it is in its queue's table of conflate keys
     bool shared : 1 = false;     // in its queue's FingerprintIndex: further jobs may join
+    bool aside = false;          // it waits apart, being too large at the moment
 };
 static_assert(sizeof(ExecutionRecord) <= 48);
 
@@ -105,6 +107,9 @@ struct RunRecord {
     std::uint64_t epoch = 0;
     std::uint64_t counter = 0;
     Time delivered{};
+    Time began{};            // when a thread of its worker was free for it
+    std::uint32_t cost = 0;  // microseconds, as its flow was charged
+    bool begun = false;
     bool started = false;  // a heartbeat listed it
     bool alone = false;
 };

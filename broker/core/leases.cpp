@@ -25,14 +25,73 @@ Slot Leases::add(Slot execution_slot, Token token) {
     return slot;
 }
 
-Slot Leases::start(Worker& worker, Slot execution, bool alone) {
+Slot Leases::start(Worker& worker, Slot execution, bool alone, std::uint32_t cost) {
     const Slot slot = add(execution, {state_->options.epoch, ++counter_});
     RunRecord& run = state_->table.runs[slot];
     run.holder = worker.session;
     run.alone = alone;
+    run.cost = cost;
     worker.exclusive = worker.exclusive || alone;
-    worker.running.push_back(state_->table, slot);
+    attach(worker, slot);
     return slot;
+}
+
+void Leases::begin(Worker& worker, Slot slot) {
+    RunRecord& run = state_->table.runs[slot];
+    run.begun = true;
+    run.began = state_->now;
+    ++worker.begun;
+}
+
+void Leases::attach(Worker& worker, Slot slot) {
+    worker.running.push_back(state_->table, slot);
+    if (worker.begun < std::max(worker.info.threads, 1U)) {
+        begin(worker, slot);
+    } else if (worker.not_begun == kNoSlot) {
+        worker.not_begun = slot;
+    }
+}
+
+void Leases::detach(Worker& worker, Slot slot) {
+    const RunRecord& run = state_->table.runs[slot];
+    if (worker.not_begun == slot) worker.not_begun = run.next;
+    worker.running.erase(state_->table, slot);
+    if (!run.begun) return;
+    --worker.begun;
+    if (worker.not_begun == kNoSlot) return;
+    const Slot next = worker.not_begun;
+    worker.not_begun = state_->table.runs[next].next;
+    begin(worker, next);
+}
+
+std::optional<Duration> Leases::share(const Worker& worker, std::size_t answers) const {
+    if (answers <= worker.begun || worker.begun == 0) return std::nullopt;
+    // Those behind the first ones ran since some moment in between: each took as long as the other.
+    Duration all{};
+    Slot slot = worker.running.front();
+    for (std::uint32_t i = 0; i < worker.begun && slot != kNoSlot; ++i) {
+        const RunRecord& run = state_->table.runs[slot];
+        if (run.begun) all += state_->now - run.began;
+        slot = run.next;
+    }
+    return all / static_cast<std::int64_t>(answers);
+}
+
+void Leases::settle(const RunRecord& run, const Ran& ran) {
+    const ExecutionRecord& execution = state_->table.executions[run.execution];
+    Queue& queue = state_->queue(execution.queue);
+    const Duration time = ran.time ? *ran.time : (run.begun ? state_->now - run.began : Duration{});
+    const std::int64_t took = std::chrono::duration_cast<std::chrono::microseconds>(time).count();
+    queue.balance += std::int64_t{run.cost} - took;
+    if (ran.learn) {
+        const auto us = static_cast<float>(time.count()) / 1000.0F;
+        Flow& flow = queue.room.flows()[execution.flow];
+        flow.cost_us = flow.cost_us == 0 ? us : flow.cost_us + (us - flow.cost_us) / 8;
+        state_->costs.add(flow.hash,
+                          CostTable::size_class(state_->table.jobs[execution.first_job].bytes), us);
+        queue.room.learn(us);
+    }
+    if (queue.room.over(execution.flow, run.cost, took)) state_->activate(queue);
 }
 
 Slot Leases::find(const Session& session, Token token) const {
@@ -44,11 +103,12 @@ Slot Leases::find(const Session& session, Token token) const {
     return slot;
 }
 
-void Leases::end(Slot slot) {
+void Leases::end(Slot slot, const Ran& ran) {
     RunRecord& run = state_->table.runs[slot];
+    settle(run, ran);
     if (run.holder != kNoSlot) {
         Worker& worker = *state_->sessions.by_slot(run.holder)->worker;
-        worker.running.erase(state_->table, slot);
+        detach(worker, slot);
         if (run.alone) worker.exclusive = false;
     }
     index_.erase(attempt_hash(run.counter), slot);
@@ -124,6 +184,7 @@ void Leases::extend(Duration by) {
     for (Slot slot = by_age_.front(); slot != kNoSlot;
          slot = state_->table.runs[slot].next_by_age) {
         state_->table.runs[slot].delivered += by;
+        state_->table.runs[slot].began += by;
     }
     // Otherwise what was delivered before a heartbeat would seem to have come after it.
     for (Session* session : state_->sessions.list()) {
@@ -136,12 +197,16 @@ void Leases::adopt(Slot slot, Worker& by) {
     RunRecord& run = state_->table.runs[slot];
     if (run.holder != kNoSlot) {
         Worker& former = *state_->sessions.by_slot(run.holder)->worker;
-        former.running.erase(state_->table, slot);
+        detach(former, slot);
         if (run.alone) former.exclusive = false;
     }
     run.holder = by.session;
     by.exclusive = by.exclusive || run.alone;
-    by.running.push_back(state_->table, slot);
+    const bool ran = run.begun;
+    const Time since = run.began;
+    run.begun = false;
+    attach(by, slot);
+    if (ran && run.begun) run.began = since;
     state_->counters.add(Counter::attempts_adopted);
 }
 
@@ -149,7 +214,11 @@ void Leases::restore(Slot execution, Token token, const std::string& worker,
                      const Id128& instance) {
     const Slot slot = add(execution, token);
     const ExecutionRecord& record = state_->table.executions[execution];
-    state_->table.runs[slot].alone = ready_state(record) == ExecutionState::alone;
+    RunRecord& run = state_->table.runs[slot];
+    run.alone = ready_state(record) == ExecutionState::alone;
+    run.begun = true;
+    run.began = state_->now;
+    state_->queue(record.queue).room.resumed(record.flow);
     left_[{worker, instance}].push_back(state_->table, slot);
     adopt_until_ = state_->now + state_->options.adopt_window;
 }

@@ -21,12 +21,21 @@ class Leases {
   public:
     explicit Leases(CoreState& state) : state_(&state) {}
 
-    // The execution, which is in no list any more, runs at this worker. Returns its run.
-    Slot start(Worker& worker, Slot execution, bool alone);
+    // The execution, which is in no list any more, runs at this worker; `cost` is what its flow was
+    // charged. Returns its run.
+    Slot start(Worker& worker, Slot execution, bool alone, std::uint32_t cost);
     // The live attempt of that token, if the session holds it; otherwise kNoSlot.
     [[nodiscard]] Slot find(const Session& session, protocol::Token token) const;
-    // The attempt is over; its execution is in no list then.
-    void end(Slot run);
+    // What is known of how long an attempt ran.
+    struct Ran {
+        std::optional<Duration> time;  // otherwise as far as it can be told from here
+        bool learn = false;            // it ran to an end: averages take it in
+    };
+    // The attempt is over; its execution is in no list then. Its flow is charged what it took.
+    void end(Slot run) { end(run, Ran{}); }
+    void end(Slot run, const Ran& ran);
+    // What each of `answers` in one message took, if there are more than can have run at once.
+    [[nodiscard]] std::optional<Duration> share(const Worker& worker, std::size_t answers) const;
     // The same, against the worker's will: it is told, and its answer will not be refused.
     void revoke(Slot run);
     // True once for a token that was revoked from this worker.
@@ -62,6 +71,11 @@ class Leases {
   private:
     using Identity = std::pair<std::string, Id128>;
     Slot add(Slot execution, protocol::Token token);
+    // A run comes to a worker, and leaves it.
+    void attach(Worker& worker, Slot run);
+    void detach(Worker& worker, Slot run);
+    void begin(Worker& worker, Slot run);
+    void settle(const RunRecord& run, const Ran& ran);
 
     CoreState* state_;
     SlotIndex index_;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/flow_handler.hpp"
+
 namespace scanmq::broker {
 
 using protocol::ErrorCode;
@@ -63,7 +65,8 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
     }
     Rows rows;
     std::uint64_t left_out = 0;
-    const bool by_queue = message.topic == "queues" || message.topic == "subscriptions";
+    const bool by_queue =
+        message.topic == "queues" || message.topic == "subscriptions" || message.topic == "flows";
     if (by_queue && !message.key.empty() && state_->find_queue(message.key) == nullptr) {
         return state.refuse(session, header.seq, Kind::query, ErrorCode::unknown_queue,
                             "no queue '" + message.key + "'");
@@ -84,6 +87,11 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         rows = subscriptions(message.key, left_out);
     } else if (message.topic == "aliases") {
         rows = aliases(left_out);
+    } else if (message.topic == "flows") {
+        if (message.key.empty()) {
+            return refuse(ErrorCode::unknown_queue, "the key of topic flows is a queue");
+        }
+        rows = FlowHandler::rows(*state_->find_queue(message.key), left_out);
     } else if (message.topic == "store") {
         rows = store();
     } else if (JobQuery::knows(message.topic)) {
@@ -94,7 +102,8 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         return refuse(ErrorCode::unknown_topic,
                       "no topic '" + message.topic +
                           "'; there are broker, counters, queues, workers, sessions, snapshots, "
-                          "subscriptions, aliases, job, explain, dead, dead_letter, store");
+                          "subscriptions, aliases, flows, job, explain, dead, dead_letter, "
+                          "store");
     }
     cut_rows(rows, left_out);
     state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);
@@ -157,6 +166,7 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
             {"coalesced", queue->coalesced},
             {"dead_letters", queue->dead.size()},
             {"groups", queue->groups.size()},
+            {"flows", queue->room.flows().size()},
             {"subscriptions", subscription_count(*queue)},
             {"stream_first", queue->stream.first()},
             {"stream_next", queue->stream.next()},

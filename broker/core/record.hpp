@@ -20,7 +20,8 @@
 
 namespace scanmq::broker {
 
-inline constexpr std::uint8_t kRecordVersion = 1;
+inline constexpr std::uint8_t kRecordVersion =
+    2;  // 1: executions had no flow, nor a queue limits of flows
 inline constexpr std::size_t kRecordBytesMax = 1U << 20;
 
 struct CommitRecord {
@@ -36,6 +37,11 @@ namespace change {
 
 // A job was accepted: with an execution of its own, or attached to one that is there.
 struct Accepted {
+    // How `attached` is written. Version 1 had no flows.
+    static constexpr std::uint8_t kOwn = 0;
+    static constexpr std::uint8_t kAttached = 1;
+    static constexpr std::uint8_t kOwnInFlow = 2;
+
     std::uint64_t execution{};
     bool attached{};
     JobRow job;
@@ -44,16 +50,20 @@ struct Accepted {
     std::optional<std::int64_t> as_of_ns;
     ContentId fingerprint;
     StoredBody payload;
+    std::string_view flow;
     template <class A>
     void fields(A& a) {
+        std::uint8_t kind = attached ? kAttached : kOwnInFlow;
         a.uint(execution);
-        a.number(attached);
+        a.choice(kind, kOwnInFlow);
+        if constexpr (A::kReads) attached = kind == kAttached;
         job.fields(a);
         if (attached) return;
         a.text(inputs);
         a.optional_sint(as_of_ns);
         a.optional_id(fingerprint);
         a.body(payload);
+        if (kind == kOwnInFlow) a.text(flow);
     }
 };
 
@@ -248,6 +258,17 @@ struct QueueMarked {
     }
 };
 
+// The flow's limits are these; none: it has no limits any more.
+struct FlowLimited {
+    std::string_view flow;
+    std::vector<SettingRow> limits;
+    template <class A>
+    void fields(A& a) {
+        a.text(flow);
+        a.list(limits);
+    }
+};
+
 // Partition 0:
 
 struct QueueCreated {
@@ -299,10 +320,10 @@ struct AliasMoved {
 };
 
 // Only appended to: a change's number is its index.
-using Any =
-    std::variant<Accepted, Started, Released, Ended, GroupOpened, GroupSealed, GroupEnded,
-                 GroupForgotten, CursorSet, CursorForgotten, DeadDropped, StreamTrimmed,
-                 IdsForgotten, QueueMarked, QueueCreated, QueueAltered, QueueDeleted, AliasMoved>;
+using Any = std::variant<Accepted, Started, Released, Ended, GroupOpened, GroupSealed, GroupEnded,
+                         GroupForgotten, CursorSet, CursorForgotten, DeadDropped, StreamTrimmed,
+                         IdsForgotten, QueueMarked, QueueCreated, QueueAltered, QueueDeleted,
+                         AliasMoved, FlowLimited>;
 
 template <class T, std::size_t I = 0>
 constexpr std::size_t number_of() {

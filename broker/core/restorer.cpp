@@ -53,6 +53,22 @@ Restorer::Done Restorer::queue(PartitionId partition, const QueueRow& row) {
     return {};
 }
 
+Restorer::Done Restorer::flow(PartitionId partition, std::string_view name, const FlowRow& row) {
+    auto queue = find(partition);
+    if (!queue) return fail(queue.error());
+    protocol::Settings settings;
+    for (const SettingRow& one : row.limits) {
+        settings.emplace_back(std::string(one.name), one.value);
+    }
+    const auto limits = with_changes(FlowLimits{}, settings);
+    if (!limits) return damaged("flow '" + std::string(name) + "': " + limits.error());
+    WaitingRoom& room = (*queue)->room;
+    const Slot flow = room.flows().take(name, state_->now);
+    room.set_limits(flow, *limits, state_->now);
+    room.flows().release(flow, state_->now);
+    return {};
+}
+
 Restorer::Done Restorer::group(PartitionId partition, const Id128& id, const GroupRow& row) {
     auto queue = find(partition);
     if (!queue) return fail(queue.error());
@@ -149,6 +165,7 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         execution.payload = handle;
         execution.payload_is_blob = is_blob;
         execution.inputs = *held;
+        execution.flow = queue.room.flows().take(row.flow, state_->now);
     }
     if (row.as_of_ns) table.extra_of(slot).as_of_ns = row.as_of_ns;
     if (!row.fingerprint.is_zero()) {
@@ -260,6 +277,7 @@ Restorer::Done Restorer::dead(PartitionId partition, std::uint64_t number, const
     if (!held) return fail(held.error());
     letter.inputs = *held;
     letter.text = state_->texts.intern(row.sentence);
+    letter.flow = state_->texts.intern(execution.flow);
     letter.payload = handle;
     if (auto done = payload(execution.payload, handle, letter.payload_is_blob); !done) return done;
     letter.priority = std::min<std::uint8_t>(job.priority, 9);
@@ -277,7 +295,7 @@ Restorer::Done Restorer::dead(PartitionId partition, std::uint64_t number, const
 
 void Restorer::finish() {
     for (const auto& [partition, queue] : queues_) {
-        if (queue->room.waiting() > 0) state_->activate(*queue);
+        if (queue->room.active()) state_->activate(*queue);
         state_->mark_current(*queue);
     }
     state_->aliases.settle(state_->now);

@@ -3,7 +3,7 @@
 //
 // Role:      used once, after a restart. Nothing is journalled: the store has it all.
 // Threads:   broker loop only. Borrows: CoreState and the parts it is made with (outlive this).
-// Order:     aliases and queues, then a queue's groups, executions, entries (by offset), ids (by
+// Order:     aliases and queues, then a queue's groups, flows, executions, entries (by offset), ids (by
 //            position), cursors and dead letters. Blobs are in the BlobTable before.
 // Errors:    a row that contradicts the others, as a sentence: the store is damaged.
 // Times:     wall clock in the rows, the core's own in the tables; a delay never grows by it.
@@ -40,6 +40,8 @@ class Restorer {
     void alias(std::string_view name, const AliasRow& row);
 
     [[nodiscard]] Done queue(PartitionId partition, const QueueRow& row);
+    // Before the queue's executions.
+    [[nodiscard]] Done flow(PartitionId partition, std::string_view name, const FlowRow& row);
     [[nodiscard]] Done group(PartitionId partition, const Id128& id, const GroupRow& row);
     [[nodiscard]] Done execution(PartitionId partition, std::uint64_t number,
                                  const ExecutionRow& row, const RunRow* run, BodyHandle payload);

@@ -13,6 +13,7 @@
 //          ids         partition, first position  IdRow...       finished ids, positions rise by 1
 //          groups      partition, group id        GroupRow
 //          cursors     partition, name            CursorRow
+//          flows       partition, flow            FlowRow        only of flows with limits
 //          dead        partition, execution       DeadRow        then its ExecutionRow
 //          aliases     alias                      AliasRow
 // Views:   borrow from the bytes that were read.
@@ -108,6 +109,8 @@ struct ExecutionRow {
     std::optional<std::int64_t> as_of_ns;
     ContentId fingerprint;  // zero: not shared
     StoredBody payload;
+    // The flow of the job it was made for; the last one, for rows of version 1 end without it.
+    std::string_view flow;
     template <class A>
     void fields(A& a) {
         a.list(jobs);
@@ -115,6 +118,7 @@ struct ExecutionRow {
         a.optional_sint(as_of_ns);
         a.optional_id(fingerprint);
         a.body(payload);
+        a.last_text(flow);
     }
 };
 
@@ -234,6 +238,14 @@ struct CursorRow {
         a.text(pattern);
         a.sint(used);
         a.number(lapsed);
+    }
+};
+
+struct FlowRow {
+    std::vector<SettingRow> limits;
+    template <class A>
+    void fields(A& a) {
+        a.list(limits);
     }
 };
 

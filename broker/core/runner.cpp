@@ -14,6 +14,7 @@ void Runner::done(Session& session, const protocol::Header& header, const protoc
     Worker& worker = *session.worker;
     std::size_t stale = 0;
     std::uint64_t first_stale = 0;
+    const std::optional<Duration> share = leases_->share(worker, bodies.size());
     for (std::size_t i = 0; i < bodies.size(); ++i) {
         const protocol::Outcome& outcome = message.outcomes[i];
         const protocol::Token token{message.epoch, outcome.counter};
@@ -26,7 +27,11 @@ void Runner::done(Session& session, const protocol::Header& header, const protoc
         }
         const Slot execution = state_->table.runs[run].execution;
         const bool alone = state_->table.runs[run].alone;
-        leases_->end(run);
+        if (outcome.outcome == AttemptOutcome::returned) {
+            leases_->end(run, {Duration{}, false});  // unstarted
+        } else {
+            leases_->end(run, {share, true});
+        }
         answer(worker, execution, alone, outcome, bodies[i].handle);
     }
     requeue();

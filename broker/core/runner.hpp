@@ -66,8 +66,17 @@ class Runner {
 
     // dispatcher.cpp
     std::size_t dispatch_from(Queue& queue);
+    std::size_t dispatch_aside(Queue& queue);
+    void make_way(Queue& queue);
+    // What the queue earns in a turn, in microseconds.
+    [[nodiscard]] std::int64_t grant_of(const Queue& queue) const;
+    bool pay_debts();
+    [[nodiscard]] static bool may_deliver(const Queue& queue);
+    [[nodiscard]] std::uint64_t bytes_of(Slot execution) const;
+    // Microseconds that an attempt of the flow will take.
+    [[nodiscard]] std::uint32_t estimate(Queue& queue, Slot flow, std::uint64_t bytes) const;
     // True: gave one.
-    bool dispatch_alone(Queue& queue);
+    bool dispatch_alone(Queue& queue, LaneKind kind);
     void free_reserved();
     [[nodiscard]] Worker* reserve(Queue& queue, std::uint64_t bytes, bool versioned);
     void deliver(Queue& queue, Worker& worker, Slot execution, bool alone);
@@ -89,6 +98,8 @@ class Runner {
     std::uint64_t pass_ = 0;
     std::uint64_t outgoing_ = 0;  // bytes that this pass may still send
     std::uint64_t allowed_ = 0;   // attempts whose results there is memory for
+    std::uint64_t pass_luck_ = 1;  // changes whenever another worker may take what none took before
+    std::uint16_t reserved_for_ = 0;  // the queue whose large execution a worker is kept free for
 };
 
 }  // namespace scanmq::broker

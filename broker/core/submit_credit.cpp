@@ -125,8 +125,11 @@ void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
     while (!waiting_.empty()) {
         const Slot session = waiting_.front();
         Link& link = links_.find(session)->second;
-        // The second: the room was made smaller than one item. It must not stop those behind it.
-        if (!any(excess(target(link), link.credit.limit())) || link.unit.bytes > room_.bytes) {
+        // What it gives back is not yet known: a grant now would cross with its RECLAIMED, which puts it in
+        // line again.
+        const bool crosses = link.asked;
+        // The last: the room was made smaller than one item. It must not stop those behind it.
+        if (crosses || !any(excess(target(link), link.credit.limit())) || link.unit.bytes > room_.bytes) {
             link.waiting = false;
             waiting_.pop_front();
             continue;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/names.hpp"
 #include "broker/core/planted_bug.hpp"
 #include "common/protocol/codec.hpp"
 
@@ -26,7 +27,6 @@ JobVerdict refusal(ErrorCode code, std::string sentence) {
 
 // The first option that only a later version honours; nullptr: none.
 const char* unsupported_option(const JobOptions& options) {
-    if (!options.flow.empty()) return "flow";
     if (!options.headers.empty()) return "headers";
     if ((options.flags & JobOptions::kSheddable) != 0) return "flags: sheddable";
     if ((options.flags & ~kKnownFlags) != 0) return "flags: a bit of a later version";
@@ -143,7 +143,8 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
     for (std::uint32_t i = 0; i < bodies.size(); ++i) {
         take_job(frame, message.jobs[i], bodies[i], i, exceptions);
     }
-    if (queue.room.waiting() > 0) state_->activate(queue);
+    leave_flow(frame);
+    if (queue.room.active()) state_->activate(queue);
     grant(queue, session.slot);
     state_->send(session,
                  protocol::Accepted{header.seq, static_cast<std::uint32_t>(bodies.size()),
@@ -201,6 +202,9 @@ std::optional<JobVerdict> SubmitHandler::check_options(const protocol::Job& job)
     }
     if ((options.flags & JobOptions::kPure) != 0 && (options.flags & JobOptions::kNotPure) != 0) {
         return refusal(ErrorCode::bad_option, "flags: a job is pure or not, not both");
+    }
+    if (!options.flow.empty() && !printable_name(options.flow)) {
+        return refusal(ErrorCode::bad_option, "flow: " + name_rule("a flow"));
     }
     if (options.priority >= WaitingRoom::kLevels) {
         return refusal(ErrorCode::bad_option,

@@ -49,6 +49,8 @@ class SubmitHandler {
         Slot subject_slot = kNoSlot;
         ByteView inputs;
         Slot inputs_slot = kNoSlot;
+        std::string_view flow;  // of the execution before, which the frame holds
+        Slot flow_slot = kNoSlot;
         std::string resolved;  // inputs and aliases of the job being checked
         std::uint64_t sentence_bytes = 0;
     };
@@ -77,6 +79,9 @@ class SubmitHandler {
     Slot add_job(Frame& frame, const protocol::Job& job, const BodyIn& body);
     Slot add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body, Slot job_slot,
                        ByteView inputs);
+    // The flow of a job, held once more for its execution.
+    Slot take_flow(Frame& frame, const protocol::Job& job);
+    void leave_flow(Frame& frame);
     // Further jobs of that fingerprint join the execution.
     void share(Queue& queue, Slot execution, const ContentId& fingerprint);
     void set_options(Queue& queue, Slot job_slot, const protocol::JobOptions& options);

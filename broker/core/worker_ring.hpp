@@ -22,6 +22,10 @@ struct Worker {
     protocol::WorkerInfo info;
     protocol::CreditSender credit;
     RunningList running;
+    // It is taken to begin attempts in the order of their delivery, one a thread: so many have begun,
+    // and this is the first of the others.
+    std::uint32_t begun = 0;
+    Slot not_begun = kNoSlot;
     std::uint64_t delivered = 0;
     std::uint64_t done = 0;
     std::uint64_t failed = 0;

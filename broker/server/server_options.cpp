@@ -108,6 +108,8 @@ void declare(config::Options& options, ServerOptions& target) {
                      "Time for which an unused blob is kept although room is needed");
     options.number("cursors-max", target.core.cursors_per_queue_max, {0, 10'000'000}, "cursors",
                    "Durable subscriptions of one queue");
+    options.number("flow-limits-max", target.core.flow_limits_max, {0, 1'000'000}, "flows",
+                   "Flows of one queue that have limits");
     options.number("aliases-max", target.core.aliases_max, {0, 10'000'000}, "aliases", "Aliases");
     options.number("alias-history-max", target.core.alias_history_max, {0, 10'000}, "versions",
                    "Former versions of one alias that open groups may still need");

@@ -49,6 +49,10 @@ bool StorageSink::id(PartitionId partition, std::uint64_t position, const IdRow&
     return check(restorer_.id(partition, position, row));
 }
 
+bool StorageSink::flow(PartitionId partition, std::string_view name, const FlowRow& row) {
+    return check(restorer_.flow(partition, name, row));
+}
+
 bool StorageSink::cursor(PartitionId partition, std::string_view name, const CursorRow& row) {
     return check(restorer_.cursor(partition, name, row));
 }

@@ -27,6 +27,7 @@ class StorageSink final : public RestoreSink {
                    const RunRow* run) override;
     bool entry(PartitionId partition, std::uint64_t offset, const EntryRow& row) override;
     bool id(PartitionId partition, std::uint64_t position, const IdRow& row) override;
+    bool flow(PartitionId partition, std::string_view name, const FlowRow& row) override;
     bool cursor(PartitionId partition, std::string_view name, const CursorRow& row) override;
     bool dead(PartitionId partition, std::uint64_t number, const DeadRow& row,
               const ExecutionRow& execution) override;

@@ -185,6 +185,12 @@ Result<void, StateError> LmdbStateStore::check_version() {
     PartitionId zero = 0;
     std::uint64_t version = 0;
     const bool read = number_of_key(**there, zero, version);
+    if (read && version < kStateVersion) {
+        auto raised = put(Table::meta, kMetaVersion, NumberKey(0, kStateVersion));
+        if (raised) return commit();
+        abort();
+        return raised;
+    }
     abort();
     if (!read) {
         return fail(StateError{StateError::Kind::damaged, "the state in " + path_.string() +

@@ -7,9 +7,9 @@
 namespace scanmq::broker {
 namespace {
 
-constexpr std::array<Table, 8> kPartitioned = {Table::executions, Table::runs, Table::entries,
+constexpr std::array<Table, 9> kPartitioned = {Table::executions, Table::runs, Table::entries,
                                                Table::results,    Table::ids,  Table::groups,
-                                               Table::cursors,    Table::dead};
+                                               Table::cursors,    Table::dead, Table::flows};
 constexpr std::size_t kSpareRuns = 64;
 
 std::string gone_key(PartitionId partition) {

@@ -33,6 +33,7 @@ void PartitionRun::clear() {
     last_group_ = {};
     last_group_net_ = nullptr;
     cursors_.clear();
+    flows_.clear();
     dropped_.clear();
     row_ = {};
 }
@@ -328,6 +329,17 @@ PartitionRun::Done PartitionRun::write_named(StateStore& store) {
             if (auto done = store.put(Table::cursors, key, scratch_); !done) return done;
         } else {
             auto erased = store.erase(Table::cursors, key);
+            if (!erased) return fail(std::move(erased).error());
+        }
+    }
+    for (const auto& [name, row] : flows_) {
+        const std::string key = name_key(partition_, name);
+        if (!row.limits.empty()) {
+            scratch_.clear();
+            encode_row(row, scratch_);
+            if (auto done = store.put(Table::flows, key, scratch_); !done) return done;
+        } else {
+            auto erased = store.erase(Table::flows, key);
             if (!erased) return fail(std::move(erased).error());
         }
     }

@@ -70,6 +70,8 @@ PartitionRun::Done PartitionRun::apply_one(ArchiveReader& reader) {
             return read_and_do<IdsForgotten>(reader);
         case number_of<QueueMarked>():
             return read_and_do<QueueMarked>(reader);
+        case number_of<FlowLimited>():
+            return read_and_do<FlowLimited>(reader);
         default:
             return damage("it has change " + std::to_string(number) + ", which no queue has");
     }
@@ -79,9 +81,10 @@ PartitionRun::Done PartitionRun::apply_one(ArchiveReader& reader) {
 // number of its jobs before them, and are kept as they are.
 PartitionRun::Done PartitionRun::accepted(ArchiveReader& reader) {
     std::uint64_t number = 0;
-    bool attached = false;
+    std::uint8_t kind = 0;
     reader.uint(number);
-    reader.number(attached);
+    reader.choice(kind, change::Accepted::kOwnInFlow);
+    const bool attached = kind == change::Accepted::kAttached;
     const ByteView begin = reader.rest();
     job_.fields(reader);
     const ByteView behind_job = reader.rest();
@@ -94,6 +97,8 @@ PartitionRun::Done PartitionRun::accepted(ArchiveReader& reader) {
         reader.optional_sint(as_of);
         reader.optional_id(fingerprint);
         reader.body(payload);
+        std::string_view flow;
+        if (kind == change::Accepted::kOwnInFlow) reader.text(flow);
     }
     if (!reader.ok()) return damage("a change cannot be read");
     if (!job_.group.is_zero()) {
@@ -341,6 +346,12 @@ PartitionRun::Done PartitionRun::on(const change::QueueMarked& change) {
     row_.paused = change.paused;
     row_.draining = change.draining;
     row_.scanner_version = change.scanner_version;
+    return {};
+}
+
+PartitionRun::Done PartitionRun::on(const change::FlowLimited& change) {
+    if (change.flow.size() > kStateKeyBytesMax / 2) return damage("a flow's name is too long");
+    flows_[change.flow] = {change.limits};
     return {};
 }
 

@@ -130,6 +130,7 @@ class PartitionRun {
     [[nodiscard]] Done on(const change::StreamTrimmed& change);
     [[nodiscard]] Done on(const change::IdsForgotten& change);
     [[nodiscard]] Done on(const change::QueueMarked& change);
+    [[nodiscard]] Done on(const change::FlowLimited& change);
     [[nodiscard]] Done append_entry(const EntryRow& row);
 
     // partition_rows.cpp: what is there, and writing it
@@ -175,7 +176,8 @@ class PartitionRun {
     Id128 last_group_;  // the one asked for last
     GroupNet* last_group_net_ = nullptr;
     std::map<std::string_view, CursorNet> cursors_;
-    std::vector<std::uint64_t> dropped_;  // dead letters of before
+    std::map<std::string_view, FlowRow> flows_;  // no limits: goes
+    std::vector<std::uint64_t> dropped_;         // dead letters of before
     // Read into again and again, for their lists' memory.
     JobRow job_;
     change::Started started_;

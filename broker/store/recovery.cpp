@@ -16,9 +16,10 @@ class Loader {
     Loader(StateSnapshot& from, RestoreSink& sink) : from_(&from), sink_(&sink) {}
 
     Done all() {
-        Done (Loader::*const steps[])() = {
-            &Loader::broker,  &Loader::gone, &Loader::queues,  &Loader::groups, &Loader::executions,
-            &Loader::entries, &Loader::ids,  &Loader::cursors, &Loader::dead,   &Loader::aliases};
+        Done (Loader::*const steps[])() = {&Loader::broker,  &Loader::gone,   &Loader::queues,
+                                           &Loader::groups,  &Loader::flows,  &Loader::executions,
+                                           &Loader::entries, &Loader::ids,    &Loader::cursors,
+                                           &Loader::dead,    &Loader::aliases};
         for (const auto step : steps) {
             if (auto done = (this->*step)(); !done) return done;
         }
@@ -147,6 +148,19 @@ class Loader {
                         }
                         if (sink_->group(partition, *id, row)) return std::nullopt;
                         return damage(Table::groups, partition, id->hex(), kRefused);
+                    });
+    }
+    Done flows() {
+        FlowRow row;
+        return rows(Table::flows,
+                    [&](PartitionId partition, Known&, ByteView key,
+                        ByteView value) -> std::optional<StateError> {
+                        const ByteView name = key.substr(4);
+                        if (!decode_row(value, row)) {
+                            return damage(Table::flows, partition, name, kUnreadable);
+                        }
+                        if (sink_->flow(partition, name, row)) return std::nullopt;
+                        return damage(Table::flows, partition, name, kRefused);
                     });
     }
     Done executions();

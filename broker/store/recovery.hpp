@@ -26,6 +26,8 @@ class RestoreSink {
     [[nodiscard]] virtual bool queue(PartitionId partition, const QueueRow& row) = 0;
     [[nodiscard]] virtual bool group(PartitionId partition, const Id128& id,
                                      const GroupRow& row) = 0;
+    [[nodiscard]] virtual bool flow(PartitionId partition, std::string_view name,
+                                    const FlowRow& row) = 0;
     // `run`: null when no attempt was made yet.
     [[nodiscard]] virtual bool execution(PartitionId partition, std::uint64_t number,
                                          const ExecutionRow& row, const RunRow* run) = 0;

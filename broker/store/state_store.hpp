@@ -37,11 +37,13 @@ enum class Table : std::uint8_t {
     dead,
     aliases,
     blobs,
+    flows,
 };
-inline constexpr std::size_t kTables = 12;
+inline constexpr std::size_t kTables = 13;
 inline constexpr std::size_t kStateKeyBytesMax = 500;
-// Of the tables and their rows; a store of a later one is not opened.
-inline constexpr std::uint64_t kStateVersion = 1;
+// Of the tables and their rows; a store of a later one is not opened, one of an earlier one becomes this.
+// 1: no flows; executions without one are read.
+inline constexpr std::uint64_t kStateVersion = 2;
 
 [[nodiscard]] std::string_view name_of(Table table);
 

@@ -1,4 +1,5 @@
-// scanmq queue list | create | set | delete | pause | resume | drain | purge, and worker list.
+// scanmq queue list | create | set | delete | pause | resume | drain | purge, flow list | set | drop,
+// and worker list.
 
 #include <fmt/format.h>
 
@@ -152,5 +153,53 @@ Outcome queue_drain(Invocation& invocation) {
 Outcome queue_purge(Invocation& invocation) {
     return control(invocation, protocol::QueueAction::purge, "purge", "purged");
 }
+
+Outcome flow_list(Invocation& invocation) {
+    return list_topic(invocation, "flows",
+                      {"flow", "weight", "rate_per_s", "burst", "in_flight_max", "priority_max",
+                       "waiting", "running", "delivered", "cost_us", "held"},
+                      QueueArgument::required);
+}
+
+namespace {
+
+// set and drop.
+Outcome change_flow(Invocation& invocation, bool drops) {
+    BrokerOptions broker;
+    std::string queue;
+    std::string flow;
+    std::vector<std::string> texts;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    declared.positional("queue", queue, true, "The queue's name");
+    declared.positional("flow", flow, true, "The flow: a job's --flow, or its producer's name");
+    if (!drops) {
+        declared.positional(
+            "limits", texts, true,
+            "NAME=VALUE of docs/PROTOCOL.md, section 8, such as weight=4 rate_per_s=100 burst=10");
+    }
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    const auto limits = read_settings(texts);
+    if (!limits) return fail(limits.error());
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    if (const auto answer = (*client)->set_flow(queue, flow, *limits); !answer) {
+        return fail(problem_of(answer.error(),
+                               fmt::format("cannot change flow {} of queue {}", flow, queue)));
+    }
+    const std::string_view done = drops ? "dropped" : "set";
+    if (invocation.json) {
+        fmt::print("{}\n", Json{{"queue", queue}, {"flow", flow}, {"result", done}}.dump());
+    } else {
+        fmt::print("limits of flow {} of queue {} {}\n", flow, queue, done);
+    }
+    return ExitCode::ok;
+}
+
+}  // namespace
+
+Outcome flow_set(Invocation& invocation) { return change_flow(invocation, false); }
+Outcome flow_drop(Invocation& invocation) { return change_flow(invocation, true); }
 
 }  // namespace scanmq::cli

@@ -30,6 +30,7 @@ struct SubmitFlags {
     Duration delay{0};
     Duration deadline{0};
     std::string conflate_key;
+    std::string flow;
     bool pure = false;
     bool not_pure = false;
     bool finish_late = false;
@@ -59,6 +60,8 @@ void declare(config::Options& declared, SubmitFlags& flags, bool& json) {
                       "Not started later than that after acceptance; 0: no deadline");
     declared.text("conflate-key", flags.conflate_key,
                   "A newer waiting job of the same key replaces this one");
+    declared.text("flow", flags.flow,
+                  "Flow that the jobs are shared out by, instead of the producer's name");
     declared.flag("pure", flags.pure,
                   "The result depends on payload and inputs only: equal jobs are done once");
     declared.flag("not-pure", flags.not_pure, "The opposite, in a queue that is pure");
@@ -119,6 +122,7 @@ class Submission {
         job.delay = flags_.delay;
         job.deadline = flags_.deadline;
         job.conflate_key = flags_.conflate_key;
+        job.flow = flags_.flow;
         if (flags_.pure || flags_.not_pure) job.pure = flags_.pure;
         job.finish_late = flags_.finish_late;
         job.as_of_ns = flags_.as_of_ns;

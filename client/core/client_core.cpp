@@ -28,6 +28,9 @@ std::optional<std::string> problem_of_options(const Job& job, const protocol::Li
     if (job.conflate_key.size() > limits.name_bytes_max) {
         return "conflate_key has at most name_bytes_max bytes; take a shorter one";
     }
+    if (job.flow.size() > limits.name_bytes_max) {
+        return "flow has at most name_bytes_max bytes; take a shorter one";
+    }
     if (job.inputs.size() / ContentId::kSize + job.aliases.size() > limits.inputs_per_job_max) {
         return "inputs and aliases together are at most inputs_per_job_max";
     }

@@ -36,6 +36,7 @@ struct Job {
     Duration delay{};     // not before that long after acceptance; the broker has a maximum
     Duration deadline{};  // not started later than that after acceptance; 0: none
     std::string_view conflate_key;  // a newer waiting job of the key replaces this one; "": none
+    std::string_view flow;          // what the queue shares workers out by; "": the producer's name
     std::optional<bool> pure;       // absent: as the queue is
     bool finish_late = false;       // what runs past the deadline may end
     std::optional<std::int64_t>

@@ -11,7 +11,7 @@ std::size_t encoded_bytes_max(const protocol::JobOptions* options) noexcept {
     if (options == nullptr) return 0;
     constexpr std::size_t kNumbers = 64;  // the map, keys, and what is no text
     constexpr std::size_t kText = 5;      // before each text
-    std::size_t bytes = kNumbers + kText + options->conflate_key.size();
+    std::size_t bytes = kNumbers + 2 * kText + options->conflate_key.size() + options->flow.size();
     for (const std::string& alias : options->aliases) bytes += kText + alias.size();
     return bytes;
 }

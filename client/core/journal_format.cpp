@@ -207,6 +207,7 @@ scanmq::Result<RestoredJob, std::string> RestoredJob::decode(ByteView record, co
         out.job_.delay = std::chrono::milliseconds(options->delay_ms);
         out.job_.deadline = std::chrono::milliseconds(options->deadline_ms);
         out.job_.conflate_key = options->conflate_key;
+        out.job_.flow = options->flow;
         if ((options->flags & protocol::JobOptions::kPure) != 0) out.job_.pure = true;
         if ((options->flags & protocol::JobOptions::kNotPure) != 0) out.job_.pure = false;
         out.job_.finish_late = (options->flags & protocol::JobOptions::kFinishLate) != 0;

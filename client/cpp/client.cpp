@@ -93,6 +93,12 @@ Result<void> Client::delete_queue(std::string_view queue, bool force, Duration t
     return only_ok(impl_->request(protocol::QueueDelete{std::string(queue), force}, timeout));
 }
 
+Result<void> Client::set_flow(std::string_view queue, std::string_view flow,
+                              const protocol::Settings& limits, Duration timeout) {
+    return only_ok(
+        impl_->request(protocol::FlowSet{std::string(queue), std::string(flow), limits}, timeout));
+}
+
 Result<void> Client::control_queue(std::string_view queue, protocol::QueueAction action,
                                    Duration timeout) {
     return only_ok(impl_->request(protocol::QueueControl{std::string(queue), action}, timeout));

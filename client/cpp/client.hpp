@@ -110,6 +110,9 @@ class Client {
                              Duration timeout = kDefault);
     Result<void> delete_queue(std::string_view queue, bool force, Duration timeout = kDefault);
 
+    // Limits of one flow, by the names of docs/PROTOCOL.md, section 8; none takes all away.
+    Result<void> set_flow(std::string_view queue, std::string_view flow,
+                          const protocol::Settings& limits, Duration timeout = kDefault);
     Result<void> control_queue(std::string_view queue, protocol::QueueAction action,
                                Duration timeout = kDefault);
     // Ends jobs `cancelled`, wherever they are. Any number, in frames of items_per_frame_max; after

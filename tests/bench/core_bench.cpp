@@ -2,12 +2,14 @@
 //
 // core/submit_dispatch_done/N    a job's whole cycle in batches of N: SUBMIT, DELIVER, DONE,
 // RESULTS core/submit/N                  filling a queue with a million jobs; bytes of memory a job
-// as a counter core/id_window                 finding and adding an id beside a million remembered
+// as a counter core/flows/N                   a job's whole cycle beside 200,000 waiting jobs of N
+// flows core/id_window                 finding and adding an id beside a million remembered
 // ones
 
 #include <benchmark/benchmark.h>
 #include <malloc.h>
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -44,6 +46,11 @@ class Bench {
     void want(std::uint64_t jobs) {
         send(1, producer_, protocol::kProducer, protocol::Want{"q", sent_, {jobs, jobs * 264}});
     }
+    // Jobs carry a flow, one of so many in turns.
+    void use_flows(std::uint64_t flows) {
+        for (std::uint64_t i = 0; i < flows; ++i) flows_.push_back("flow " + std::to_string(i));
+    }
+    void limit_credit(std::uint64_t items) { credit_.items = items; }
     void submit(std::uint64_t jobs) {
         auto& message = std::get<protocol::Submit>(submit_.message);
         message.queue = "q";
@@ -54,6 +61,10 @@ class Bench {
             job.id = ids_.next(static_cast<WallMillis>(3'600'000 + jobs_ / 1'000));
             job.subject = subjects_[jobs_ % subjects_.size()];
             job.payload.bytes = payload_;
+            if (!flows_.empty()) {
+                job.options = std::make_unique<protocol::JobOptions>();
+                job.options->flow = flows_[jobs_ % flows_.size()];
+            }
             bodies_.push_back({{next_body()}, ++jobs_});
         }
         sent_ = {sent_.items + jobs, sent_.bytes + jobs * 264};
@@ -89,10 +100,10 @@ class Bench {
         recycle();
         core_.handle(events, now_, effects_);
     }
-    void give_credit() {
+    void give_credit(bool forget = true) {
         for (std::uint64_t i = 0; i < workers_.size(); ++i) {
             send(3 + i, workers_[i], protocol::kWorker,
-                 protocol::CreditGrant{protocol::Link::deliver, "", 0, credit_});
+                 protocol::CreditGrant{protocol::Link::deliver, "", 0, credit_}, forget);
         }
     }
     // The shell's part: handles go back, effects are emptied.
@@ -147,6 +158,7 @@ class Bench {
     UuidV7 ids_{7};
     std::vector<std::string> subjects_{"SPY.vertical", "QQQ.vertical", "IWM.condor",
                                        "AAPL.vertical"};
+    std::vector<std::string> flows_;
     std::string payload_ = std::string(200, 'x');
     protocol::Frame submit_{{}, protocol::Submit{}};
     std::vector<BodyIn> bodies_;
@@ -175,6 +187,35 @@ void submit_dispatch_done(benchmark::State& state) {
         bench.submit(batch);
         bench.answer();
         bench.recycle();
+    }
+    const auto jobs = static_cast<std::int64_t>(bench.entries() - before);
+    state.SetItemsProcessed(jobs);
+    state.counters["time_per_job"] = benchmark::Counter(
+        static_cast<double>(jobs), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
+void flows(benchmark::State& state) {
+    constexpr std::uint64_t kBatch = 256;
+    constexpr std::uint64_t kWaiting = 200'000;
+    Bench bench(1, 1'000'000);
+    bench.use_flows(static_cast<std::uint64_t>(state.range(0)));
+    bench.want(1'000'000'000);
+    for (std::uint64_t i = 0; i < kWaiting; i += kBatch) {
+        bench.submit(kBatch);
+        bench.recycle();
+    }
+    bench.limit_credit(kBatch);
+    bench.give_credit(false);
+    for (std::uint64_t i = 0; i < kWaiting; i += kBatch) {
+        bench.answer();
+        bench.submit(kBatch);
+        bench.pass(std::chrono::milliseconds(1));
+    }
+    const std::uint64_t before = bench.entries();
+    for (auto _ : state) {
+        bench.answer();
+        bench.submit(kBatch);
+        bench.pass(std::chrono::milliseconds(1));
     }
     const auto jobs = static_cast<std::int64_t>(bench.entries() - before);
     state.SetItemsProcessed(jobs);
@@ -228,6 +269,7 @@ void id_window(benchmark::State& state) {
 }
 
 BENCHMARK(submit_dispatch_done)->Name("core/submit_dispatch_done")->Arg(1)->Arg(16)->Arg(256);
+BENCHMARK(flows)->Name("core/flows")->Arg(1)->Arg(10)->Arg(1'000)->Arg(100'000);
 BENCHMARK(submit_a_million)->Name("core/submit")->Arg(256)->Unit(benchmark::kMillisecond);
 BENCHMARK(id_window)->Name("core/id_window");
 

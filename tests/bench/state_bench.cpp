@@ -240,6 +240,7 @@ class CountingSink final : public RestoreSink {
     }
     bool entry(PartitionId, std::uint64_t, const EntryRow&) override { return true; }
     bool id(PartitionId, std::uint64_t, const IdRow&) override { return true; }
+    bool flow(PartitionId, std::string_view, const FlowRow&) override { return true; }
     bool cursor(PartitionId, std::string_view, const CursorRow&) override { return true; }
     bool dead(PartitionId, std::uint64_t, const DeadRow&, const ExecutionRow&) override {
         return true;

@@ -152,6 +152,7 @@ void Cluster::schedule_faults() {
         repeat(f.target_fault_every,
                [this, &f] { target_.fault(world_.between(10ms, f.target_fault_max)); });
     }
+    repeat(f.flow_every, [this] { operator_->limit_flow(); });
     if (!broker_->store().survives()) return;
     repeat(f.broker_crash_every, [this, down] { broker_->crash(down()); });
     repeat(f.sync_slow_every, [this] { broker_->store().slow(world_.between(10ms, 3s)); });

@@ -31,6 +31,20 @@ void OperatorNode::alter_one() {
     request(queue, protocol::QueueAlter{queue, {{"max_jobs", 10 + world_.rng.below(500)}}});
 }
 
+void OperatorNode::limit_flow() {
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    const std::string flow = Work::flow_name(world_.rng.below(Work::kFlows));
+    protocol::Settings limits;
+    if (world_.chance(0.8)) {
+        limits = {{"weight", 1 + world_.rng.below(5)},
+                  {"rate_per_s", world_.rng.below(2) * (20 + world_.rng.below(200))},
+                  {"burst", 1 + world_.rng.below(20)},
+                  {"in_flight_max", world_.rng.below(6)},
+                  {"priority_max", world_.rng.below(10)}};
+    }
+    request(queue, protocol::FlowSet{queue, flow, std::move(limits)});
+}
+
 void OperatorNode::control_one() {
     using protocol::QueueAction;
     const std::string& queue = queues_[world_.rng.below(queues_.size())];
@@ -108,6 +122,8 @@ void OperatorNode::on_request(client::RequestDone& done) {
             return;
         default:
             if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
+            // A repeated one, or of a queue that is new.
+            if (asked.kind == Kind::flow_set && code == ErrorCode::unknown_flow) return;
             if (asked.kind == Kind::dead_letters &&
                 (code == ErrorCode::queue_draining || code == ErrorCode::queue_full ||
                  code == ErrorCode::store_full)) {

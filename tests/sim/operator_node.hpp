@@ -17,6 +17,7 @@ class OperatorNode final : public ClientNode {
     // Deletes a queue, by force or not, and makes it again a little later.
     void delete_one();
     void alter_one();
+    void limit_flow();
     // Pauses, drains or purges one; the first two are taken back a little later.
     void control_one();
     void retry_dead();

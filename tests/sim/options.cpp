@@ -116,6 +116,8 @@ Options draw(std::uint64_t seed) {
     d.share(f.large_share, 0.3, 0.05);
     o.remote = d.chance(0.3);
     d.every(f.target_fault_every, p * 1.4, 2s, 12s);
+    d.every(f.flow_every, p, 500ms, 5s);
+    d.share(f.flow_share, 0.6, 1.0);
     return o;
 }
 
@@ -176,6 +178,7 @@ std::vector<Knob> knobs(Options& o) {
     duration("dead-every", f.dead_every);
     duration("delete-every", f.delete_every);
     duration("alter-every", f.alter_every);
+    duration("flow-every", f.flow_every);
     duration("sync-slow-every", f.sync_slow_every);
     duration("disk-full-every", f.disk_full_every);
     duration("sync-fail-every", f.sync_fail_every);
@@ -189,6 +192,7 @@ std::vector<Knob> knobs(Options& o) {
     share("poison-share", f.poison_share);
     share("again-share", f.again_share);
     share("option-share", f.option_share);
+    share("flow-share", f.flow_share);
     share("pure-share", f.pure_share);
     share("large-share", f.large_share);
     return out;

@@ -35,6 +35,7 @@ struct FaultOptions {
     Duration dead_every{};       // dead letters are retried or dropped
     Duration delete_every{};     // a queue, by force; made again a little later
     Duration alter_every{};      // a queue's room
+    Duration flow_every{};       // limits of a flow of a queue are set, or taken away
     // Of the store:
     Duration sync_slow_every{};
     Duration disk_full_every{};
@@ -51,6 +52,7 @@ struct FaultOptions {
     double again_share{};   // submitted again some time after its answer
     double option_share{};  // with priority, delay ... as Features allow
     double pure_share{};    // same payload as another
+    double flow_share{};    // of one of a few flows, instead of their producer's
     double large_share{};   // up to 100 KiB
 };
 

@@ -117,9 +117,10 @@ void Oracle::appended(std::span<const broker::CommitRecord> records, broker::Log
             record, [&](broker::BodyHandle handle) { return bodies.view(handle); }, scratch_);
         world_.note(scratch_);
         model_.apply(record.partition, record.previous, record.sequence, scratch_);
+        flows_.apply(record.partition, scratch_, world_.now());
         if (options_.durable) {
-            records_.push_back(
-                {++position, record.partition, record.previous, record.sequence, scratch_});
+            records_.push_back({++position, record.partition, record.previous, record.sequence,
+                                scratch_, world_.now()});
         }
     }
 }
@@ -144,7 +145,11 @@ void Oracle::recovered(broker::LogPosition position) {
     records_.erase(end, records_.end());
     durable_ = position;
     model_.clear();
-    for (const Record& r : records_) model_.apply(r.partition, r.previous, r.sequence, r.changes);
+    flows_.clear();
+    for (const Record& r : records_) {
+        model_.apply(r.partition, r.previous, r.sequence, r.changes);
+        flows_.apply(r.partition, r.changes, r.at);
+    }
     check_acknowledged(false);
     for (const auto& [incarnation, entries] : seen_) {
         const ModelPartition* part = model_.find(incarnation);

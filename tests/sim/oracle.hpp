@@ -18,6 +18,7 @@
 #include "broker/store/body_store.hpp"
 #include "broker/store/commit_log.hpp"
 #include "common/protocol/messages.hpp"
+#include "tests/sim/flow_model.hpp"
 #include "tests/sim/record_model.hpp"
 #include "tests/sim/workload.hpp"
 
@@ -26,7 +27,7 @@ namespace scanmq::sim {
 class Oracle {
   public:
     Oracle(World& world, const Options& options)
-        : world_(world), options_(options), model_(world) {}
+        : world_(world), options_(options), model_(world), flows_(world) {}
 
     // --- producers
     void sent(const std::string& queue, const protocol::Job& job, const Id128& group);
@@ -80,6 +81,7 @@ class Oracle {
         std::uint64_t previous{};
         std::uint64_t sequence{};
         std::string changes;
+        Time at;
     };
     struct Seen {
         Id128 id;
@@ -95,6 +97,7 @@ class Oracle {
     World& world_;
     const Options& options_;
     RecordModel model_;
+    FlowModel flows_;
     std::vector<Record> records_;
     broker::LogPosition durable_ = 0;
     std::map<std::string, std::unordered_map<Id128, JobInfo>> jobs_;

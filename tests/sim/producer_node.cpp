@@ -86,6 +86,10 @@ void ProducerNode::draw_options(Spec& spec) {
     if (some(f.conflate)) spec.conflate_key = std::string(1, "abc"[world_.rng.below(3)]);
     if (some(f.pure)) spec.pure = world_.chance(0.7);
     spec.finish_late = some(f.deadline);
+    const double flow_share = options_.faults.flow_share;
+    if (flow_share > 0 && world_.chance(flow_share)) {
+        spec.flow = Work::flow_name(world_.rng.below(Work::kFlows));
+    }
 }
 
 // A job got its id: it is written down before it is sent.
@@ -118,6 +122,7 @@ bool ProducerNode::hand_over(const Spec& spec) {
     job.delay = spec.delay;
     job.deadline = spec.deadline;
     job.conflate_key = spec.conflate_key;
+    job.flow = spec.flow;
     job.pure = spec.pure;
     job.finish_late = spec.finish_late;
     const auto ticket = spec.restored

@@ -50,6 +50,7 @@ class ProducerNode final : public ClientNode {
         Duration delay{};
         Duration deadline{};
         std::string conflate_key;
+        std::string flow;
         std::optional<bool> pure;
         bool finish_late{};
         bool restored{};  // from the memory of an earlier process

@@ -31,6 +31,11 @@ enum class Behaviour : char {
 
 class Work {
   public:
+    static constexpr std::uint64_t kFlows = 4;  // beside those of the producers' names
+    [[nodiscard]] static std::string flow_name(std::uint64_t number) {
+        return "flow " + std::to_string(number);
+    }
+
     Work(World& world, const FaultOptions& faults) : world_(world), faults_(faults) {}
 
     // A new payload, or now and then one that was there.

@@ -33,6 +33,7 @@ struct Options {
     std::string_view conflate_key = {};
     std::uint32_t flags = 0;
     std::optional<std::int64_t> as_of_ns = {};
+    std::string_view flow = {};
 };
 
 [[nodiscard]] inline protocol::Job job_with(std::uint64_t number, const Options& options,
@@ -45,6 +46,7 @@ struct Options {
     out.options->conflate_key = options.conflate_key;
     out.options->flags = options.flags;
     out.options->as_of_ns = options.as_of_ns;
+    out.options->flow = options.flow;
     return out;
 }
 

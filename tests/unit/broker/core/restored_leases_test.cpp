@@ -39,6 +39,7 @@ class RestoredLeasesTest : public ::testing::Test {
         state.table.executions[slot] = ExecutionRecord{};
         state.table.executions[slot].number = number;
         state.table.executions[slot].first_job = job;
+        state.table.executions[slot].flow = queue->room.flows().take("producer", state.now);
         queue->ids.add_live(job);
         queue->credit.occupy(64);
         return slot;

@@ -121,6 +121,7 @@ class Simulation {
         std::map<std::string, std::pair<Credit, Credit>> links;  // sent, limit
         std::map<std::uint64_t, std::pair<std::string, std::vector<std::uint64_t>>> open;  // by seq
         std::vector<std::pair<std::string, std::uint64_t>> again = {};  // to be submitted once more
+        std::map<std::string, std::uint64_t> reclaimed = {};            // seq of the last RECLAIMED
     };
     struct Worker {
         Peer* peer;
@@ -160,6 +161,7 @@ class Simulation {
         if (!list.empty()) producer.peer->send(submit(queue, std::move(list)));
     }
     void produce(Producer& producer) {
+        read(producer);  // a RECLAIM is answered before anything else is sent
         const std::string queue = kQueues[rng_.below(kQueues.size())];
         const auto& [sent, limit] = producer.links[queue];
         if (rng_.below(3) == 0) {
@@ -174,6 +176,7 @@ class Simulation {
         submit_numbers(producer, queue, numbers);
     }
     void resubmit(Producer& producer) {
+        read(producer);
         if (producer.again.empty()) return;
         auto all = std::move(producer.again);
         producer.again.clear();
@@ -199,6 +202,7 @@ class Simulation {
         if (numbers_ > 0) producer.again.emplace_back("a", 1 + rng_.below(numbers_));
         producer.open.clear();
         producer.links.clear();
+        producer.reclaimed.clear();
         if (rng_.below(2) == 0) h_.disconnect(*producer.peer);
         ASSERT_TRUE(producer.peer->hello());
         resubmit(producer);
@@ -211,7 +215,10 @@ class Simulation {
             if (const auto* accepted = std::get_if<protocol::Accepted>(&frame.message)) {
                 const auto batch = std::move(producer.open.at(accepted->re));
                 producer.open.erase(accepted->re);
-                producer.links[batch.first].second = accepted->limit;
+                // An answer from before RECLAIMED tells a limit that was given back.
+                if (accepted->re > producer.reclaimed[batch.first]) {
+                    producer.links[batch.first].second = accepted->limit;
+                }
                 ASSERT_EQ(accepted->jobs, batch.second.size());
                 for (const auto& e : accepted->exceptions) {
                     // Number 1 .. n of the other queue, submitted "again" there, is new to it.
@@ -224,6 +231,7 @@ class Simulation {
             } else if (const auto* reclaim = std::get_if<protocol::Reclaim>(&frame.message)) {
                 auto& [sent, limit] = producer.links[reclaim->queue];
                 limit = sent;
+                producer.reclaimed[reclaim->queue] = peer.seq + 1;
                 peer.send(protocol::Reclaimed{reclaim->queue, sent});
             } else if (std::holds_alternative<protocol::Error>(frame.message)) {
                 const auto& error = std::get<protocol::Error>(frame.message);

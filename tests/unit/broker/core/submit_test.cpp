@@ -158,10 +158,10 @@ TEST_F(SubmitTest, EachRefusalOfAJobHasItsCodeAndTheOthersCount) {
     EXPECT_EQ(refusal(job(2, "SPY..x")), ErrorCode::bad_subject);
     protocol::Job delayed = job(3);
     delayed.options = std::make_unique<protocol::JobOptions>();
-    delayed.options->flow = "desk";
+    delayed.options->headers = {{"a", "b"}};
     const auto v = verdict(std::move(delayed));
     EXPECT_EQ(v.code, ErrorCode::unsupported);
-    EXPECT_NE(v.sentence.find("flow"), std::string::npos);
+    EXPECT_NE(v.sentence.find("headers"), std::string::npos);
     protocol::Job plain = job(4);
     plain.options = std::make_unique<protocol::JobOptions>();
     EXPECT_EQ(verdict(std::move(plain)).verdict, Verdict::accepted) << "all at their defaults";

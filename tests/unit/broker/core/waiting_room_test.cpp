@@ -26,6 +26,7 @@ class WaitingRoomTest : public ::testing::Test {
         execution.number = ++numbers;
         execution.state = state;
         execution.priority = priority & 0xf;
+        execution.flow = room.flows().take("a", Time{});
         if (state == ExecutionState::delayed) table.extra_of(slot).due = due;
         return slot;
     }
@@ -35,20 +36,25 @@ class WaitingRoomTest : public ::testing::Test {
         return slot;
     }
     Slot take(std::uint64_t low_share) {
-        const Slot slot = room.next(low_share);
+        const Slot slot = next(low_share);
         if (slot == kNoSlot) return slot;
-        room.delivered(low_share);
-        room.remove(table, slot);
+        room.deliver(table, slot, 1'000, low_share, Time{});
+        room.over(table.executions[slot].flow, 1'000, 1'000);
         return slot;
     }
+    Slot next(std::uint64_t low_share) {
+        return room.next(table, Time{}, low_share, true).execution;
+    }
+    Slot next_alone() { return room.next_alone(table, Time{}, LaneKind::alone).execution; }
     JobTable table;
-    WaitingRoom room;
+    InternTable texts;
+    WaitingRoom room{texts, 1};
     std::uint64_t numbers = 0;
 };
 
 TEST_F(WaitingRoomTest, AnEmptyRoomHasNoNext) {
-    EXPECT_EQ(room.next(2), kNoSlot);
-    EXPECT_EQ(room.next_alone(), kNoSlot);
+    EXPECT_EQ(next(2), kNoSlot);
+    EXPECT_EQ(next_alone(), kNoSlot);
     EXPECT_EQ(room.next_due(), Time::max());
     EXPECT_EQ(room.any_before(table, ~0ULL), kNoSlot);
     EXPECT_FALSE(room.wake(table, Time::max(), 10));
@@ -65,11 +71,11 @@ TEST_F(WaitingRoomTest, WhatIsDueGoesWhereItWaits) {
     EXPECT_FALSE(room.wake(table, Time{1s} - 1ns, 10));
     EXPECT_EQ(room.delayed(), 3U);
     EXPECT_FALSE(room.wake(table, Time{1s}, 10));
-    EXPECT_EQ(room.next_alone(), std::min(alone, suspect));
+    EXPECT_EQ(next_alone(), std::min(alone, suspect));
     EXPECT_EQ(room.alone(), 2U);
     EXPECT_FALSE(room.ready());
     EXPECT_FALSE(room.wake(table, Time{2s}, 10));
-    EXPECT_EQ(room.next(16), plain);
+    EXPECT_EQ(next(16), plain);
     EXPECT_EQ(room.waiting(), 3U);
 }
 
@@ -84,7 +90,7 @@ TEST_F(WaitingRoomTest, WakingKeepsItsBudget) {
 TEST_F(WaitingRoomTest, TheLastLevelEmptiedIsNotNamedAgain) {
     const Slot only = add(ExecutionState::waiting, 9);
     room.remove(table, only);
-    EXPECT_EQ(room.next(2), kNoSlot);
+    EXPECT_EQ(next(2), kNoSlot);
     EXPECT_FALSE(room.ready());
 }
 
@@ -139,7 +145,7 @@ TEST_F(WaitingRoomTest, AgreesWithAModelUnderRandomOperations) {
     for (std::uint64_t seed = 1; seed <= 15; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Rng rng(seed);
-        room = WaitingRoom{};
+        room = WaitingRoom(texts, seed);
         Model model;
         std::map<Slot, std::size_t> where;  // 0-9 level, 10 alone, 11 delayed
         const std::uint64_t low_share = 2 + rng.below(6);
@@ -177,7 +183,7 @@ TEST_F(WaitingRoomTest, AgreesWithAModelUnderRandomOperations) {
                     where[slot] = kind == 0 ? 10 : priority;
                     if (kind > 1 && !list.empty() && rng.below(3) == 0) {
                         const std::size_t at = rng.below(list.size());
-                        room.add_before(table, slot, list[at].slot);
+                        room.add_at(table, slot, list[at].slot);
                         list.insert(list.begin() + static_cast<std::ptrdiff_t>(at), one);
                     } else {
                         room.add(table, slot, front);
@@ -245,7 +251,7 @@ TEST_F(WaitingRoomTest, AgreesWithAModelUnderRandomOperations) {
             ASSERT_EQ(room.delayed(), model.delayed.size());
             ASSERT_EQ(room.size(), where.size());
             ASSERT_EQ(room.ready(), model.level(low_share) >= 0);
-            ASSERT_EQ(room.next_alone(), model.alone.empty() ? kNoSlot : model.alone[0].slot);
+            ASSERT_EQ(next_alone(), model.alone.empty() ? kNoSlot : model.alone[0].slot);
             Time due = Time::max();
             for (const auto& one : model.delayed) due = std::min(due, one.due);
             ASSERT_EQ(room.next_due(), due);

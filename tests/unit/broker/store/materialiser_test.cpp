@@ -72,6 +72,7 @@ class BodySink final : public RestoreSink {
     }
     bool entry(PartitionId, std::uint64_t, const EntryRow& row) override { return add(row.body); }
     bool id(PartitionId, std::uint64_t, const IdRow&) override { return true; }
+    bool flow(PartitionId, std::string_view, const FlowRow&) override { return true; }
     bool cursor(PartitionId, std::string_view, const CursorRow&) override { return true; }
     bool dead(PartitionId, std::uint64_t, const DeadRow&, const ExecutionRow& row) override {
         return add(row.payload);
@@ -173,12 +174,49 @@ class MaterialiserTest : public testing::Test {
         std::string bytes;
         std::vector<BodyPlace> places;
         (write_change(changes, bytes, places), ...);
+        return add_bytes(partition, sequence, bytes);
+    }
+    Result<void, StateError> add_bytes(PartitionId partition, std::uint64_t& sequence,
+                                       const std::string& bytes) {
         const auto done =
             materialiser_.add({++position_, partition, 9, sequence, sequence + 1, bytes});
         ++sequence;
         return done;
     }
 };
+
+TEST_F(MaterialiserTest, ExecutionsOfVersionOneHaveNoFlow) {
+    std::string bytes;
+    std::vector<BodyPlace> places;
+    write_change(accepted(1), bytes, places);
+    ASSERT_EQ(bytes[2], char{change::Accepted::kOwnInFlow});
+    bytes[2] = change::Accepted::kOwn;
+    bytes.pop_back();  // the length of no flow
+    ASSERT_TRUE(add_bytes(1, sequence_, bytes).ok());
+    change::Accepted second = accepted(2);
+    second.flow = "desk";
+    ASSERT_TRUE(queue(second, accepted(2, true)).ok());
+    write();
+    const auto old = row<ExecutionRow>(Table::executions, 1);
+    EXPECT_EQ(old.flow, "");
+    EXPECT_EQ(old.payload.body.bytes, "payload");
+    EXPECT_EQ(row<ExecutionRow>(Table::executions, 2).flow, "desk");
+    EXPECT_EQ(row<ExecutionRow>(Table::executions, 2).jobs.size(), 2U);
+    // Its row is read, changed and written again.
+    ASSERT_TRUE(queue(accepted(1, true)).ok());
+    write();
+    EXPECT_EQ(row<ExecutionRow>(Table::executions, 1).jobs.size(), 2U);
+    EXPECT_EQ(row<ExecutionRow>(Table::executions, 1).flow, "");
+}
+
+TEST_F(MaterialiserTest, LimitsOfAFlowAreARowUntilTheyAreTakenAway) {
+    ASSERT_TRUE(queue(change::FlowLimited{"desk", {{"weight", 3}}}).ok());
+    write();
+    ASSERT_EQ(count(Table::flows), 1U);
+    ASSERT_TRUE(queue(change::FlowLimited{"desk", {}}).ok());
+    write();
+    EXPECT_EQ(count(Table::flows), 0U);
+}
 
 TEST_F(MaterialiserTest, AJobThatCameAndWentLeavesItsEntryAndIdOnly) {
     change::Started started;

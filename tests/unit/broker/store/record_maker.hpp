@@ -58,6 +58,9 @@ class RowLines final : public RestoreSink {
     bool id(PartitionId partition, std::uint64_t position, const IdRow& row) override {
         return add("id", partition, position, row);
     }
+    bool flow(PartitionId partition, std::string_view name, const FlowRow& row) override {
+        return add("flow " + std::string(name), partition, 0, row);
+    }
     bool cursor(PartitionId partition, std::string_view name, const CursorRow& row) override {
         return add("cursor " + std::string(name), partition, 0, row);
     }
@@ -133,6 +136,7 @@ class RecordMaker {
                 out.id(partition, row.ids_begin + i, queue.ids[i]);
             }
             for (const auto& [name, cursor] : queue.cursors) out.cursor(partition, name, cursor);
+            for (const auto& [name, flow] : queue.flows) out.flow(partition, name, flow);
             for (const auto& [number, dead] : queue.dead) {
                 out.dead(partition, number, dead.first, dead.second);
             }
@@ -155,6 +159,7 @@ class RecordMaker {
         std::deque<IdRow> ids;
         std::map<Id128, GroupRow> groups;
         std::map<std::string_view, CursorRow> cursors;
+        std::map<std::string_view, FlowRow> flows;
         std::map<std::uint64_t, std::pair<DeadRow, ExecutionRow>> dead;
 
         [[nodiscard]] std::uint64_t next() const { return row.stream_first + entries.size(); }
@@ -257,7 +262,8 @@ class RecordMaker {
         if (op < 89) return end(queue, true, true);
         if (op < 91) return drop_dead(queue);
         if (op < 95) return change_group(queue);
-        if (op < 98) return change_cursor(queue);
+        if (op < 97) return change_cursor(queue);
+        if (op < 99) return limit_flow(queue);
         queue.row.paused = rng_.below(2) == 0;
         queue.row.draining = rng_.below(2) == 0;
         queue.row.scanner_version = text(5);
@@ -292,6 +298,7 @@ class RecordMaker {
         if (rng_.below(3) == 0) change.as_of_ns = wall();
         if (rng_.below(3) == 0) change.fingerprint = content_id(text(9));
         change.payload = body();
+        change.flow = text(6);
         write(change);
         Live& live = queue.live[change.execution];
         live.row.jobs.push_back(change.job);
@@ -299,6 +306,7 @@ class RecordMaker {
         live.row.as_of_ns = change.as_of_ns;
         live.row.fingerprint = change.fingerprint;
         live.row.payload = change.payload;
+        live.row.flow = change.flow;
     }
     // Mostly one of the newest, so that much comes and goes within a few records.
     std::map<std::uint64_t, Live>::iterator some(Queue& queue) {
@@ -474,6 +482,18 @@ class RecordMaker {
         }
         change::CursorSet change{name, {rng_.next(), text(9), wall(), rng_.below(2) == 0}};
         queue.cursors[name] = change.cursor;
+        write(change);
+    }
+    void limit_flow(Queue& queue) {
+        std::string& name = texts_.emplace_back("f");
+        name += std::to_string(rng_.below(4));
+        change::FlowLimited change{name, {}};
+        if (rng_.below(3) != 0) change.limits = {{"weight", rng_.next()}, {"burst", rng_.below(9)}};
+        if (change.limits.empty()) {
+            queue.flows.erase(name);
+        } else {
+            queue.flows[name] = {change.limits};
+        }
         write(change);
     }
     void trim(Queue& queue) {

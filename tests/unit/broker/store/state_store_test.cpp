@@ -101,6 +101,17 @@ TEST(LmdbStateStore, IsNotOpenedWhenALaterReleaseWroteIt) {
     EXPECT_EQ(store.error().kind, StateError::Kind::newer_version);
 }
 
+TEST(LmdbStateStore, OneOfAnEarlierReleaseBecomesThisVersion) {
+    const TempDir dir;
+    put_one(*open(dir), Table::meta, kMetaVersion, NumberKey(0, 1));
+    auto store = open(dir);
+    auto there = store->snapshot();
+    ASSERT_TRUE(there.ok());
+    const auto version = (*there)->get(Table::meta, kMetaVersion);
+    ASSERT_TRUE(version.ok() && version->has_value());
+    EXPECT_EQ(**version, ByteView(NumberKey(0, kStateVersion)));
+}
+
 TEST(LmdbStateStore, IsNotOpenedWhenItsFileIsSomethingElse) {
     const TempDir dir;
     tests::write_file(dir.path() / LmdbStateStore::kFile, std::string(64U << 10, 'x'));
