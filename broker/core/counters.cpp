@@ -63,6 +63,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "acks_ignored",
     "aliases_moved",
     "alias_versions_dropped",
+    "jobs_shed",
+    "queue_full_refusals",
+    "wants_held",
+    "queues_held",
 };
 static_assert(!kNames.back().empty());
 

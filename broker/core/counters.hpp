@@ -76,6 +76,10 @@ enum class Counter : std::uint8_t {
     acks_ignored,
     aliases_moved,
     alias_versions_dropped,  // over alias_history_max: groups may miss them
+    jobs_shed,
+    queue_full_refusals,  // of WANTs, in queues that reject
+    wants_held,           // WANTs that found no room and wait for it
+    queues_held,          // a lossless stream had no room, deliveries began to wait
     count_,
 };
 

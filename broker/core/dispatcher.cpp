@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "broker/core/runner.hpp"
+#include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
 namespace {
@@ -40,7 +41,7 @@ std::size_t Runner::dispatch_from(Queue& queue) {
     std::size_t given = 0;
     if (queue.paused) return given;
     const std::uint64_t low_share = queue.settings.low_share;
-    for (; given < kTurn; ++given) {
+    for (std::size_t ended = 0; given < kTurn;) {
         const Slot slot = queue.room.next(low_share);
         if (slot == kNoSlot) break;
         const ExecutionRecord& execution = state_->table.executions[slot];
@@ -48,6 +49,13 @@ std::size_t Runner::dispatch_from(Queue& queue) {
             state_->workers.pick(queue.number, state_->table.jobs[execution.first_job].bytes,
                                  state_->versioned(queue, slot));
         if (worker == nullptr) break;
+        if (shedding_.ends(queue, slot)) {
+            if (++ended < Shedding::kSlice) continue;
+            state_->unfinished = true;
+            break;
+        }
+        if (holds(*state_, queue, slot)) break;
+        if (given++ == 0) shedding_.measure(queue, slot);
         queue.room.delivered(low_share);
         queue.room.remove(state_->table, slot);
         deliver(queue, *worker, slot, false);
@@ -73,6 +81,7 @@ bool Runner::dispatch_alone(Queue& queue) {
     if (worker == nullptr || !worker->takes(queue.number, versioned) || !worker->running.empty()) {
         return false;
     }
+    if (holds(*state_, queue, slot)) return false;
     state_->workers.release_reserved();
     queue.room.remove(state_->table, slot);
     deliver(queue, *worker, slot, true);
