@@ -49,6 +49,9 @@ struct FaultOptions {
     double option_share{};  // with priority, delay ... as Features allow
     double pure_share{};    // same payload as another
     double large_share{};   // up to 100 KiB
+    double sheddable_share{};
+    // Of durable subscribers:
+    Duration stuck_every{};  // one acknowledges nothing for up to suspend_max
 };
 
 // What the cores under test support; see tests/sim/README.md, "Features".
@@ -94,9 +97,16 @@ struct Options {
     std::uint64_t stream_max_bytes = 256U << 20;
     std::uint32_t subscriber_credit = 256;
     bool durable = false;
+    std::uint32_t durable_subscribers = 0;
+    std::uint32_t lossless = 0;  // the streams are
+    std::uint32_t overload = 0;  // of the queues
+    std::uint32_t shed_target_ms = 1'000;
     FaultOptions faults;
     Features features = supported();
 };
+
+// Of a lossless queue: so small that a small room holds many.
+[[nodiscard]] std::uint64_t max_result_bytes(const Options& options);
 
 // The mixture of this seed.
 [[nodiscard]] Options draw(std::uint64_t seed);

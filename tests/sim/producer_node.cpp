@@ -86,6 +86,7 @@ void ProducerNode::draw_options(Spec& spec) {
     if (some(f.conflate)) spec.conflate_key = std::string(1, "abc"[world_.rng.below(3)]);
     if (some(f.pure)) spec.pure = world_.chance(0.7);
     spec.finish_late = some(f.deadline);
+    spec.sheddable = world_.chance(options_.faults.sheddable_share);
 }
 
 // A job got its id: it is written down before it is sent.
@@ -120,6 +121,7 @@ bool ProducerNode::hand_over(const Spec& spec) {
     job.conflate_key = spec.conflate_key;
     job.pure = spec.pure;
     job.finish_late = spec.finish_late;
+    job.sheddable = spec.sheddable;
     const auto ticket = spec.restored
                             ? core().restore(producer, job, nullptr, client_now(), effects())
                             : core().submit(producer, job, nullptr, client_now(), effects());
