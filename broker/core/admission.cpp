@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 
+#include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
 #include "common/base/content_hasher.hpp"
 
@@ -140,7 +141,8 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
     if (is_pure(queue, job)) {
         shared = fingerprint(queue, job, inputs);
         known = queue.fingerprints.find(state_->table, shared);
-        if (known != kNoSlot && state_->table.find_extra(known)->jobs >= kJobsPerExecutionMax) {
+        if (known != kNoSlot && (state_->table.find_extra(known)->jobs >= kJobsPerExecutionMax ||
+                                 !may_join(*state_, queue, known))) {
             // The next ones join the execution made now.
             queue.fingerprints.erase(shared, known);
             state_->table.executions[known].shared = false;
@@ -187,6 +189,7 @@ void SubmitHandler::set_options(Queue& queue, Slot job_slot, const JobOptions& o
     JobExtra& extra = state_->table.job_extras[job.extra];
     extra = JobExtra{};
     extra.flags = flags;
+    extra.accepted = state_->now;
     if (options.delay_ms != 0) {
         extra.due = state_->now + std::chrono::milliseconds(options.delay_ms);
     }
@@ -206,6 +209,7 @@ void SubmitHandler::attach(Slot job_slot, Slot slot) {
     job.next = first.next;
     first.next = job_slot;
     ++state_->table.extra_of(slot).jobs;
+    if (execution.run != kNoSlot) ++state_->queue(execution.queue).running_jobs;
     ending_->reposition(slot);
 }
 
@@ -249,6 +253,7 @@ void SubmitHandler::conflate(Queue& queue, Slot job_slot) {
 }
 
 Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& id) {
+    set_submit_room(queue);
     if (queue.credit.free_room().items == 0 || queue.credit.free_room().bytes < letter.bytes) {
         return kNoSlot;
     }
@@ -267,6 +272,7 @@ Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& i
     job.extra = table.job_extras.allocate();
     table.job_extras[job.extra] = JobExtra{};
     table.job_extras[job.extra].flags = letter.flags;
+    table.job_extras[job.extra].accepted = state_->now;
     table.job_extras[job.extra].retry_of = letter.job;
 
     ExecutionRecord& execution = table.executions[slot];
@@ -293,6 +299,7 @@ Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& i
     ++queue.submitted;
     state_->counters.add(Counter::dead_letters_retried);
     queue.room.add(table, slot);
+    queue.arrivals.note(queue.next_execution, state_->now);
     state_->activate(queue);
     note_accepted(queue, job_slot, false);
     return job_slot;

@@ -29,6 +29,8 @@ void Queue::apply(const QueueSettings& values) {
     settings = values;
     credit.set_room({values.max_jobs, values.max_bytes});
     trim = true;
+    held_since = Time{};
+    producers_held = false;
 }
 
 CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
@@ -197,15 +199,16 @@ void CoreState::close_record(Journal& journal) {
 }
 
 void CoreState::note_moves(Queue& queue) {
-    if (queue.stream.first() != queue.told_first) {
-        queue.told_first = queue.stream.first();
-        change(queue, change::StreamTrimmed{queue.told_first});
-    }
     if (queue.ids.begin() != queue.told_ids_begin) {
         queue.told_ids_begin = queue.ids.begin();
         change(queue, change::IdsForgotten{queue.told_ids_begin});
     }
     if (queue.cursors.any_changes()) note_cursors(queue);
+    // After the cursors: whatever a crash leaves of it, what a lossless stream dropped was acknowledged.
+    if (queue.stream.first() != queue.told_first) {
+        queue.told_first = queue.stream.first();
+        change(queue, change::StreamTrimmed{queue.told_first});
+    }
 }
 
 void CoreState::note_cursors(Queue& queue) {

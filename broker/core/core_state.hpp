@@ -16,8 +16,10 @@
 #include <vector>
 
 #include "broker/core/alias_table.hpp"
+#include "broker/core/arrival_times.hpp"
 #include "broker/core/bodies.hpp"
 #include "broker/core/broker_core.hpp"
+#include "broker/core/codel.hpp"
 #include "broker/core/cost_table.hpp"
 #include "broker/core/counters.hpp"
 #include "broker/core/cursor_table.hpp"
@@ -67,9 +69,19 @@ struct Queue {
     std::unordered_map<Slot, Slot> conflated;  // key, in CoreState::texts, to the job that waits
     DeadTable dead;
     CursorTable cursors;
+    ArrivalTimes arrivals;  // of executions
+    Codel codel;            // while overload is shed
+    Duration waited{};      // what was delivered of late
+    Duration waited_low{};  // the same, of what is below the default priority
     std::uint64_t running = 0;
     std::int64_t balance = 0;   // microseconds that its turn may spend; below zero: it owes them
     std::uint64_t no_luck = 0;  // the dispatch in which no worker took from it
+    std::uint64_t running_jobs = 0;  // of the executions that run
+    // While its stream is lossless and has no room:
+    Time held_since{};            // nothing was delivered since then; Time{}: it is not held
+    std::uint64_t held_jobs = 0;  // of the execution that did not fit
+    bool producers_held = false;  // grants are bounded by the stream, not by max_jobs
+
     std::uint64_t submitted = 0;
     std::uint64_t coalesced = 0;
     std::array<std::uint64_t, 8> ended{};  // jobs, by final outcome

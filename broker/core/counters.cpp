@@ -68,6 +68,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "aliases_moved",
     "alias_versions_dropped",
     "flows_limited",
+    "jobs_shed",
+    "queue_full_refusals",
+    "wants_held",
+    "queues_held",
 };
 static_assert(!kNames.back().empty());
 

@@ -81,6 +81,10 @@ enum class Counter : std::uint8_t {
     aliases_moved,
     alias_versions_dropped,  // over alias_history_max: groups may miss them
     flows_limited,           // FLOW_SETs honoured
+    jobs_shed,
+    queue_full_refusals,  // of WANTs, in queues that reject
+    wants_held,           // WANTs that found no room and wait for it
+    queues_held,          // a lossless stream had no room, deliveries began to wait
     count_,
 };
 

@@ -29,6 +29,9 @@ void CursorTable::hold(Cursor& cursor, Subscription& subscription, std::string p
                        std::uint64_t offset) {
     SCANMQ_ASSERT(cursor.holder == nullptr);
     unlist(cursor);
+    // What is known of the entries after its offset is known of this pattern only.
+    const bool known = cursor.listed_ && cursor.pattern == pattern;
+    need_from(cursor, known ? std::max(cursor.needed_from_, offset) : offset);
     cursor.holder = &subscription;
     cursor.pattern = std::move(pattern);
     cursor.next_offset = offset;
@@ -47,12 +50,14 @@ void CursorTable::leave(Cursor& cursor, Time now) {
 bool CursorTable::move(Cursor& cursor, std::uint64_t next_offset) {
     if (next_offset <= cursor.next_offset) return false;
     cursor.next_offset = next_offset;
+    skip(cursor, next_offset);
     change(cursor);
     return true;
 }
 
 void CursorTable::forget(Cursor& cursor) {
     unlist(cursor);
+    unneed(cursor);
     if (cursor.changed_) std::erase(changed_, &cursor);
     if (cursor.told_) forgotten_.push_back(cursor.name);
     cursors_.erase(cursors_.find(cursor.name));
@@ -61,6 +66,7 @@ void CursorTable::forget(Cursor& cursor) {
 void CursorTable::clear() {
     idle_.clear();
     lapsed_.clear();
+    needs_.clear();
     changed_.clear();
     forgotten_.clear();
     cursors_.clear();
@@ -76,6 +82,7 @@ CursorTable::Expired CursorTable::expire(Time now, Duration ttl, std::size_t bud
     while (out.lapsed < budget && !idle_.empty() && (*idle_.begin())->since + ttl <= now) {
         Cursor& cursor = **idle_.begin();
         unlist(cursor);
+        unneed(cursor);
         cursor.lapsed = true;
         cursor.since = now;
         lapsed_.insert(&cursor);
@@ -104,6 +111,7 @@ void CursorTable::restore(std::string_view name, const CursorRow& row, Time used
     cursor.lapsed = row.lapsed;
     cursor.told_ = true;
     (cursor.lapsed ? lapsed_ : idle_).insert(&cursor);
+    if (!cursor.lapsed) need_from(cursor, cursor.next_offset);
 }
 
 void CursorTable::clear_changes() {
@@ -119,6 +127,27 @@ void CursorTable::change(Cursor& cursor) {
     if (cursor.changed_) return;
     cursor.changed_ = true;
     changed_.push_back(&cursor);
+}
+
+void CursorTable::skip(Cursor& cursor, std::uint64_t offset) {
+    if (cursor.listed_ && offset > cursor.needed_from_) need_from(cursor, offset);
+}
+
+void CursorTable::need_from(Cursor& cursor, std::uint64_t offset) {
+    if (!cursor.listed_) {
+        cursor.needed_from_ = offset;
+        cursor.listed_ = needs_.insert(&cursor).second;
+        return;
+    }
+    auto node = needs_.extract(&cursor);
+    cursor.needed_from_ = offset;
+    needs_.insert(std::move(node));
+}
+
+void CursorTable::unneed(Cursor& cursor) {
+    if (!cursor.listed_) return;
+    needs_.erase(&cursor);
+    cursor.listed_ = false;
 }
 
 void CursorTable::unlist(Cursor& cursor) {

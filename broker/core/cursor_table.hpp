@@ -34,10 +34,14 @@ struct Cursor {
     Subscription* holder = nullptr;
     Time since;  // idle or lapsed: since then
     bool lapsed = false;
+    // Entries before it are acknowledged, or known not to match the pattern.
+    [[nodiscard]] std::uint64_t needed_from() const noexcept { return needed_from_; }
 
   private:
     friend class CursorTable;
     std::uint64_t number_ = 0;  // in order of creation
+    std::uint64_t needed_from_ = 0;
+    bool listed_ = false;  // in needs_
     bool changed_ = false;
     bool told_ = false;  // changes were taken once: the store may know it
 };
@@ -61,6 +65,16 @@ class CursorTable {
     // Everything before `next_offset` is done with; false: it was further already.
     bool move(Cursor& cursor, std::uint64_t next_offset);
     void forget(Cursor& cursor);
+    // No entry before `offset` matches its pattern, of those that are not acknowledged.
+    void skip(Cursor& cursor, std::uint64_t offset);
+    // The one that needs the oldest entries, of those that have not lapsed; nullptr: there is none.
+    [[nodiscard]] Cursor* neediest() const noexcept {
+        return needs_.empty() ? nullptr : *needs_.begin();
+    }
+    // No durable subscription needs an entry before it; the largest number: nor any later one.
+    [[nodiscard]] std::uint64_t needed_from() const noexcept {
+        return needs_.empty() ? ~std::uint64_t{0} : (*needs_.begin())->needed_from();
+    }
     // All, without a change to be told: the queue is going.
     void clear();
 
@@ -98,7 +112,16 @@ class CursorTable {
             return a->since != b->since ? a->since < b->since : a->number_ < b->number_;
         }
     };
+    struct Needier {
+        bool operator()(const Cursor* a, const Cursor* b) const noexcept {
+            return a->needed_from_ != b->needed_from_ ? a->needed_from_ < b->needed_from_
+                                                      : a->number_ < b->number_;
+        }
+    };
     void change(Cursor& cursor);
+    // Puts it where it belongs in needs_.
+    void need_from(Cursor& cursor, std::uint64_t offset);
+    void unneed(Cursor& cursor);
     // Out of the set it waits in, if any.
     void unlist(Cursor& cursor);
 
@@ -106,6 +129,7 @@ class CursorTable {
     std::map<std::string, Cursor, std::less<>> cursors_;
     std::set<Cursor*, Earlier> idle_;
     std::set<Cursor*, Earlier> lapsed_;
+    std::set<Cursor*, Needier> needs_;  // all that have not lapsed
     std::vector<Cursor*> changed_;
     std::vector<std::string> forgotten_;
     std::uint64_t numbers_ = 0;

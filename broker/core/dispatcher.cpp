@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "broker/core/runner.hpp"
+#include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
 namespace {
@@ -60,7 +61,8 @@ void Runner::dispatch() {
         }
         if (given > 0) without_luck = 0;
         // Its turn goes on at once after a full batch, or when there is room or credit again.
-        if (queue.balance > 0 && (given == kTurn || allowed_ == 0 || !state_->workers.any())) continue;
+        if (queue.balance > 0 && (given == kTurn || allowed_ == 0 || !state_->workers.any()))
+            continue;
         // What it could not spend is not saved up.
         queue.balance = std::min(queue.balance, grant);
         active.pop_front();
@@ -104,17 +106,23 @@ std::size_t Runner::dispatch_from(Queue& queue) {
     if (!may_deliver(queue)) return 0;
     std::size_t given = dispatch_aside(queue);
     bool pure_too = true;
+    std::size_t ended = 0;  // shed instead
     while (given < kTurn && queue.balance > 0 && allowed_ > 0) {
         const WaitingRoom::Turn turn =
             queue.room.next(state_->table, state_->now, queue.settings.low_share, pure_too);
         if (turn.execution == kNoSlot) break;
-        // It is this execution's turn: whoever ends it instead of delivering it does so here.
         const bool versioned = turn.kind == LaneKind::pure && !queue.scanner_version.empty();
         const std::uint64_t bytes = bytes_of(turn.execution);
         if (Worker* const worker = state_->workers.pick(queue.number, bytes, versioned)) {
+            if (shedding_.ends(queue, turn.execution)) {
+                if (++ended < Shedding::kSlice) continue;
+                state_->unfinished = true;
+                break;
+            }
+            if (holds(*state_, queue, turn.execution)) break;
+            if (given++ == 0) shedding_.measure(queue, turn.execution);
             queue.room.learn_size(bytes);
             deliver(queue, *worker, turn.execution, false);
-            ++given;
         } else if (queue.room.large(bytes) &&
                    state_->workers.pick(queue.number, queue.room.usual_size(), versioned) !=
                        nullptr) {
@@ -147,7 +155,7 @@ std::size_t Runner::dispatch_aside(Queue& queue) {
         if (!affords) {
             worker = state_->workers.pick(queue.number, bytes, versioned);
         }
-        if (worker == nullptr) break;
+        if (worker == nullptr || holds(*state_, queue, slot)) break;
         deliver(queue, *worker, slot, false);
         ++given;
     }
@@ -176,6 +184,7 @@ bool Runner::dispatch_alone(Queue& queue, LaneKind kind) {
     if (allowed_ == 0 || !queue.room.ready(kind) || !may_deliver(queue)) return false;
     const Slot slot = queue.room.next_alone(state_->table, state_->now, kind).execution;
     if (slot == kNoSlot) return false;
+    if (holds(*state_, queue, slot)) return false;
     const bool versioned = kind == LaneKind::alone_pure && !queue.scanner_version.empty();
     const std::uint64_t bytes = bytes_of(slot);
     Worker* worker = state_->workers.reserved();
@@ -200,6 +209,7 @@ void Runner::free_reserved() {
     if (worker == nullptr) return;
     for (const auto& queue : state_->queues) {
         if (!queue || queue->deleting || !may_deliver(*queue)) continue;
+        if (queue->held_since != Time{}) continue;  // its stream has no room
         const WaitingRoom& room = queue->room;
         const bool versioned = !queue->scanner_version.empty();
         if (room.ready(LaneKind::alone) && worker->takes(queue->number, false)) return;

@@ -70,6 +70,7 @@ void Ending::end_job(Slot job_slot, const HowEnded& how) {
     *link = job.next;
     job.next = kNoSlot;
     --state_->table.extra_of(slot).jobs;
+    if (execution.run != kNoSlot) --queue.running_jobs;
     change::Ended ended;
     append(queue, job_slot, how, ended);
     reposition(slot);
@@ -302,7 +303,7 @@ void Ending::count(Queue& queue, FinalOutcome outcome) {
         case FinalOutcome::superseded:
             return state_->counters.add(Counter::jobs_superseded);
         case FinalOutcome::shed:
-            return;
+            return state_->counters.add(Counter::jobs_shed);
     }
 }
 

@@ -78,6 +78,8 @@ class GroupTable {
     // Every group's text, for the end of the queue.
     void clear(std::vector<Slot>& forgotten);
     [[nodiscard]] std::size_t size() const noexcept { return ids_.size(); }
+    // Those that have not ended.
+    [[nodiscard]] std::size_t live() const noexcept { return ids_.size() - ended_.size(); }
 
   private:
     struct Due {

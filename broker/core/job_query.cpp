@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/core/flow_handler.hpp"
+#include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
 
@@ -221,6 +222,7 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
         rows.push_back(reason(
             "memory_full", "memory-max has no room for the results of more attempts than run now"));
     }
+    explain_stream(queue, slot, rows);
     const bool versioned = state_->versioned(queue, slot);
     const std::uint64_t bytes = state_->table.jobs[execution.first_job].bytes;
     std::size_t serving = 0;
@@ -251,6 +253,25 @@ void JobQuery::explain_waiting(const Queue& queue, Slot slot, Rows& rows) const 
                                  " gave their credit back (their scanner is away), the others are "
                                  "busy"));
     }
+}
+
+void JobQuery::explain_stream(const Queue& queue, Slot slot, Rows& rows) const {
+    if (!lossless(queue)) return;
+    const StreamRoom room = stream_room(queue);
+    if (room.delivery_fits(state_->table.jobs_of(slot))) return;
+    std::string sentence = "the lossless stream has no room: " + std::to_string(room.bytes) +
+                           " bytes are kept and " + std::to_string(room.reserved()) +
+                           " reserved, of " + std::to_string(room.bytes_max);
+    if (const Cursor* const slowest = queue.cursors.neediest();
+        slowest != nullptr && slowest->needed_from() < queue.stream.next()) {
+        sentence += "; subscription '" + slowest->name + "' has not acknowledged offset " +
+                    std::to_string(slowest->needed_from()) + ", of " +
+                    std::to_string(queue.stream.next()) +
+                    (slowest->holder == nullptr ? ", and has no session" : "");
+    } else {
+        sentence += "; what runs has to end first";
+    }
+    rows.push_back(reason("stream_full", std::move(sentence)));
 }
 
 Row JobQuery::dead(const DeadLetter& letter) const {

@@ -34,6 +34,7 @@ class JobQuery {
     void add_place(const Queue& queue, Slot execution, protocol::Row& row) const;
     [[nodiscard]] Rows explain(const Queue& queue, Slot job) const;
     void explain_flow(const Queue& queue, Slot execution, Rows& rows) const;
+    void explain_stream(const Queue& queue, Slot execution, Rows& rows) const;
     void explain_waiting(const Queue& queue, Slot execution, Rows& rows) const;
     [[nodiscard]] protocol::Row dead(const DeadLetter& letter) const;
     [[nodiscard]] Rows dead_letter(const DeadLetter& letter) const;

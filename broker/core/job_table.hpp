@@ -38,6 +38,7 @@ struct JobExtra {
     std::uint32_t flags = 0;           // JobOptions::flags
     Time due{};                        // not before; Time{}: at once
     Time deadline{};                   // Time{}: none
+    Time accepted{};                   // when it came
     Id128 retry_of;
 };
 
@@ -126,6 +127,11 @@ struct JobTable {
     [[nodiscard]] const ExecutionExtra* find_extra(Slot execution) const {
         const Slot extra = executions[execution].extra;
         return extra == kNoSlot ? nullptr : &execution_extras[extra];
+    }
+    // How many jobs the execution has.
+    [[nodiscard]] std::uint32_t jobs_of(Slot execution) const {
+        const ExecutionExtra* const extra = find_extra(execution);
+        return extra == nullptr ? 1 : extra->jobs;
     }
     [[nodiscard]] const JobExtra* find_job_extra(Slot job) const {
         const Slot extra = jobs[job].extra;

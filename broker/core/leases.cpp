@@ -21,7 +21,9 @@ Slot Leases::add(Slot execution_slot, Token token) {
     execution.state = ExecutionState::running;
     index_.insert(attempt_hash(token.counter), slot);
     by_age_.push_back(state_->table, slot);
-    ++state_->queue(execution.queue).running;
+    Queue& queue = state_->queue(execution.queue);
+    ++queue.running;
+    queue.running_jobs += state_->table.jobs_of(execution_slot);
     return slot;
 }
 
@@ -115,7 +117,9 @@ void Leases::end(Slot slot, const Ran& ran) {
     by_age_.erase(state_->table, slot);
     ExecutionRecord& execution = state_->table.executions[run.execution];
     execution.run = kNoSlot;
-    --state_->queue(execution.queue).running;
+    Queue& queue = state_->queue(execution.queue);
+    --queue.running;
+    queue.running_jobs -= state_->table.jobs_of(run.execution);
     state_->table.runs.free(slot);
 }
 

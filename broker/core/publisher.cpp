@@ -33,6 +33,10 @@ void Publisher::publish() {
 }
 
 bool Publisher::publish_one(Queue& queue, Subscription& subscription) {
+    // A lossless stream moves a cursor over what does not match, and lets it go.
+    if (const Cursor* const cursor = subscription.cursor()) {
+        subscription.skip_to(cursor->next_offset);
+    }
     std::uint64_t scanned = kScanMax;
     std::uint64_t bytes = kBytesMax;
     while (subscription.runnable(queue.stream)) {

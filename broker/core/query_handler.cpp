@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/core/flow_handler.hpp"
+#include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
 
@@ -163,6 +164,7 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
             {"cancelled", queue->ended_as(FinalOutcome::cancelled)},
             {"expired", queue->ended_as(FinalOutcome::expired)},
             {"superseded", queue->ended_as(FinalOutcome::superseded)},
+            {"shed", queue->ended_as(FinalOutcome::shed)},
             {"coalesced", queue->coalesced},
             {"dead_letters", queue->dead.size()},
             {"groups", queue->groups.size()},
@@ -171,6 +173,11 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
             {"stream_first", queue->stream.first()},
             {"stream_next", queue->stream.next()},
             {"stream_bytes", queue->stream.bytes()},
+            {"stream_reserved_bytes", lossless(*queue) ? stream_room(*queue).reserved() : 0},
+            {"held_ms", queue->held_since == Time{} ? 0 : millis(state_->now - queue->held_since)},
+            {"wait_ms", millis(queue->waited)},
+            {"wait_low_ms", millis(queue->waited_low)},
+            {"producers_waiting", queue->credit.waiting()},
         };
         for (const auto& [name, value] : gauges) row.emplace_back(name, value);
         row.emplace_back("scanner_version", queue->scanner_version);

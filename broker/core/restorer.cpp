@@ -19,6 +19,10 @@ Time Restorer::at(WallMillis wall, Duration most) const {
     return state_->now + std::clamp<Duration>(ahead, Duration{0}, most);
 }
 
+Time Restorer::came(WallMillis accepted) const {
+    return std::min(state_->time_at(accepted), state_->now);
+}
+
 Result<Queue*, std::string> Restorer::find(PartitionId partition) const {
     const auto found = queues_.find(partition);
     if (found == queues_.end()) {
@@ -130,6 +134,7 @@ Result<Slot, std::string> Restorer::job(Queue& queue, const JobRow& row, Slot ex
         extra = JobExtra{};
         extra.flags = row.flags;
         extra.retry_of = row.retry_of;
+        extra.accepted = came(row.accepted);
         if (row.due != 0) {
             extra.due = at(row.due, std::chrono::milliseconds(row.due - row.accepted));
         }
@@ -167,6 +172,7 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         execution.inputs = *held;
         execution.flow = queue.room.flows().take(row.flow, state_->now);
     }
+    queue.arrivals.note(number + 1, came(row.jobs.front().accepted));
     if (row.as_of_ns) table.extra_of(slot).as_of_ns = row.as_of_ns;
     if (!row.fingerprint.is_zero()) {
         table.extra_of(slot).fingerprint = row.fingerprint;

@@ -63,6 +63,8 @@ class Restorer {
     [[nodiscard]] AttemptNote note(const AttemptRow& row);
     // The moment of the core's clock at that of the wall's, no later than `most` from now.
     [[nodiscard]] Time at(WallMillis wall, Duration most) const;
+    // When a job was accepted: in the past, whatever the wall clock did.
+    [[nodiscard]] Time came(WallMillis accepted) const;
 
     CoreState* state_;
     Leases* leases_;

@@ -57,13 +57,18 @@ void Runner::answer(Worker& worker, Slot slot, bool alone, const protocol::Outco
             ++worker.done;
             return answer_done(worker, slot, outcome, body);
         case AttemptOutcome::rejected: {
-            // What explains a refusal is inline; a blob is not kept for it.
-            if (is_blob) state_->release(body);
-            const std::size_t bytes = is_blob ? 0 : outcome.body.bytes.size();
+            // What explains a refusal is inline; a blob is not kept for it, nor what a lossless stream
+            // has no place for.
+            const QueueSettings& settings =
+                state_->queue(state_->table.executions[slot].queue).settings;
+            const bool drops = is_blob || (settings.lossless != 0 &&
+                                           outcome.body.bytes.size() > settings.max_result_bytes);
+            if (drops) state_->release(body);
+            const std::size_t bytes = drops ? 0 : outcome.body.bytes.size();
             ++worker.failed;
             return ending_->end(
                 slot, {FinalOutcome::rejected, outcome.code, state_->texts.intern(outcome.sentence),
-                       is_blob ? BodyHandle{} : body, static_cast<std::uint32_t>(bytes), false});
+                       drops ? BodyHandle{} : body, static_cast<std::uint32_t>(bytes), false});
         }
         case AttemptOutcome::returned:
             state_->release(body);

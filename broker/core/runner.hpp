@@ -13,13 +13,14 @@
 #include "broker/core/core_state.hpp"
 #include "broker/core/ending.hpp"
 #include "broker/core/leases.hpp"
+#include "broker/core/shedding.hpp"
 
 namespace scanmq::broker {
 
 class Runner {
   public:
     Runner(CoreState& state, Leases& leases, Ending& ending)
-        : state_(&state), leases_(&leases), ending_(&ending) {}
+        : state_(&state), leases_(&leases), ending_(&ending), shedding_(state, ending) {}
 
     // Gives waiting executions to workers with credit, queue by queue in turns. dispatcher.cpp
     void dispatch();
@@ -88,6 +89,7 @@ class Runner {
     CoreState* state_;
     Leases* leases_;
     Ending* ending_;
+    Shedding shedding_;
     struct PutBack {
         std::uint64_t counter{};
         Slot execution = kNoSlot;

@@ -2,7 +2,17 @@
 
 #include <algorithm>
 
+#include "broker/core/planted_bug.hpp"
+#include "broker/core/stream_hold.hpp"
+#include "common/protocol/codec.hpp"
+
 namespace scanmq::broker {
+
+namespace {
+
+constexpr Duration kLookAgain = std::chrono::seconds(5);
+
+}  // namespace
 
 void StreamWriter::append(Queue& queue, const StreamEntry& entry) {
     if (queue.stream.size() == 0 && queue.settings.stream_max_age_ms != 0) {
@@ -39,7 +49,11 @@ void StreamWriter::trim() {
     for (const auto& queue : state_->queues) {
         if (!queue || !queue->trim) continue;
         queue->trim = false;
-        if (too_large(*queue)) trim(*queue);
+        if (lossless(*queue)) {
+            trim_lossless(*queue);
+        } else if (too_large(*queue)) {
+            trim(*queue);
+        }
     }
 }
 
@@ -52,21 +66,70 @@ void StreamWriter::trim(Queue& queue) {
     if (budget == 0 && too_large(queue)) queue.trim = state_->unfinished = true;
 }
 
+void StreamWriter::trim_lossless(Queue& queue) {
+    const std::uint64_t first = queue.stream.first();
+    std::size_t budget = kSlice;
+    if (queue.held_since != Time{}) find_needed(queue, budget);
+    while (queue.stream.size() > 1 && stream_room(queue).crowded() && droppable(queue, budget)) {
+        drop_oldest(queue);
+        --budget;
+    }
+    if (queue.stream.first() != first) state_->touch(queue);
+    if (budget == 0) queue.trim = state_->unfinished = true;
+    resume(*state_, queue);
+}
+
+bool StreamWriter::droppable(Queue& queue, std::size_t& budget) {
+    if (!lossless(queue) || planted(PlantedBug::drops_unread)) return budget > 0;
+    if (queue.stream.first() >= queue.cursors.needed_from()) find_needed(queue, budget);
+    return budget > 0 && queue.stream.first() < queue.cursors.needed_from();
+}
+
+void StreamWriter::find_needed(Queue& queue, std::size_t& budget) {
+    const Stream& stream = queue.stream;
+    const auto needs = [&](const Cursor& cursor, const StreamEntry& entry) {
+        return entry.kind == protocol::EntryKind::group ||
+               protocol::subject_matches(cursor.pattern, state_->subjects.text(entry.subject));
+    };
+    while (budget > 0) {
+        Cursor* const cursor = queue.cursors.neediest();
+        if (cursor == nullptr) return;
+        std::uint64_t at = std::max(cursor->needed_from(), stream.first());
+        for (; budget > 0 && at < stream.next() && !needs(*cursor, stream.at(at)); ++at) --budget;
+        if (at == cursor->needed_from()) return;
+        // Not of one that lost entries, before the stream was made lossless: it is told its gap.
+        if (cursor->next_offset < stream.first()) {
+            queue.cursors.skip(*cursor, at);
+        } else {
+            queue.cursors.move(*cursor, at);
+            state_->touch(queue);
+        }
+    }
+}
+
 Time StreamWriter::expire(Queue& queue) {
     const auto age = static_cast<WallMillis>(queue.settings.stream_max_age_ms);
     if (age == 0) return Time::max();
     const Stream& stream = queue.stream;
     const WallMillis oldest = state_->wall_millis() - age;
     std::size_t budget = kSlice;
-    for (; budget > 0 && stream.size() > 0 && stream.time_of(stream.first()) <= oldest; --budget) {
+    const std::uint64_t first = stream.first();
+    const auto too_old = [&] {
+        return stream.size() > 0 && stream.time_of(stream.first()) <= oldest;
+    };
+    while (too_old() && droppable(queue, budget)) {
         drop_oldest(queue);
+        --budget;
     }
-    if (budget < kSlice) {
+    if (stream.first() != first) {
         state_->touch(queue);
-        state_->counters.add(Counter::entries_aged, kSlice - budget);
+        state_->counters.add(Counter::entries_aged, stream.first() - first);
+        queue.trim = true;
     }
     if (budget == 0) state_->unfinished = true;
     if (stream.size() == 0) return Time::max();
+    // What is not acknowledged yet is looked at again from time to time.
+    if (budget > 0 && too_old()) return state_->now + kLookAgain;
     return state_->time_at(stream.time_of(stream.first()) + age);
 }
 

@@ -3,6 +3,8 @@
 //               and its age.
 //
 // Threads: broker loop only. Borrows: CoreState (outlives this).
+// Lossless: what a durable subscription needs is not dropped. Entries that its pattern does not match
+//          are not needed; each is looked at once per subscription, and only when room is short.
 // Limits:  a queue's stream_max_bytes and stream_max_age_ms. What is too much goes at the end of the
 //          call that brought it, what is too old within a quarter of a second; at most kSlice entries
 //          of a queue in one call, the rest at once in the next ones.
@@ -49,6 +51,11 @@ class StreamWriter {
         return too_much && queue.stream.size() > 1;
     }
     void trim(Queue& queue);
+    void trim_lossless(Queue& queue);
+    // Whether the oldest entry may go; in a lossless stream, looks for who needs it, at no more than
+    // `budget` entries.
+    [[nodiscard]] bool droppable(Queue& queue, std::size_t& budget);
+    void find_needed(Queue& queue, std::size_t& budget);
     void drop_oldest(Queue& queue);
     CoreState* state_;
 };

@@ -75,6 +75,8 @@ class SubmitCredit {
     void serve(Time now, std::vector<Grant>& grants);
     // True when a link waits and no room is left for it.
     [[nodiscard]] bool starving() const noexcept { return !waiting_.empty(); }
+    // Links that wait.
+    [[nodiscard]] std::uint64_t waiting() const noexcept { return waiting_.size(); }
     // Links to ask for unused credit: they have some, another one starves, and they were quiet for
     // reclaim_idle. Each is named once until it answers. Returns when to ask again, Time::max(): not.
     [[nodiscard]] Time reclaim(Time now, std::vector<Slot>& sessions);

@@ -5,6 +5,7 @@
 
 #include "broker/core/names.hpp"
 #include "broker/core/planted_bug.hpp"
+#include "broker/core/stream_hold.hpp"
 #include "common/protocol/codec.hpp"
 
 namespace scanmq::broker {
@@ -28,7 +29,6 @@ JobVerdict refusal(ErrorCode code, std::string sentence) {
 // The first option that only a later version honours; nullptr: none.
 const char* unsupported_option(const JobOptions& options) {
     if (!options.headers.empty()) return "headers";
-    if ((options.flags & JobOptions::kSheddable) != 0) return "flags: sheddable";
     if ((options.flags & ~kKnownFlags) != 0) return "flags: a bit of a later version";
     if (options.unknown_key) return "an option of a later version";
     return nullptr;
@@ -71,6 +71,32 @@ void SubmitHandler::want(Session& session, const protocol::Header& header,
                                       "; put its body as a blob, or raise the setting");
     }
     grant(*queue, kNoSlot);
+    settle_want(*queue, session, header, message);
+}
+
+// What becomes of a WANT that did not find the room it asked for.
+void SubmitHandler::settle_want(Queue& queue, Session& session, const protocol::Header& header,
+                                const protocol::Want& message) {
+    if (message.want.items == 0) return;
+    const Credit limit = queue.credit.limit(session.slot);
+    const Credit unused{limit.items - message.sent.items, limit.bytes - message.sent.bytes};
+    const std::uint64_t unit = message.want.bytes / message.want.items;
+    const bool none = unused.items == 0 || unused.bytes < unit;
+    const BrokerOptions& options = state_->options;
+    const bool less = unused.items < std::min(message.want.items, options.submit_window_items) ||
+                      unused.bytes < std::min(message.want.bytes, options.submit_window_bytes);
+    if (queue.settings.overload != static_cast<std::uint64_t>(Overload::reject)) {
+        if (none) state_->counters.add(Counter::wants_held);
+        return;
+    }
+    if (!none && !less) return;
+    reclaim(queue);
+    // Nothing waits in a queue that rejects: what was not granted has to be asked for again.
+    (void)queue.credit.want(session.slot, message.sent, {}, state_->now);
+    if (!none) return;
+    state_->counters.add(Counter::queue_full_refusals);
+    state_->refuse(session, header.seq, Kind::want, ErrorCode::queue_full,
+                   "queue '" + queue.name + "' has no room and is set to reject; try again later");
 }
 
 void SubmitHandler::reclaimed(Session& session, const protocol::Header& header,
@@ -83,6 +109,7 @@ void SubmitHandler::reclaimed(Session& session, const protocol::Header& header,
 
 void SubmitHandler::grant(Queue& queue, Slot quiet) {
     if (state_->store_full || queue.draining) return;
+    set_submit_room(queue);
     grants_.clear();
     queue.credit.serve(state_->now, grants_);
     for (const SubmitCredit::Grant& one : grants_) {
@@ -96,12 +123,16 @@ void SubmitHandler::serve() {
     for (const auto& queue : state_->queues) {
         if (!queue || !queue->credit.starving() || queue->deleting) continue;
         grant(*queue, kNoSlot);
-        asked_.clear();
-        state_->schedule(queue->credit.reclaim(state_->now, asked_));
-        for (const Slot session : asked_) {
-            state_->counters.add(Counter::reclaims);
-            state_->send(*state_->sessions.by_slot(session), protocol::Reclaim{queue->name});
-        }
+        reclaim(*queue);
+    }
+}
+
+void SubmitHandler::reclaim(Queue& queue) {
+    asked_.clear();
+    state_->schedule(queue.credit.reclaim(state_->now, asked_));
+    for (const Slot session : asked_) {
+        state_->counters.add(Counter::reclaims);
+        state_->send(*state_->sessions.by_slot(session), protocol::Reclaim{queue.name});
     }
 }
 
@@ -144,6 +175,7 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
         take_job(frame, message.jobs[i], bodies[i], i, exceptions);
     }
     leave_flow(frame);
+    queue.arrivals.note(queue.next_execution, state_->now);
     if (queue.room.active()) state_->activate(queue);
     grant(queue, session.slot);
     state_->send(session,

@@ -55,6 +55,10 @@ class SubmitHandler {
         std::uint64_t sentence_bytes = 0;
     };
 
+    void settle_want(Queue& queue, Session& session, const protocol::Header& header,
+                     const protocol::Want& message);
+    // Asks unused credit back from who has some, when somebody waits for it.
+    void reclaim(Queue& queue);
     void take_job(Frame& frame, const protocol::Job& job, const BodyIn& body, std::uint32_t index,
                   std::vector<protocol::JobVerdict>& exceptions);
     // What stands against the job; the checks in the order of docs/PROTOCOL.md, section 8.

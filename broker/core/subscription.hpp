@@ -52,6 +52,9 @@ class Subscription {
     // Everything before it was sent, did not match or is gone.
     [[nodiscard]] std::uint64_t next() const noexcept { return next_; }
 
+    // Everything before it is acknowledged, or did not match.
+    void skip_to(std::uint64_t offset) noexcept { next_ = offset > next_ ? offset : next_; }
+
     // Limits never fall; false when it did not rise.
     bool raise_limit(protocol::Credit limit) noexcept;
     [[nodiscard]] bool has_credit() const noexcept { return credit_.affords({1, 1}); }

@@ -125,6 +125,7 @@ void Publisher::subscribe(Session& session, const protocol::Header& header,
     if (cursor != nullptr) {
         queue.cursors.hold(*cursor, *subscription, message.pattern, start);
         state_->touch(queue);
+        queue.trim = true;  // another pattern may need less
     }
     queue.subscriptions.push_back(subscription.get());
     session.subscriptions.emplace(message.subscription, std::move(subscription));
@@ -183,6 +184,7 @@ void Publisher::unsubscribe(Session& session, const protocol::Header& header,
     end(session, *subscription);
     if (cursor != nullptr && message.forget) {
         queue.cursors.forget(*cursor);
+        queue.trim = true;
         state_->counters.add(Counter::cursors_forgotten);
     }
     state_->send(session, protocol::Ok{header.seq}, true);
@@ -201,7 +203,10 @@ void Publisher::ack(Session& session, const protocol::Header& header,
     }
     state_->counters.add(Counter::acks);
     Queue& queue = state_->queue(subscription->queue());
-    if (queue.cursors.move(*cursor, message.next_offset)) state_->touch(queue);
+    if (queue.cursors.move(*cursor, message.next_offset)) {
+        state_->touch(queue);
+        queue.trim = true;
+    }
 }
 
 void Publisher::raise_limit(Session& session, const protocol::Header& header,
@@ -222,6 +227,7 @@ Time Publisher::expire(Queue& queue) {
     const CursorTable::Expired expired = queue.cursors.expire(state_->now, ttl, kLapseMax);
     if (expired.lapsed + expired.forgotten > 0) {
         state_->touch(queue);
+        queue.trim = true;
         state_->counters.add(Counter::subscriptions_lapsed, expired.lapsed);
         state_->counters.add(Counter::cursors_forgotten, expired.forgotten);
     }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "client/cli/command.hpp"
@@ -16,7 +18,16 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// "max_jobs=1000", "max_bytes=64MiB", "pure=true".
+// What may be written instead of a number.
+const std::uint64_t* word_of(std::string_view setting, std::string_view value) {
+    static constexpr std::array<std::uint64_t, 3> kNumbers{0, 1, 2};
+    static constexpr std::array<std::string_view, 3> kOverload{"block", "reject", "shed"};
+    if (setting != "overload") return nullptr;
+    const auto* const found = std::find(kOverload.begin(), kOverload.end(), value);
+    return found == kOverload.end() ? nullptr : &kNumbers[found - kOverload.begin()];
+}
+
+// "max_jobs=1000", "max_bytes=64MiB", "pure=true", "overload=shed".
 Result<protocol::Settings, Problem> read_settings(const std::vector<std::string>& texts) {
     protocol::Settings settings;
     for (const std::string& text : texts) {
@@ -26,10 +37,13 @@ Result<protocol::Settings, Problem> read_settings(const std::vector<std::string>
                 "\"{}\" is not a setting; write NAME=VALUE, such as max_jobs=100000", text)));
         }
         const std::string value = text.substr(equals + 1);
-        if (const auto number = config::parse_bytes(value)) {
-            settings.emplace_back(text.substr(0, equals), *number);
+        const std::string name = text.substr(0, equals);
+        if (const std::uint64_t* const word = word_of(name, value)) {
+            settings.emplace_back(name, *word);
+        } else if (const auto number = config::parse_bytes(value)) {
+            settings.emplace_back(name, *number);
         } else if (const auto truth = config::parse_truth(value)) {
-            settings.emplace_back(text.substr(0, equals), *truth ? 1 : 0);
+            settings.emplace_back(name, *truth ? 1 : 0);
         } else {
             return fail(usage_problem(fmt::format("setting \"{}\": {}", text, number.error())));
         }

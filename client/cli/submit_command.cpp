@@ -34,6 +34,7 @@ struct SubmitFlags {
     bool pure = false;
     bool not_pure = false;
     bool finish_late = false;
+    bool sheddable = false;
     std::string as_of;
     std::optional<std::int64_t> as_of_ns;  // read from as_of
     std::vector<std::string> aliases;
@@ -67,6 +68,8 @@ void declare(config::Options& declared, SubmitFlags& flags, bool& json) {
     declared.flag("not-pure", flags.not_pure, "The opposite, in a queue that is pure");
     declared.flag("finish-late", flags.finish_late,
                   "What runs past the deadline may end instead of being stopped");
+    declared.flag("sheddable", flags.sheddable,
+                  "May end unrun when its queue is overloaded and set to shed");
     declared.text(
         "as-of", flags.as_of,
         "Pricing clock: 2024-05-01T15:45:00Z, or so long ago; else the snapshot's moment");
@@ -125,6 +128,7 @@ class Submission {
         job.flow = flags_.flow;
         if (flags_.pure || flags_.not_pure) job.pure = flags_.pure;
         job.finish_late = flags_.finish_late;
+        job.sheddable = flags_.sheddable;
         job.as_of_ns = flags_.as_of_ns;
         job.aliases = flags_.aliases;
         const auto ticket = producer_->submit(job, flags_.broker.timeout);

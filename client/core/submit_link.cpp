@@ -262,6 +262,7 @@ bool SubmitLink::on_want_error(const protocol::Error& error, Now now) {
             }
             return true;
         case ErrorCode::queue_draining:
+        case ErrorCode::queue_full:
             // The counts go on: the queue is the same one when it is resumed.
             want_seq_ = 0;
             want_answered_ = true;

@@ -94,7 +94,11 @@ protocol::Settings BrokerNode::queue_settings() const {
             {"dead_max", options_.dead_max},
             {"low_share", options_.low_share},
             {"pure", options_.pure},
-            {"stream_max_bytes", options_.stream_max_bytes}};
+            {"stream_max_bytes", options_.stream_max_bytes},
+            {"max_result_bytes", max_result_bytes(options_)},
+            {"overload", options_.overload},
+            {"shed_target_ms", options_.shed_target_ms},
+            {"lossless", options_.lossless}};
 }
 
 void BrokerNode::start() {
@@ -416,6 +420,18 @@ std::optional<std::vector<protocol::Row>> BrokerNode::query(const std::string& t
 }
 
 void BrokerNode::inspect() {
+    struct Told {
+        std::uint64_t executions{}, jobs{}, first{}, next{};
+    };
+    // The question is an event like any: what its call does besides, after the answer was made, is not
+    // in the answer. A first one opens the session.
+    (void)query("broker", "");
+    std::map<std::string, Told> told_by_records;
+    for (const auto& [number, part] : oracle_.model().partitions()) {
+        if (number == 0 || part.deleted) continue;
+        told_by_records[part.name] = {part.executions.size(), part.live.size(), part.first,
+                                      part.entries.size()};
+    }
     const auto rows = query("queues", "");
     if (!process_) return;
     if (!rows) world_.fail("the broker does not answer its inspector");
@@ -429,23 +445,33 @@ void BrokerNode::inspect() {
         const auto expect = [&](bool right, const std::string& what) {
             if (!right) world_.fail("queue '" + queue + "': " + what);
         };
-        const ModelPartition* part = oracle_.model().find(queue);
-        expect(part != nullptr, "it has a row but no records");
-        const std::uint64_t live = part->executions.size();
+        const auto found = told_by_records.find(queue);
+        expect(found != told_by_records.end(), "it has a row but no records");
+        const Told& records = found->second;
+        const std::uint64_t live = records.executions;
         const std::uint64_t told = values["waiting"] + values["running"] + values["delayed"];
         expect(told == live, "its row tells " + std::to_string(told) + " executions, its records " +
                                  std::to_string(live));
-        expect(values["stream_next"] == part->entries.size(),
+        expect(values["stream_next"] == records.next,
                "its row and its records tell other ends of its stream");
-        expect(values["stream_first"] == part->first,
+        expect(values["stream_first"] == records.first,
                "its row and its records tell other beginnings of its stream");
         if (options_.faults.alter_every != Duration{}) continue;  // it may have been lowered
-        const std::uint64_t jobs = part->live.size() + values["granted_jobs"];
+        const std::uint64_t jobs = records.jobs + values["granted_jobs"];
         const std::uint64_t bytes = values["used_bytes"] + values["granted_bytes"];
         expect(jobs <= values["max_jobs"], "jobs and granted places, " + std::to_string(jobs) +
                                                ", are over max_jobs " +
                                                std::to_string(values["max_jobs"]));
         expect(bytes <= values["max_bytes"], "bytes and granted bytes are over max_bytes");
+        if (values["lossless"] == 0) continue;
+        // Beyond the room: one delivery that would not fit otherwise, the newest entry, and sentences.
+        const std::uint64_t promised = values["stream_bytes"] + values["stream_reserved_bytes"];
+        const std::uint64_t kept = values["stream_next"] - values["stream_first"];
+        const std::uint64_t most =
+            values["stream_max_bytes"] + 192 * kept + 2 * (values["max_result_bytes"] + 1'024);
+        expect(promised <= most, "its stream has and promises " + std::to_string(promised) +
+                                     " bytes, " + std::to_string(kept) + " entries; its room is " +
+                                     std::to_string(values["stream_max_bytes"]));
     }
 }
 

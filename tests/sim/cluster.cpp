@@ -41,6 +41,11 @@ void Cluster::make_nodes() {
                                                                 "subscriber" + std::to_string(i),
                                                                 queues_, pattern));
     }
+    for (std::uint32_t i = 0; i < options_.durable_subscribers; ++i) {
+        durables_.push_back(std::make_unique<DurableNode>(world_, network_, oracle_, options_,
+                                                          "durable" + std::to_string(i), queues_,
+                                                          kPatterns.at(3 * i % kPatterns.size())));
+    }
     operator_ = std::make_unique<OperatorNode>(world_, network_, oracle_, options_, queues_,
                                                broker_->queue_settings());
 }
@@ -50,12 +55,14 @@ Summary Cluster::run() {
     broker_->start();
     for (auto& worker : workers_) worker->start();
     for (auto& subscriber : subscribers_) subscriber->start();
+    for (auto& durable : durables_) durable->start();
     operator_->start();
     for (auto& producer : producers_) {
         producer->start();
         producer->plan(options_.jobs / options_.producers, options_.busy);
     }
     schedule_faults();
+    if (!durables_.empty()) schedule_durable_faults();
     while (world_.step(busy_until_)) {
     }
     const Time healing = world_.now();
@@ -160,6 +167,16 @@ void Cluster::schedule_faults() {
     repeat(f.sync_fail_every, [this] { broker_->store().fail_sync(); });
 }
 
+void Cluster::schedule_durable_faults() {
+    const FaultOptions& f = options_.faults;
+    repeat(f.stuck_every,
+           [this, &f] { any(durables_).stick(world_.between(10ms, f.suspend_max)); });
+    repeat(f.subscriber_crash_every,
+           [this] { any(durables_).crash_and_restart(world_.between(1ms, 5s)); });
+    repeat(2 * f.break_every,
+           [this, &f] { any(durables_).dealer().break_connection(world_.chance(f.silent_share)); });
+}
+
 void Cluster::wait_for(const char* what, Duration limit, const std::function<bool()>& done) {
     const Time until = world_.now() + limit;
     while (!done()) {
@@ -177,9 +194,21 @@ void Cluster::wait_for(const char* what, Duration limit, const std::function<boo
 
 std::string Cluster::hanging() const {
     std::string out = oracle_.unfinished();
+    const auto rows = broker_->query("queues", "");
+    for (const protocol::Row& row : rows ? *rows : std::vector<protocol::Row>{}) {
+        out += " ";
+        for (const auto& [key, value] : row) {
+            const auto* const number = std::get_if<std::uint64_t>(&value);
+            const auto* const text = std::get_if<std::string>(&value);
+            if (text == nullptr && *number == 0) continue;
+            out += " " + key + "=" + (text == nullptr ? std::to_string(*number) : *text);
+        }
+        out += "\n";
+    }
     for (const auto& producer : producers_) out += "  " + producer->state() + "\n";
     for (const auto& worker : workers_) out += "  " + worker->state() + "\n";
     for (const auto& subscriber : subscribers_) out += "  " + subscriber->state() + "\n";
+    for (const auto& durable : durables_) out += "  " + durable->state() + "\n";
     return out + "  " + operator_->session_state() + (operator_->idle() ? "" : ", asks") + "\n";
 }
 
@@ -200,6 +229,11 @@ void Cluster::heal() {
         subscriber->dealer().heal();
         if (!subscriber->running()) subscriber->start();
     }
+    for (auto& durable : durables_) {
+        durable->heal_clock();
+        durable->dealer().heal();
+        durable->heal();
+    }
     for (auto& producer : producers_) {
         producer->heal_clock();
         producer->dealer().heal();
@@ -217,6 +251,9 @@ void Cluster::heal() {
         for (const auto& subscriber : subscribers_) {
             if (!subscriber->caught_up()) return false;
         }
+        for (const auto& durable : durables_) {
+            if (!durable->caught_up()) return false;
+        }
         return true;
     });
 }
@@ -228,6 +265,7 @@ void Cluster::audit() {
     wait_for("the audit", 60s, [&] { return auditor.caught_up(); });
     oracle_.check_all();
     for (const auto& worker : workers_) worker->check_idle();
+    for (const auto& durable : durables_) durable->check_complete();
     broker_->inspect();
     operator_->delete_all();
     wait_for("the end", 30s, [this] { return operator_->deleted() == queues_.size(); });

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "tests/sim/broker_node.hpp"
+#include "tests/sim/durable_node.hpp"
 #include "tests/sim/operator_node.hpp"
 #include "tests/sim/producer_node.hpp"
 #include "tests/sim/remote_target.hpp"
@@ -43,6 +44,7 @@ class Cluster {
   private:
     void make_nodes();
     void schedule_faults();
+    void schedule_durable_faults();
     // Does `what` at random moments of this mean distance, while it is busy.
     void repeat(Duration every, std::function<void()> what);
     void heal();
@@ -67,6 +69,7 @@ class Cluster {
     std::vector<std::unique_ptr<WorkerNode>> workers_;
     std::vector<std::unique_ptr<ProducerNode>> producers_;
     std::vector<std::unique_ptr<SubscriberNode>> subscribers_;
+    std::vector<std::unique_ptr<DurableNode>> durables_;
     std::unique_ptr<OperatorNode> operator_;
     Time busy_until_{};
 };

@@ -77,7 +77,8 @@ int main(int argc, char** argv) {
         {"forgets-ids", PlantedBug::forgets_ids},
         {"leaks-room", PlantedBug::leaks_room},
         {"acknowledges-early", PlantedBug::acknowledges_early},
-        {"publishes-early", PlantedBug::publishes_early}};
+        {"publishes-early", PlantedBug::publishes_early},
+        {"drops-unread", PlantedBug::drops_unread}};
     app.add_option("--planted-bug", broker::planted_bug, "the bug that is in")
         ->transform(CLI::CheckedTransformer(bugs));
 #endif

@@ -28,7 +28,12 @@ void OperatorNode::delete_one() {
 
 void OperatorNode::alter_one() {
     const std::string& queue = queues_[world_.rng.below(queues_.size())];
-    request(queue, protocol::QueueAlter{queue, {{"max_jobs", 10 + world_.rng.below(500)}}});
+    protocol::Settings changes{{"max_jobs", 10 + world_.rng.below(500)}};
+    if (options_.lossless != 0 && world_.chance(0.5)) {
+        changes.emplace_back("stream_max_bytes", options_.stream_max_bytes / 2 +
+                                                     world_.rng.below(options_.stream_max_bytes));
+    }
+    request(queue, protocol::QueueAlter{queue, std::move(changes)});
 }
 
 void OperatorNode::limit_flow() {

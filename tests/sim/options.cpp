@@ -118,7 +118,22 @@ Options draw(std::uint64_t seed) {
     d.every(f.target_fault_every, p * 1.4, 2s, 12s);
     d.every(f.flow_every, p, 500ms, 5s);
     d.share(f.flow_share, 0.6, 1.0);
+    o.durable_subscribers = d.chance(0.5) ? d.count(1, 2) : 0;
+    o.lossless = d.chance(0.5) ? 1 : 0;
+    if (o.lossless != 0) {
+        // Room for a few results at least: one at a time, each acknowledged, takes too long with large ones.
+        o.stream_max_bytes = d.between(2'000, 150'000) + (f.large_share > 0.0 ? 1'000'000 : 0);
+    }
+    o.overload = d.chance(0.4) ? d.count(1, 2) : 0;
+    o.shed_target_ms = d.count(1, 2'000);
+    d.share(f.sheddable_share, 0.7, 1.0);
+    d.every(f.stuck_every, p * 1.4, 2s, 12s);
     return o;
+}
+
+std::uint64_t max_result_bytes(const Options& options) {
+    if (options.lossless == 0) return 64U << 20;
+    return options.faults.large_share > 0.0 ? 256U << 10 : 1'000;
 }
 
 std::vector<Knob> knobs(Options& o) {
@@ -156,6 +171,10 @@ std::vector<Knob> knobs(Options& o) {
     out.push_back({"stream-max-bytes", Kind::bytes, &o.stream_max_bytes});
     count("subscriber-credit", o.subscriber_credit);
     out.push_back({"durable", Kind::flag, &o.durable});
+    count("durable-subscribers", o.durable_subscribers);
+    count("lossless", o.lossless);
+    count("overload", o.overload);
+    count("shed-target-ms", o.shed_target_ms);
     out.push_back({"retries-cold", Kind::flag, &o.features.retries_cold});
     out.push_back({"wall-jumps", Kind::flag, &o.features.wall_jumps});
     duration("break-every", f.break_every);
@@ -195,6 +214,8 @@ std::vector<Knob> knobs(Options& o) {
     share("flow-share", f.flow_share);
     share("pure-share", f.pure_share);
     share("large-share", f.large_share);
+    share("sheddable-share", f.sheddable_share);
+    duration("stuck-every", f.stuck_every);
     return out;
 }
 

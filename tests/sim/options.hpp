@@ -54,6 +54,9 @@ struct FaultOptions {
     double pure_share{};    // same payload as another
     double flow_share{};    // of one of a few flows, instead of their producer's
     double large_share{};   // up to 100 KiB
+    double sheddable_share{};
+    // Of durable subscribers:
+    Duration stuck_every{};  // one acknowledges nothing for up to suspend_max
 };
 
 // What the cores under test support; see tests/sim/README.md, "Features".
@@ -100,9 +103,16 @@ struct Options {
     std::uint32_t subscriber_credit = 256;
     bool durable = false;
     bool remote = false;  // workers call one scanner service
+    std::uint32_t durable_subscribers = 0;
+    std::uint32_t lossless = 0;  // the streams are
+    std::uint32_t overload = 0;  // of the queues
+    std::uint32_t shed_target_ms = 1'000;
     FaultOptions faults;
     Features features = supported();
 };
+
+// Of a lossless queue: so small that a small room holds many.
+[[nodiscard]] std::uint64_t max_result_bytes(const Options& options);
 
 // The mixture of this seed.
 [[nodiscard]] Options draw(std::uint64_t seed);

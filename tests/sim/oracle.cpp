@@ -48,6 +48,8 @@ void Oracle::sent(const std::string& queue, const protocol::Job& job, const Id12
     at->second.first_sent = world_.now();
     at->second.has_deadline = job.options && job.options->deadline_ms != 0;
     at->second.conflates = job.options && !job.options->conflate_key.empty();
+    at->second.sheddable =
+        job.options && (job.options->flags & protocol::JobOptions::kSheddable) != 0;
 }
 
 void Oracle::acknowledged(const std::string& queue, const Id128& id) {
@@ -78,6 +80,9 @@ void Oracle::refused(const std::string& queue, const Id128& id, ErrorCode code,
         case ErrorCode::item_too_large:
         case ErrorCode::store_full:
             return;
+        case ErrorCode::queue_full:
+            if (options_.overload == 1) return;
+            break;
         default:
             break;
     }
@@ -199,7 +204,7 @@ void Oracle::check_outcome(const std::string& queue, const JobInfo& job, const I
             right = job.conflates;
             break;
         case FinalOutcome::shed:
-            right = false;
+            right = job.sheddable && options_.overload == 2 && code == ErrorCode::overloaded;
             break;
     }
     if (!right) {
@@ -311,6 +316,15 @@ std::string Oracle::unfinished() const {
         }
     }
     return out;
+}
+
+std::string Oracle::subject_of(const std::string& queue, const ModelPartition& part,
+                               const Id128& id) const {
+    Id128 first = id;
+    while (part.retry_of.contains(first)) first = part.retry_of.at(first);
+    const auto jobs = jobs_.find(queue);
+    const auto job = jobs->second.find(first);
+    return job == jobs->second.end() ? std::string() : job->second.subject;
 }
 
 const std::string* Oracle::payload_of(const std::string& queue, const Id128& id) const {

@@ -57,6 +57,9 @@ class Oracle {
     [[nodiscard]] std::string unfinished() const;
 
     [[nodiscard]] const RecordModel& model() const noexcept { return model_; }
+    // Of the job or what it is a retry of.
+    [[nodiscard]] std::string subject_of(const std::string& queue, const ModelPartition& part,
+                                         const Id128& id) const;
     [[nodiscard]] const std::string* payload_of(const std::string& queue, const Id128& id) const;
     struct Counts {
         std::uint64_t sent{}, acknowledged{}, refused{}, entries{}, dead{}, recoveries{},
@@ -74,6 +77,7 @@ class Oracle {
         bool cancelled{};
         bool has_deadline{};
         bool conflates{};
+        bool sheddable{};
     };
     struct Record {
         broker::LogPosition position{};

@@ -90,6 +90,7 @@ void ProducerNode::draw_options(Spec& spec) {
     if (flow_share > 0 && world_.chance(flow_share)) {
         spec.flow = Work::flow_name(world_.rng.below(Work::kFlows));
     }
+    spec.sheddable = world_.chance(options_.faults.sheddable_share);
 }
 
 // A job got its id: it is written down before it is sent.
@@ -125,6 +126,7 @@ bool ProducerNode::hand_over(const Spec& spec) {
     job.flow = spec.flow;
     job.pure = spec.pure;
     job.finish_late = spec.finish_late;
+    job.sheddable = spec.sheddable;
     const auto ticket = spec.restored
                             ? core().restore(producer, job, nullptr, client_now(), effects())
                             : core().submit(producer, job, nullptr, client_now(), effects());

@@ -53,6 +53,7 @@ class ProducerNode final : public ClientNode {
         std::string flow;
         std::optional<bool> pure;
         bool finish_late{};
+        bool sheddable{};
         bool restored{};  // from the memory of an earlier process
         bool again{};     // an earlier submission was answered
     };

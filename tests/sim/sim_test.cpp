@@ -46,6 +46,42 @@ TEST(Simulation, ASeedReplaysExactly) {
     }
 }
 
+// Lossless streams, durable subscribers that are stuck again and again, and everything that ends a job
+// without a worker: the chain holds, and all of it goes on to its end.
+TEST(Simulation, TheChainHoldsAndCannotLockItself) {
+    std::map<std::string, std::uint64_t> reached;
+    for (std::uint64_t seed = 1; seed <= 40 && !HasFailure(); ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Options options = draw(seed);
+        options.lossless = 1;
+        options.durable_subscribers = 2;
+        options.stream_max_bytes = seed % 4 == 0 ? 1'000 : 20'000;
+        options.jobs = std::min(options.jobs, seed % 4 == 0 ? 100U : 400U);
+        options.overload = static_cast<std::uint32_t>(seed % 3);
+        options.shed_target_ms = 500;
+        options.group_share = 0.3;
+        FaultOptions& f = options.faults;
+        f.large_share = 0.0;
+        f.stuck_every = std::chrono::seconds(3);
+        f.cancel_every = std::chrono::milliseconds(300);
+        f.option_share = 0.3;
+        f.sheddable_share = 0.5;
+        f.fail_share = 0.1;
+        f.poison_share = 0.002;
+        try {
+            for (const auto& [name, value] : Cluster(options).run().reached) {
+                reached[name] += value;
+            }
+        } catch (const CheckFailed& failure) {
+            ADD_FAILURE() << failure.what() << "\noptions: " << describe(options);
+        }
+    }
+    for (const char* const name : {"queues_held", "jobs_shed", "jobs_cancelled", "jobs_expired",
+                                   "jobs_dead", "groups_completed", "wants_held"}) {
+        EXPECT_GT(reached[name], 0U) << name << ": it did not come to that";
+    }
+}
+
 // Seeds that failed once, by what they found. Their mixtures move when draw() changes; what was mended
 // has a unit test of its own where it is.
 

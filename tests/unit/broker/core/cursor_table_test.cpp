@@ -94,6 +94,49 @@ TEST_F(CursorTableTest, WhatIsIdleLapsesAndIsForgottenATtlLater) {
     EXPECT_EQ(cursors.next_expiry(1h), Time::max());
 }
 
+TEST_F(CursorTableTest, TellsWhoNeedsTheOldestEntries) {
+    constexpr std::uint64_t kNothing = ~std::uint64_t{0};
+    EXPECT_EQ(cursors.needed_from(), kNothing);
+    EXPECT_EQ(cursors.neediest(), nullptr);
+    Cursor& a = held("a", 5);
+    Cursor& b = held("b", 3);
+    EXPECT_EQ(cursors.neediest(), &b);
+    EXPECT_EQ(cursors.needed_from(), 3U);
+    cursors.move(b, 7);
+    EXPECT_EQ(cursors.neediest(), &a);
+    cursors.skip(a, 9);
+    EXPECT_EQ(a.next_offset, 5U) << "what does not match is not acknowledged by it";
+    EXPECT_EQ(cursors.needed_from(), 7U);
+    cursors.skip(b, 6);
+    EXPECT_EQ(cursors.needed_from(), 7U) << "never backward";
+    cursors.move(a, 8);
+    EXPECT_EQ(a.needed_from(), 9U) << "an acknowledgement does not forget what was skipped";
+    cursors.forget(b);
+    EXPECT_EQ(cursors.needed_from(), 9U);
+    // Another pattern may match what the former one did not.
+    cursors.leave(a, now);
+    cursors.hold(a, subscription, ">", 8);
+    EXPECT_EQ(cursors.needed_from(), 9U) << "the same pattern";
+    cursors.leave(a, now);
+    cursors.hold(a, subscription, "SPY", 8);
+    EXPECT_EQ(cursors.needed_from(), 8U);
+    cursors.clear();
+    EXPECT_EQ(cursors.needed_from(), kNothing);
+}
+
+TEST_F(CursorTableTest, WhatLapsedNeedsNothing) {
+    idle("a");
+    EXPECT_EQ(cursors.needed_from(), 0U);
+    now += 1h;
+    cursors.expire(now, 1h, 1);
+    EXPECT_EQ(cursors.neediest(), nullptr);
+    cursors.hold(*cursors.find("a"), subscription, ">", 4);
+    EXPECT_EQ(cursors.needed_from(), 4U);
+    cursors.restore("b", {2, ">", 1, false}, now);
+    cursors.restore("c", {1, ">", 1, true}, now);
+    EXPECT_EQ(cursors.needed_from(), 2U);
+}
+
 TEST_F(CursorTableTest, ExpiryKeepsItsBudget) {
     for (const auto* name : {"a", "b", "c"}) idle(name);
     now += 1h;

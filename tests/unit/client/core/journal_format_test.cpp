@@ -48,6 +48,7 @@ TEST_F(JournalFormat, KeepsAJobWithEverythingItHas) {
     job.conflate_key = "key";
     job.pure = false;
     job.finish_late = true;
+    job.sheddable = true;
     job.as_of_ns = -5;
     job.aliases = aliases;
     append_job(Ticket{9}, job, file);
@@ -69,6 +70,7 @@ TEST_F(JournalFormat, KeepsAJobWithEverythingItHas) {
     EXPECT_EQ(kept.job().conflate_key, "key");
     EXPECT_EQ(kept.job().pure, false);
     EXPECT_TRUE(kept.job().finish_late);
+    EXPECT_TRUE(kept.job().sheddable);
     EXPECT_EQ(kept.job().as_of_ns, -5);
     ASSERT_EQ(kept.job().aliases.size(), 2U);
     EXPECT_EQ(kept.job().aliases[1], "QQQ");

@@ -52,5 +52,37 @@ TEST(RefusedWant, OfADrainingQueueRefusesOnlyWhatWasNeverSent) {
     EXPECT_TRUE(rig.answers[1].taken());
 }
 
+// A queue that rejects is the same one the next time: the counts go on.
+TEST(RefusedWant, OfAFullQueueIsAskedAgainForTheNextJob) {
+    CoreRig rig;
+    rig.open();
+    const auto p = rig.producer();
+    ASSERT_TRUE(rig.submit(p, "first"));
+    rig.tick();
+    rig.grant(1, 1000);
+    const auto sent = rig.take<protocol::Submit>();
+    ASSERT_TRUE(sent);
+    rig.accept(sent);
+    ASSERT_TRUE(rig.submit(p, "second"));
+    rig.tick();
+    auto want = rig.take<protocol::Want>();
+    for (auto next = rig.take<protocol::Want>(); next; next = rig.take<protocol::Want>()) {
+        want = std::move(next);
+    }
+    ASSERT_TRUE(want);
+    rig.error(want, ErrorCode::queue_full);
+    ASSERT_EQ(rig.answers.size(), 2U);
+    EXPECT_EQ(rig.answers[1].code, ErrorCode::queue_full);
+    EXPECT_EQ(rig.count<protocol::Want>(), 0U) << "not for jobs that may come";
+
+    ASSERT_TRUE(rig.submit(p, "third"));
+    rig.tick();
+    const auto again = rig.take<protocol::Want>();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(std::get<protocol::Want>(again->frame.message).sent.items, 1U);
+    rig.grant(2, 2000);
+    EXPECT_TRUE(rig.take<protocol::Submit>());
+}
+
 }  // namespace
 }  // namespace scanmq::client
