@@ -1,13 +1,16 @@
 """Runs the parts of overload.sh; see there."""
 
 import argparse
+import collections
 import json
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 
 from harness import environment, wait_until
 
@@ -21,6 +24,8 @@ TIMES = 10  # so often what the workers can do is offered
 MEMORY_MAX = "256MiB"
 RSS_GROWTH_MAX = 0.10
 GOODPUT_MIN = 0.90
+BATCH = 20  # scans submitted at once
+BREAKER_OPENS = "circuit breaker opened"  # in a worker's log
 
 
 def say(text):
@@ -156,7 +161,136 @@ def overload(programs, seconds):
     return out, missed
 
 
-PARTS = {"overload": overload}
+class Scanner:
+    """scanmq-scanner, always on the same port, with a fault that can be set."""
+
+    def __init__(self, programs):
+        self.programs, self.port, self.process = programs, 0, None
+
+    def start(self):
+        self.process = self.programs.start("scanmq-scanner", "--http", f"127.0.0.1:{self.port}", "--debug", "--threads",
+                                           2, name="scanner")
+        wait_until(self.listens, "the scanner listens")
+
+    def listens(self):
+        assert self.process.poll() is None, self.process.log.read_text()
+        if not self.port:
+            found = re.search(r"127\.0\.0\.1:([1-9]\d*)", self.process.log.read_text())
+            self.port = int(found[1]) if found else 0
+        return self.port and self.answers()
+
+    def answers(self):
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/healthz", timeout=1) as answer:
+                return answer.status == 200
+        except OSError:
+            return False
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def fault(self, text):
+        request = urllib.request.Request(f"http://127.0.0.1:{self.port}/debug/fault", text.encode(), method="PUT")
+        with urllib.request.urlopen(request, timeout=5) as answer:
+            assert answer.status < 300, answer.status
+
+
+class Results(threading.Thread):
+    """The entries of a queue, with the moment each was seen."""
+
+    def __init__(self, programs, queue):
+        super().__init__(daemon=True)
+        self.process = subprocess.Popen([programs.binaries / "scanmq", "watch", queue, "--from", "earliest", "--json"],
+                                        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                                        env=environment(SCANMQ_BROKER=programs.broker))
+        programs.running.append(self.process)
+        self.seen = []  # (moment, id, outcome)
+
+    def run(self):
+        for line in self.process.stdout:
+            entry = json.loads(line)
+            self.seen.append((time.monotonic(), entry["id"], entry["outcome"]))
+
+    def done_after(self, moment):
+        return next((at for at, _, outcome in self.seen if at > moment and outcome == "done"), None)
+
+
+class Submitter(threading.Thread):
+    """A batch of scans now and then, until told to stop."""
+
+    def __init__(self, programs, label):
+        super().__init__(daemon=True)
+        self.programs, self.label = programs, label
+        self.over = threading.Event()
+        self.ids = []
+
+    def run(self):
+        while not self.over.wait(0.2):
+            requests = "".join(json.dumps({"limit": i + 1}) + "\n" for i in range(BATCH))
+            answer = self.programs.scanmq("submit", "scans", "--subject", "run", "--snapshot", self.label,
+                                          stdin=requests)
+            self.ids += [job["id"] for job in answer["jobs"]]
+
+    def stop(self):
+        self.over.set()
+        self.join()
+
+
+def failing_scanner(programs, seconds):
+    """A remote scanner that is killed, slowed and broken in turn: how soon it is noticed, and nothing is lost."""
+    programs.start_broker()
+    scanner = Scanner(programs)
+    scanner.start()
+    market = programs.dir / "market"
+    programs.scanmq("sample-market", "--symbols", 1, "--out", market)
+    label = programs.scanmq("snapshot", "put", market)["snapshots"][0]["label"]
+    programs.scanmq("queue", "create", "scans")
+    workers = [programs.start_worker(f"w{i}", "--scanner", "http", "--scanner-url", f"http://127.0.0.1:{scanner.port}",
+                                     "--call-timeout", "2s", "--log", "info") for i in range(WORKERS)]
+    results, submitter = Results(programs, "scans"), Submitter(programs, label)
+    results.start()
+    submitter.start()
+    wait_until(lambda: len(results.seen) > 50, "scans are done")
+
+    def opened(marks):
+        return all(BREAKER_OPENS in worker.log.read_text()[mark:] for worker, mark in zip(workers, marks))
+
+    out, missed = {}, []
+    hold = max(2.0, min(6.0, seconds / 5))
+    for fault in ("killed", "slow:5s", "status:500", "garbage"):
+        say(f"==> the scanner is {fault} for {hold:.0f} s")
+        marks = [len(worker.log.read_text()) for worker in workers]
+        began = time.monotonic()
+        if fault == "killed":
+            scanner.kill()
+        else:
+            scanner.fault(fault)
+        wait_until(lambda: opened(marks), f"the breakers open: {fault}", 20)
+        noticed = time.monotonic() - began
+        wait_until(lambda: time.monotonic() > began + hold, "the fault has lasted")
+        if fault == "killed":
+            scanner.start()
+        else:
+            scanner.fault("none")
+        back = time.monotonic()
+        resumed = wait_until(lambda: results.done_after(back), "work resumes", 30) - back
+        out[fault] = {"breaker_opens_s": noticed, "resumes_s": resumed}
+        say(f"    breakers open after {noticed:.2f} s, work goes on {resumed:.2f} s after its return")
+    if out["killed"]["breaker_opens_s"] > 1.0:
+        missed.append("breaker")
+    if max(one["resumes_s"] for one in out.values()) > 2.0:
+        missed.append("resume")
+    submitter.stop()
+    wait_until(lambda: len(results.seen) >= len(submitter.ids), "every scan has ended")
+    outcomes = collections.Counter(outcome for _, _, outcome in results.seen)
+    out["jobs"], out["outcomes"] = len(submitter.ids), dict(outcomes)
+    if outcomes["done"] != len(submitter.ids) or {one for _, one, _ in results.seen} != set(submitter.ids):
+        missed.append("done")
+    return out, missed
+
+
+PARTS = {"overload": overload, "scanner": failing_scanner}
 
 
 def main():
