@@ -167,7 +167,7 @@ class MaterialiserTest : public testing::Test {
     std::uint64_t broker_sequence_ = 0;
     LogPosition position_ = 0;
 
-  private:
+  protected:
     template <class... Changes>
     Result<void, StateError> add(PartitionId partition, std::uint64_t& sequence,
                                  const Changes&... changes) {
