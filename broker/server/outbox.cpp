@@ -52,8 +52,11 @@ void Outbox::enqueue(std::uint32_t to, const protocol::Header& header, ByteView 
 
 bool Outbox::overflow_longest(bool full) {
     auto longest = queues_.end();
+    const Time deaf = std::chrono::steady_clock::now() - kDeafAfter;
     for (auto it = queues_.begin(); it != queues_.end(); ++it) {
-        if (it->second.muted || (full && !it->second.full)) continue;
+        if (it->second.muted ||
+            (full && (it->second.full_since == Time{} || it->second.full_since > deaf)))
+            continue;
         if (longest == queues_.end() || it->second.bytes > longest->second.bytes) longest = it;
     }
     if (longest == queues_.end()) return false;
@@ -94,10 +97,10 @@ bool Outbox::drain(std::uint32_t to, Queue& queue, bool& progress) {
         const SendStatus status = router_.send(to, frame);
         if (status == SendStatus::full) {
             stuck_ = true;
-            queue.full = true;
+            if (queue.full_since == Time{}) queue.full_since = std::chrono::steady_clock::now();
             return false;
         }
-        queue.full = false;
+        queue.full_since = {};
         if (status == SendStatus::unreachable) {
             ++counts_.unreachable;
             lost_.push_back(to);

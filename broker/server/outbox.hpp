@@ -63,6 +63,8 @@ class Outbox {
 
   private:
     static constexpr Duration kRetryMin = std::chrono::milliseconds(1);
+    // A peer that took nothing for so long makes room for the others, when they need it.
+    static constexpr Duration kDeafAfter = std::chrono::seconds(2);
     static constexpr Duration kRetryMax = std::chrono::milliseconds(50);
 
     struct Waiting {
@@ -75,7 +77,7 @@ class Outbox {
         protocol::Header header;  // of the last frame
         bool muted{};
         bool slow{};
-        bool full{};  // its pipe took nothing at the last try: it does not read
+        Time full_since{};  // its pipe took nothing since then: it does not read
     };
     void enqueue(std::uint32_t to, const protocol::Header& header, ByteView frame,
                  LogPosition needs);
