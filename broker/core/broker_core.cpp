@@ -412,7 +412,14 @@ bool BrokerCore::set_resident(std::uint64_t bytes, bool trimmed) {
 
 bool BrokerCore::memory_held() const {
     const CoreState& state = impl_->state;
-    return state.memory.grants_held() || state.memory.outgoing_held() || state.dispatch_held;
+    if (!state.memory.limited()) return false;
+    if (state.memory.grants_held() || state.memory.outgoing_held() || state.dispatch_held) {
+        return true;
+    }
+    // Below the mark, but with less left than who waits for credit could use.
+    return std::any_of(state.queues.begin(), state.queues.end(), [](const auto& queue) {
+        return queue != nullptr && queue->credit.starving();
+    });
 }
 
 void BrokerCore::set_slow(ConnectionId connection, bool slow) {

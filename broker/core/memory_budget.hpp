@@ -38,7 +38,7 @@ struct MemoryPlan {
     [[nodiscard]] static MemoryPlan of(std::uint64_t bytes_max) noexcept;
     // The process itself, its code and threads, before any traffic.
     static constexpr std::uint64_t kBaseBytes = 20U << 20;
-    static constexpr std::uint64_t kBytesMin = 128U << 20;
+    static constexpr std::uint64_t kBytesMin = 160U << 20;
 };
 
 class MemoryBudget {

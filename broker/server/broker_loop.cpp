@@ -151,7 +151,8 @@ Drained BrokerLoop::drain() {
 bool BrokerLoop::turn() {
     for (const std::uint32_t lost : outbox_.take_lost()) intake_.add_disconnect(ConnectionId{lost});
     const Time at = now();
-    core_->set_memory(bodies_.memory(), outbox_.queued_bytes());
+    const std::uint64_t body_bytes = bodies_.memory();
+    core_->set_memory(body_bytes, outbox_.queued_bytes());
     if (!intake_.empty()) {
         if (intake_.queried()) set_gauges();
         core_->handle(intake_.events(), at, effects_);
@@ -164,6 +165,8 @@ bool BrokerLoop::turn() {
     more_room_ = false;
     ++turns_;
     obey();
+    // The core has not seen yet what it released itself.
+    if (bodies_.memory() < body_bytes) more_room_ = true;
     intake_.clear();
     tell_peers();
     return true;

@@ -45,15 +45,24 @@ void Outbox::enqueue(std::uint32_t to, const protocol::Header& header, ByteView 
         ++counts_.slow;
         slow_.push_back({to, true});
     }
-    if (queued_bytes_ > bytes_max_) overflow_longest();
+    // Those that read nothing must not take up what the others need.
+    if (queued_bytes_ > bytes_max_ / 8 * 3) overflow_longest(true);
+    if (queued_bytes_ > bytes_max_) overflow_longest(false);
 }
 
-void Outbox::overflow_longest() {
-    const auto longest = std::max_element(
-        queues_.begin(), queues_.end(),
-        [](const auto& a, const auto& b) { return a.second.bytes < b.second.bytes; });
+bool Outbox::overflow_longest(bool full) {
+    auto longest = queues_.end();
+    const Time deaf = std::chrono::steady_clock::now() - kDeafAfter;
+    for (auto it = queues_.begin(); it != queues_.end(); ++it) {
+        if (it->second.muted ||
+            (full && (it->second.full_since == Time{} || it->second.full_since > deaf)))
+            continue;
+        if (longest == queues_.end() || it->second.bytes > longest->second.bytes) longest = it;
+    }
+    if (longest == queues_.end()) return false;
     overflow(longest->first, longest->second.header, longest->second,
              "the share of memory_max for slow peers", bytes_max_);
+    return true;
 }
 
 void Outbox::overflow(std::uint32_t to, const protocol::Header& header, Queue& queue,
@@ -88,8 +97,10 @@ bool Outbox::drain(std::uint32_t to, Queue& queue, bool& progress) {
         const SendStatus status = router_.send(to, frame);
         if (status == SendStatus::full) {
             stuck_ = true;
+            if (queue.full_since == Time{}) queue.full_since = std::chrono::steady_clock::now();
             return false;
         }
+        queue.full_since = {};
         if (status == SendStatus::unreachable) {
             ++counts_.unreachable;
             lost_.push_back(to);

@@ -63,6 +63,8 @@ class Outbox {
 
   private:
     static constexpr Duration kRetryMin = std::chrono::milliseconds(1);
+    // A peer that took nothing for so long makes room for the others, when they need it.
+    static constexpr Duration kDeafAfter = std::chrono::seconds(2);
     static constexpr Duration kRetryMax = std::chrono::milliseconds(50);
 
     struct Waiting {
@@ -75,13 +77,15 @@ class Outbox {
         protocol::Header header;  // of the last frame
         bool muted{};
         bool slow{};
+        Time full_since{};  // its pipe took nothing since then: it does not read
     };
     void enqueue(std::uint32_t to, const protocol::Header& header, ByteView frame,
                  LogPosition needs);
     // `limit` is the option that it passed.
     void overflow(std::uint32_t to, const protocol::Header& header, Queue& queue, const char* limit,
                   std::uint64_t bytes);
-    void overflow_longest();
+    // The longest queue, or the longest of those that do not read. False: there is none.
+    bool overflow_longest(bool full);
     void no_longer_slow(std::uint32_t to, Queue& queue);
     void sent(std::size_t bytes);
     // True: the queue is empty, or its peer gone.

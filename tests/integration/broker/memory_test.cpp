@@ -224,6 +224,11 @@ void work(const BrokerProcess& broker, std::uint64_t jobs) {
             ++done;
         }
     }
+    // Not before the last answers arrived.
+    peer.send(protocol::Heartbeat{1, 0, {}});
+    while (const protocol::Frame* frame = peer.next()) {
+        if (std::holds_alternative<protocol::Heartbeat>(frame->message)) return;
+    }
 }
 
 std::string frame_of(std::uint64_t bytes, const protocol::Message& message) {
