@@ -64,7 +64,7 @@ class CreditWindow {
     [[nodiscard]] bool worth_announcing() const noexcept;
     // The limit, taken as told to the broker.
     [[nodiscard]] protocol::Credit announce() noexcept {
-        link_.raise(limit_);
+        if (!reclaiming_) link_.raise(limit_);
         return link_.told();
     }
 
@@ -76,7 +76,6 @@ class CreditWindow {
     // Until reclaimed() or keep() the limit stays, and announce() tells only what has come.
     void ask_back() noexcept {
         reclaiming_ = true;
-        limit_ = link_.limit();
         link_.ask_back();
     }
     [[nodiscard]] bool reclaiming() const noexcept { return reclaiming_; }

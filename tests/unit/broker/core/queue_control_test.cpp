@@ -231,8 +231,8 @@ TEST_F(QueueControlTest, OptionsOfALaterVersionAreRefusedByName) {
         o.headers = {{"a", "b"}};
         o.delay_ms = ~0ULL;
     });
-    EXPECT_EQ(h.core.counter("refused_unsupported"), 5U);
-    EXPECT_EQ(h.core.counter("jobs_refused"), 5U);
+    EXPECT_EQ(h.core.counter("refused_unsupported"), 4U);
+    EXPECT_EQ(h.core.counter("jobs_refused"), 4U);
     EXPECT_TRUE(h.handles.empty());
     EXPECT_EQ(queue_row("used_bytes"), 0U);
 }

@@ -266,8 +266,8 @@ TEST_F(DamagedLog, ANewerFormatIsRefusedWithItsNumber) {
     const auto found = find_log(files, "log", 0);
     ASSERT_FALSE(found.ok());
     EXPECT_THAT(found.error().sentence,
-                HasSubstr("written by a newer scanmq-broker (log format 2, records 1; this one "
-                          "reads up to 1 and 1); start that version"));
+                HasSubstr("written by a newer scanmq-broker (log format 2, records 2; this one "
+                          "reads up to 1 and 2); start that version"));
 }
 
 }  // namespace
