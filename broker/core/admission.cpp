@@ -209,7 +209,7 @@ void SubmitHandler::attach(Slot job_slot, Slot slot) {
     job.next = first.next;
     first.next = job_slot;
     ++state_->table.extra_of(slot).jobs;
-    if (execution.run != kNoSlot) ++state_->queue(execution.queue).running_jobs;
+    if (has_run(execution)) ++state_->queue(execution.queue).running_jobs;
     ending_->reposition(slot);
 }
 

@@ -344,9 +344,13 @@ void BrokerCore::Impl::due() {
     control.step();
     if (runner.expire(kExpireSlice)) state.unfinished = true;
     Time lazy = Time::max();
+    const bool ids_crowded = state.held.ids > state.memory.ids_max();
+    const std::uint64_t ids_part =
+        state.memory.ids_max() / std::max<std::size_t>(state.queues.size(), 1);
     for (const auto& queue : state.queues) {
         if (!queue || queue->deleting) continue;
-        const std::size_t forgotten = queue->ids.expire(state.now, kExpireSlice);
+        std::size_t forgotten = queue->ids.expire(state.now, kExpireSlice);
+        if (ids_crowded) forgotten += queue->ids.shrink(ids_part, kExpireSlice - forgotten);
         state.counters.add(Counter::ids_forgotten, forgotten);
         if (forgotten > 0) state.touch(*queue);
         if (forgotten == kExpireSlice) state.unfinished = true;

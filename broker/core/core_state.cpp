@@ -8,8 +8,8 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 
 Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-             const BrokerOptions& options, GrantPool& pool, const JobTable& table, InternTable& texts,
-             const Id128& incarnation)
+             const BrokerOptions& options, GrantPool& pool, const JobTable& table,
+             InternTable& texts, const Id128& incarnation)
     : number(n),
       name(std::move(text)),
       credit({{options.submit_window_items, options.submit_window_bytes},
@@ -52,6 +52,8 @@ void CoreState::count_memory() {
         held.ids += one->ids.finished();
         held.stream_bytes += stream_memory(*one);
     }
+    // due() forgets the oldest.
+    if (held.ids > memory.ids_max()) schedule(now);
     const std::uint64_t holds = memory.holds();
     memory.count(held);
     counters.add(Counter::memory_holds, memory.holds() - holds);

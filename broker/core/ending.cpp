@@ -70,7 +70,7 @@ void Ending::end_job(Slot job_slot, const HowEnded& how) {
     *link = job.next;
     job.next = kNoSlot;
     --state_->table.extra_of(slot).jobs;
-    if (execution.run != kNoSlot) --queue.running_jobs;
+    if (has_run(execution)) --queue.running_jobs;
     change::Ended ended;
     append(queue, job_slot, how, ended);
     reposition(slot);

@@ -53,6 +53,12 @@ void IdWindow::forget_oldest() {
     finished_.pop();
 }
 
+std::size_t IdWindow::shrink(std::uint64_t left, std::size_t budget) {
+    std::size_t count = 0;
+    for (; count < budget && finished_.size() > left; ++count) forget_oldest();
+    return count;
+}
+
 std::size_t IdWindow::expire(Time now, std::size_t budget) {
     std::size_t count = 0;
     while (count < budget && !finished_.empty() && next_expiry() <= now) {

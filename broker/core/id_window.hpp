@@ -43,6 +43,8 @@ class IdWindow {
     void restore(const Id128& id, std::uint64_t digest, Time ended);
     // Forgets finished ids whose time is over, at most `budget`. Returns how many.
     std::size_t expire(Time now, std::size_t budget);
+    // Forgets the oldest finished ids until so many are left, at most `budget`. Returns how many.
+    std::size_t shrink(std::uint64_t left, std::size_t budget);
     // When the oldest finished id's time is over. Precondition: finished() > 0.
     [[nodiscard]] Time next_expiry() const noexcept {
         return finished_.front().ended + options_.ttl;

@@ -67,6 +67,11 @@ struct ExecutionRecord {
 };
 static_assert(sizeof(ExecutionRecord) <= 48);
 
+// Whether it has a live attempt.
+[[nodiscard]] inline bool has_run(const ExecutionRecord& execution) noexcept {
+    return execution.state == ExecutionState::running && execution.run != kNoSlot;
+}
+
 // How it waits once it is due.
 [[nodiscard]] inline ExecutionState ready_state(const ExecutionRecord& execution) noexcept {
     return execution.crashes > 0 || execution.suspect ? ExecutionState::alone

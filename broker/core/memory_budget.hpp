@@ -96,6 +96,10 @@ class MemoryBudget {
         return limited() && streams_ > most && bytes > most / streams;
     }
 
+    // Finished ids that all queues together may remember: an eighth of the traffic's share. With this
+    // and stream_too_large(), what no job needs any more stays below the low mark.
+    [[nodiscard]] std::uint64_t ids_max() const noexcept { return plan_.traffic / 8 / kIdBytes; }
+
     [[nodiscard]] std::uint64_t counted() const noexcept { return counted_; }
     [[nodiscard]] std::uint64_t resident() const noexcept { return resident_; }
     [[nodiscard]] std::uint64_t high_mark() const noexcept { return plan_.traffic / 4 * 3; }

@@ -98,8 +98,8 @@ class Runner {
     std::vector<PutBack> put_back_;
     std::vector<Worker*> started_by_;  // in the dispatch under way
     std::uint64_t pass_ = 0;
-    std::uint64_t outgoing_ = 0;  // bytes that this pass may still send
-    std::uint64_t allowed_ = 0;   // attempts whose results there is memory for
+    std::uint64_t outgoing_ = 0;   // bytes that this pass may still send
+    std::uint64_t allowed_ = 0;    // attempts whose results there is memory for
     std::uint64_t pass_luck_ = 1;  // changes whenever another worker may take what none took before
     std::uint16_t reserved_for_ = 0;  // the queue whose large execution a worker is kept free for
 };

@@ -70,7 +70,8 @@ void StreamWriter::trim_lossless(Queue& queue) {
     const std::uint64_t first = queue.stream.first();
     std::size_t budget = kSlice;
     if (queue.held_since != Time{}) find_needed(queue, budget);
-    while (queue.stream.size() > 1 && stream_room(queue).crowded() && droppable(queue, budget)) {
+    const auto crowded = [&] { return stream_room(queue).crowded() || memory_short(queue); };
+    while (queue.stream.size() > 1 && crowded() && droppable(queue, budget)) {
         drop_oldest(queue);
         --budget;
     }

@@ -46,9 +46,11 @@ class StreamWriter {
   private:
     [[nodiscard]] bool too_large(const Queue& queue) const noexcept {
         const bool too_much =
-            queue.stream.bytes() > queue.settings.stream_max_bytes ||
-            state_->memory.stream_too_large(state_->stream_memory(queue), state_->queues.size());
+            queue.stream.bytes() > queue.settings.stream_max_bytes || memory_short(queue);
         return too_much && queue.stream.size() > 1;
+    }
+    [[nodiscard]] bool memory_short(const Queue& queue) const noexcept {
+        return state_->memory.stream_too_large(state_->stream_memory(queue), state_->queues.size());
     }
     void trim(Queue& queue);
     void trim_lossless(Queue& queue);

@@ -129,7 +129,8 @@ void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
         // line again.
         const bool crosses = link.asked;
         // The last: the room was made smaller than one item. It must not stop those behind it.
-        if (crosses || !any(excess(target(link), link.credit.limit())) || link.unit.bytes > room_.bytes) {
+        if (crosses || !any(excess(target(link), link.credit.limit())) ||
+            link.unit.bytes > room_.bytes) {
             link.waiting = false;
             waiting_.pop_front();
             continue;

@@ -21,7 +21,7 @@ constexpr std::uint64_t kInspectEvery = 64;
 // take has room.
 MemoryPlan memory_plan(std::uint64_t seed) {
     MemoryPlan plan = MemoryPlan::of(seed % 2 == 0 ? 0 : 1ULL << 30);
-    if (plan.bytes_max != 0) plan.traffic = 4U << 20;
+    if (plan.bytes_max != 0) plan.traffic = 10U << 20;
     return plan;
 }
 
