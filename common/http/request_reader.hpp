@@ -1,6 +1,6 @@
 #pragma once
-// RequestReader: bytes of a connection in, one request after the other out. Beast's parser behind a narrow
-//                door. Private to common/http.
+// RequestReader: bytes of a connection in, one request after the other out. Heads are parsed by Beast,
+//                behind a narrow door. Private to common/http.
 //
 // Use:     append() bytes as they come; then step() until it says more. After `complete`, take() the
 //          request; what follows it in the buffer is the next one's.

@@ -6,6 +6,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <charconv>
+#include <exception>
 #include <utility>
 #include <vector>
 
@@ -200,7 +201,11 @@ Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
 
 Server::~Server() {
     impl_->core_->on_connection_closed = nullptr;
-    impl_->abort_all();
+    try {
+        impl_->abort_all();
+    } catch (const std::exception&) {
+        return;  // no memory even for that: the io_context's end closes the rest
+    }
 }
 
 const std::string& Server::address() const noexcept { return impl_->address_; }

@@ -14,13 +14,13 @@ const market::PricedChain& BookedChain::priced() {
     return *priced_;  // never replaced
 }
 
-bool ChainBook::add(Held chain) {
+bool ChainBook::add(const Held& chain) {
     const auto [at, fresh] = chains_.emplace(chain->id(), Entry{chain, 0, order_.end()});
     if (fresh) index(chain);
     return fresh;
 }
 
-void ChainBook::put(Held chain, std::uint64_t bytes) {
+void ChainBook::put(const Held& chain, std::uint64_t bytes) {
     const auto [at, fresh] = chains_.emplace(chain->id(), Entry{chain, bytes, order_.end()});
     if (!fresh) return use(at->second);
     order_.push_front(chain->id());

@@ -48,9 +48,9 @@ class ChainBook {
     explicit ChainBook(std::uint64_t bytes_max) : bytes_max_(bytes_max) {}
 
     // Stays for good. False: it is here already.
-    bool add(Held chain);
+    bool add(const Held& chain);
     // Until room is needed. `bytes`: what it takes, at most bytes_max.
-    void put(Held chain, std::uint64_t bytes);
+    void put(const Held& chain, std::uint64_t bytes);
 
     // Null when it is not here. Both count as a use.
     [[nodiscard]] Held find(const ContentId& id);

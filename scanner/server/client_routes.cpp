@@ -45,7 +45,9 @@ api::Error unknown_symbol(const std::string& symbol, const ChainBook& book) {
 
 void Service::add_client_routes(http::Router& router) {
     router.add("POST", "/api/v1/scan", [this](Request request, const Responder& to) {
-        if (request.content_is(http::kMsgpack)) return post_job(std::move(request), to);
+        const bool msgpack =
+            request.content_is(http::kMsgpack) || request.content_is("application/x-msgpack");
+        if (msgpack) return post_job(std::move(request), to);
         post_scan(request, to);
     });
     router.add("POST", "/api/v1/scan/batch",

@@ -119,6 +119,17 @@ class Case(unittest.TestCase):
         wait_until(listed, f"worker {name} is listed")
         return process
 
+    def start_scanner(self, *arguments):
+        """Starts a scan service on a free port; its process and its base address, "http://127.0.0.1:PORT"."""
+        process = self.start("scanmq-scanner", "--http", "127.0.0.1:0", "--threads", "2", *map(str, arguments))
+
+        def address():
+            self.assertTrue(process.alive(), process.output())
+            lines = [line for line in process.output().splitlines() if line.startswith("listening on ")]
+            return lines and lines[0].removeprefix("listening on ")
+
+        return process, wait_until(address, "the scan service listens")
+
     def scanmq(self, *arguments, stdin=None, **env):
         """Runs the command line to its end, against this test's broker."""
         if self.broker:

@@ -53,14 +53,8 @@ class Client:
 class ScannerService(Case):
     def serve(self, *arguments):
         """Starts the service; returns its process and a client."""
-        process = self.start("scanmq-scanner", "--http", "127.0.0.1:0", "--threads", "2", *map(str, arguments))
-
-        def address():
-            self.assertTrue(process.alive(), process.output())
-            lines = [line for line in process.output().splitlines() if line.startswith("listening on ")]
-            return lines and lines[0].removeprefix("listening on ")
-
-        return process, Client(wait_until(address, "the service listens"))
+        process, base = self.start_scanner(*arguments)
+        return process, Client(base)
 
     def vendor_file(self):
         file = self.dir / "tst.csv"
