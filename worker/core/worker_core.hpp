@@ -109,6 +109,9 @@ class WorkerCore {
     // When tick() has something to do; nullopt once it has stopped.
     [[nodiscard]] std::optional<Time> next_deadline() const;
 
+    // Of the next HELLO. Precondition: nothing is held: what was delivered is of the old version.
+    void set_scanner_version(std::string version) { options_.scanner_version = std::move(version); }
+
     [[nodiscard]] Phase phase() const noexcept { return phase_; }
     [[nodiscard]] bool draining() const noexcept { return draining_; }
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }

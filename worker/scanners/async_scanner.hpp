@@ -52,6 +52,8 @@ struct Availability {
     std::uint32_t slots{};
     bool trial = false;  // open, but it has to prove itself: no more than `slots` are held
     protocol::ErrorCode code{protocol::ErrorCode::scanner_unavailable};  // when closed
+
+    friend bool operator==(const Availability&, const Availability&) = default;
 };
 
 class AsyncScanner : public Scanner {
@@ -62,6 +64,9 @@ class AsyncScanner : public Scanner {
         std::function<void(CallId)> finished;
         // Whenever it changes. While closed, the worker starts nothing and gives its credit back.
         std::function<void(Availability)> availability;
+        // version() has changed. The worker hands back what it holds, says HELLO again, and calls
+        // renewed(); until then the scanner is closed.
+        std::function<void()> renew = {};
     };
 
     [[nodiscard]] AsyncScanner* asynchronous() noexcept final { return this; }
@@ -76,6 +81,8 @@ class AsyncScanner : public Scanner {
     virtual void start(const Call& call) = 0;
     // Precondition: the call is under way. May come more than once.
     virtual void cancel(CallId call) = 0;
+    // The worker's session is, or will be, one of this version(). May tell availability.
+    virtual void renewed() {}
     // Once, after the loop has ended: no handler runs any more, no callback may be made, the calls
     // that are under way are dropped. May block for `patience` at most. False when something of it
     // could not be ended in that time.

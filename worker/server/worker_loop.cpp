@@ -1,5 +1,6 @@
 #include "worker/server/worker_loop.hpp"
 
+#include <boost/asio/post.hpp>
 #include <chrono>
 
 #include "common/base/assert.hpp"
@@ -72,6 +73,7 @@ void WorkerServer::Impl::step(std::span<const Event> events) {
     core_.handle(events, clock_now(), effects_);
     settle();
     stepping_ = false;
+    if (renew_) boost::asio::post(loop_, [this] { renew_if_empty(); });
 }
 
 void WorkerServer::Impl::tick() {
@@ -102,7 +104,7 @@ void WorkerServer::Impl::carry_out() {
         tasks_.take(taken);
         taken_.push_back(taken.id);
     }
-    if (async_ != nullptr) take_deadlines(effects_.taken);
+    if (async_ != nullptr) complete_tasks(effects_.taken);
     for (Send& message : effects_.sends) send(message);
     follow_session();
     for (const AttemptId id : effects_.fetches) fetch(id);

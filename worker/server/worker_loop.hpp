@@ -64,11 +64,14 @@ class WorkerServer::Impl {
     void run_on_loop(std::span<const AttemptId> starts);
     void start_on_pool(AttemptId id);
     void start_asynchronous(AttemptId id);
-    void take_deadlines(std::span<const Taken> all);
+    void complete_tasks(std::span<const Taken> all);
     void attach_scanner();
     void complete_later(AttemptId id);
     void on_call_finished(CallId call);
-    void on_availability(const Availability& availability);
+    void on_availability(Availability availability);
+    void push_availability();
+    void on_renew();
+    void renew_if_empty();
     void cancel(AttemptId id);
     void recall(AttemptId id);
     void run_task(TaskSlot& slot) const;
@@ -81,7 +84,10 @@ class WorkerServer::Impl {
     Settings settings_;
     boost::asio::io_context loop_{1};  // before the scanner, which may have handlers on it
     std::unique_ptr<Scanner> scanner_;
-    AsyncScanner* async_;  // scanner_, when it is one
+    AsyncScanner* async_;                       // scanner_, when it is one
+    std::optional<Availability> availability_;  // said, and not yet told to the core
+    Availability told_;                         // the one told last
+    bool renew_ = false;                        // say HELLO again when nothing is held
     WorkerCore core_;
     Effects effects_;
     TaskTable tasks_;

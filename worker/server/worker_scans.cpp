@@ -2,8 +2,10 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/post.hpp>
 #include <chrono>
+#include <utility>
 
 #include "common/base/assert.hpp"
 #include "worker/server/worker_loop.hpp"
@@ -71,21 +73,21 @@ void WorkerServer::Impl::complete_later(AttemptId id) {
 void WorkerServer::Impl::attach_scanner() {
     if (async_ == nullptr) return;
     async_->attach({&loop_, [this](CallId call) { on_call_finished(call); },
-                    [this](Availability availability) {
-                        boost::asio::post(loop_, [this, told = std::move(availability)] {
-                            if (!exit_) on_availability(told);
-                        });
-                    }});
+                    [this](Availability availability) { on_availability(std::move(availability)); },
+                    [this] { on_renew(); }});
 }
 
-// Counted from now: an attempt may wait here before it is started.
-void WorkerServer::Impl::take_deadlines(std::span<const Taken> all) {
+// What only asynchronous scanners are told. A deadline counts from now: an attempt may wait here before it
+// is started.
+void WorkerServer::Impl::complete_tasks(std::span<const Taken> all) {
     const Time now = clock_now();
     for (const Taken& taken : all) {
+        Task& task = tasks_.find(taken.id)->task;
         const std::uint64_t left_ms = taken.attempt->deadline_ms;
-        std::optional<Time>& deadline = tasks_.find(taken.id)->task.deadline;
-        deadline.reset();
-        if (left_ms != 0) deadline = now + std::chrono::milliseconds(std::min(left_ms, kLongestMs));
+        task.job = hash_id(taken.attempt->job);
+        task.deadline.reset();
+        if (left_ms != 0)
+            task.deadline = now + std::chrono::milliseconds(std::min(left_ms, kLongestMs));
     }
 }
 
@@ -111,26 +113,52 @@ void WorkerServer::Impl::on_call_finished(CallId call) {
     complete_later(id);
 }
 
-void WorkerServer::Impl::on_availability(const Availability& availability) {
-    const bool was_open = !core_.shut();
+// Told to the core before what finishes after it; the core may be at work now.
+void WorkerServer::Impl::on_availability(Availability availability) {
+    const bool waits = availability_.has_value();
+    availability_ = std::move(availability);
+    if (!waits) boost::asio::post(loop_, [this] { on_completions(); });
+}
+
+void WorkerServer::Impl::push_availability() {
+    if (!availability_) return;
+    told_ = *std::exchange(availability_, std::nullopt);
     GateEvent gate;
-    gate.slots = availability.slots;
-    gate.code = availability.code;
-    gate.reason = availability.sentence;
-    if (!availability.open) {
+    gate.slots = told_.slots;
+    gate.code = told_.code;
+    gate.reason = told_.sentence;
+    if (!told_.open) {
         gate.mode = GateMode::shut;
-    } else if (availability.slots == 0) {
-        gate.mode = GateMode::hold;
+        if (!core_.shut()) {
+            spdlog::warn("the scanner is not available, work is given back: {}", told_.sentence);
+        }
     } else {
-        gate.mode = availability.trial ? GateMode::trial : GateMode::open;
+        gate.mode = told_.slots == 0 ? GateMode::hold
+                    : told_.trial    ? GateMode::trial
+                                     : GateMode::open;
+        if (core_.shut()) spdlog::info("the scanner is available, with {} slots", told_.slots);
     }
-    if (was_open && !availability.open) {
-        spdlog::warn("the scanner is not available, work is given back: {}", availability.sentence);
-    } else if (!was_open && availability.open) {
-        spdlog::info("the scanner is available, with {} slots", availability.slots);
+    follow_up_.emplace_back(gate);
+}
+
+// The scanner's version has changed. Results are told apart by the version of their session, so nothing
+// may be held when it changes; the scanner says that it is closed until then.
+void WorkerServer::Impl::on_renew() {
+    renew_ = true;
+    boost::asio::post(loop_,
+                      [this] { renew_if_empty(); });  // and after each step, until it is done
+}
+
+void WorkerServer::Impl::renew_if_empty() {
+    if (!renew_ || exit_ || stepping_ || core_.held() > 0) return;
+    renew_ = false;
+    core_.set_scanner_version(async_->version());
+    const WorkerCore::Phase phase = core_.phase();
+    if (phase == WorkerCore::Phase::open || phase == WorkerCore::Phase::greeting) {
+        const std::array<Event, 2> again{DisconnectedEvent{}, ConnectedEvent{}};
+        step(again);
     }
-    const Event event = gate;
-    step({&event, 1});
+    async_->renewed();
 }
 
 // Only what no thread has begun.
@@ -164,6 +192,7 @@ void WorkerServer::Impl::run_task(TaskSlot& slot) const {
 
 void WorkerServer::Impl::on_completions() {
     if (exit_) return;
+    push_availability();
     {
         const std::lock_guard lock(completions_mutex_);
         completed_.swap(completions_);
