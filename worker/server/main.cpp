@@ -23,6 +23,10 @@ int main(int argc, char** argv) {
         std::fprintf(stderr, "scanmq-worker: %s\n", logging.error().c_str());
         return config::kUsageExitCode;
     }
+    if (!program.wait_for_scanner(**scanner)) {
+        telemetry::stop_logging();
+        return 0;
+    }
     worker::WorkerServer server(program.settings, std::move(scanner).value());
     const worker::Exit exit = server.run();
     telemetry::stop_logging();

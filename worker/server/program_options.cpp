@@ -39,11 +39,12 @@ void ProgramOptions::declare(config::Options& options) {
                    "Threads that do the work; 0 takes one for each processor");
     options.list("queues", settings.core.queues, ',',
                  "Queues to take jobs from; all when none is named");
-    options.choice("scanner", scanner, {"embedded", "noop", "process"},
-                   "What runs the jobs: the options engine, nothing at all, for measuring, or "
-                   "processes of --process");
+    options.choice("scanner", scanner, {"embedded", "noop", "process", "http"},
+                   "What runs the jobs: the options engine, nothing at all, for measuring, "
+                   "processes of --process, or the scan services of --scanner-url");
     declare_noop(options);
     declare_process(options);
+    remote.declare(options);
     options.number("window-max", settings.core.window_max, {1, 65'536}, "jobs",
                    "Most jobs asked for ahead of their answers");
     options.bytes("window-bytes", settings.core.window_bytes, {1U << 20, 1ULL << 30},
@@ -110,6 +111,7 @@ Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::complete() {
     settings.core.window_max = std::max(settings.core.window_max, settings.core.threads);
     if (scanner == "embedded") return std::unique_ptr<Scanner>(std::make_unique<EmbeddedScanner>());
     if (scanner == "process") return process_scanner();
+    if (scanner == "http") return http_scanner();
     return noop_scanner();
 }
 
@@ -143,6 +145,19 @@ Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::process_scanner() 
     auto made = ProcessScanner::create(processes);
     if (!made) return fail("--process: " + made.error());
     return std::unique_ptr<Scanner>(std::move(made).value());
+}
+
+Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::http_scanner() const {
+    auto options = remote.complete();
+    if (!options) return fail(options.error());
+    auto made = HttpScanner::create(std::move(options).value());
+    if (!made) return fail(made.error());
+    return std::unique_ptr<Scanner>(std::move(made).value());
+}
+
+bool ProgramOptions::wait_for_scanner(Scanner& made) const {
+    auto* http = dynamic_cast<HttpScanner*>(&made);
+    return http == nullptr || http->find_version();
 }
 
 }  // namespace scanmq::worker
