@@ -161,15 +161,19 @@ void ProcessChild::tell_line(std::string_view line) {
     if (now - second_ >= std::chrono::seconds(1)) {
         second_ = now;
         lines_ = 0;
-        if (const auto count = std::exchange(suppressed_, 0); count > 0) {
-            owner_->on_error_line(index_, "(" + std::to_string(count) + " lines were not logged)");
-        }
+        tell_suppressed();
     }
     if (++lines_ > kLogLinesMax) {
         ++suppressed_;
         return;
     }
     owner_->on_error_line(index_, line);
+}
+
+void ProcessChild::tell_suppressed() {
+    const auto count = std::exchange(suppressed_, 0);
+    if (count == 0 || owner_ == nullptr) return;
+    owner_->on_error_line(index_, "(" + std::to_string(count) + " lines were not logged)");
 }
 
 void ProcessChild::wait_exit() {
@@ -198,6 +202,7 @@ void ProcessChild::on_exit() {
     drain(out_, frame_bytes_max_ + kReadBytes, [this](ByteView bytes) { take_output(bytes); });
     drain(errors_, kErrorsAtEndMax, [this](ByteView bytes) { take_errors(bytes); });
     error_lines_.flush([this](std::string_view line) { tell_line(line); });
+    tell_suppressed();
     if (!reap()) return wait_exit();
     error_code ignored;
     in_.close(ignored);

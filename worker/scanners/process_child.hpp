@@ -82,6 +82,7 @@ class ProcessChild : public std::enable_shared_from_this<ProcessChild> {
     void take_output(ByteView bytes);
     void take_errors(ByteView bytes);
     void tell_line(std::string_view line);
+    void tell_suppressed();
     void on_exit();
     template <class Take>
     void drain(boost::asio::posix::stream_descriptor& from, std::size_t most, Take&& take);

@@ -44,10 +44,9 @@ struct Task {
     ByteView payload;
     std::span<const std::shared_ptr<Input>> inputs;  // filled, in the job's order
     std::optional<std::int64_t> as_of_ns{};          // pricing clock, ns since 1970 UTC
-    // Which job it is, across its attempts: a hash of its id; set for asynchronous scanners only.
-    std::uint64_t job{};
-    // When the result is no longer wanted, or the worker gives the run up, whichever is first; set
-    // for asynchronous scanners only.
+    std::uint64_t job{};  // which job it is, across its attempts: a hash of its id
+    // When the worker gives the run up, or nobody wants the result any more; set for asynchronous
+    // scanners only.
     std::optional<Time> deadline{};
     const std::atomic<bool>* cancel{};  // once true, the result is wanted no more
     Progress* progress{};               // may be null

@@ -1,5 +1,7 @@
 #include "worker/server/task_table.hpp"
 
+#include <algorithm>
+#include <chrono>
 #include <functional>
 
 namespace scanmq::worker {
@@ -8,6 +10,7 @@ namespace {
 
 // A slot that once had a large payload or result does not keep the memory for ever.
 constexpr std::size_t kKeptCapacity = 64U << 10;
+constexpr std::uint64_t kDeadlineMax = std::uint64_t{1} << 40;  // ms; more is no deadline
 
 void shrink(std::string& text) {
     text.clear();
@@ -52,12 +55,19 @@ void TaskTable::take(const Taken& taken) {
     slot.id = taken.id;
     slot.live = true;
     slot.borrowed = true;
+    slot.task.job = hash_id(taken.attempt->job);
     slot.task.queue = taken.deliver->queue;
     slot.task.subject = taken.attempt->subject;
     slot.task.payload =
         taken.attempt->payload.is_blob() ? ByteView() : taken.attempt->payload.bytes;
     slot.task.inputs = {};
     slot.task.as_of_ns = taken.attempt->as_of_ns;
+    slot.task.deadline.reset();
+    if (taken.attempt->deadline_ms != 0) {
+        slot.task.deadline =
+            Time(std::chrono::steady_clock::now()) +
+            std::chrono::milliseconds(std::min(taken.attempt->deadline_ms, kDeadlineMax));
+    }
     slot.payload_id = {};
     if (taken.attempt->payload.is_blob()) {
         slot.payload_id = ContentId::from_bytes(taken.attempt->payload.bytes).value_or(ContentId{});

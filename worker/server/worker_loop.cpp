@@ -104,7 +104,6 @@ void WorkerServer::Impl::carry_out() {
         tasks_.take(taken);
         taken_.push_back(taken.id);
     }
-    if (async_ != nullptr) complete_tasks(effects_.taken);
     for (Send& message : effects_.sends) send(message);
     follow_session();
     for (const AttemptId id : effects_.fetches) fetch(id);

@@ -64,7 +64,6 @@ class WorkerServer::Impl {
     void run_on_loop(std::span<const AttemptId> starts);
     void start_on_pool(AttemptId id);
     void start_asynchronous(AttemptId id);
-    void complete_tasks(std::span<const Taken> all);
     void attach_scanner();
     void complete_later(AttemptId id);
     void on_call_finished(CallId call);

@@ -17,8 +17,6 @@ namespace {
 using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 
-constexpr std::uint64_t kLongestMs = 365ULL * 24 * 60 * 60 * 1000;  // no overflow
-
 Time clock_now() { return std::chrono::steady_clock::now(); }
 
 CallId call_id(AttemptId id) { return {(std::uint64_t{id.generation} << 32U) | id.slot}; }
@@ -77,27 +75,13 @@ void WorkerServer::Impl::attach_scanner() {
                     [this] { on_renew(); }});
 }
 
-// What only asynchronous scanners are told. A deadline counts from now: an attempt may wait here before it
-// is started.
-void WorkerServer::Impl::complete_tasks(std::span<const Taken> all) {
-    const Time now = clock_now();
-    for (const Taken& taken : all) {
-        Task& task = tasks_.find(taken.id)->task;
-        const std::uint64_t left_ms = taken.attempt->deadline_ms;
-        task.job = hash_id(taken.attempt->job);
-        task.deadline.reset();
-        if (left_ms != 0)
-            task.deadline = now + std::chrono::milliseconds(std::min(left_ms, kLongestMs));
-    }
-}
-
 void WorkerServer::Impl::start_asynchronous(AttemptId id) {
     TaskSlot& slot = *tasks_.find(id);
     slot.own();
     slot.task.inputs = slot.inputs;
     slot.started = clock_now();
     const Time given_up = slot.started + core_.max_run();
-    slot.task.deadline = slot.task.deadline ? std::min(*slot.task.deadline, given_up) : given_up;
+    slot.task.deadline = std::min(slot.task.deadline.value_or(given_up), given_up);
     slot.under_way = true;
     async_->start({call_id(id), &slot.task, &slot.outcome});
 }

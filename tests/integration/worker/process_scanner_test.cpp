@@ -4,12 +4,15 @@
 #include <dirent.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <spdlog/sinks/ostream_sink.h>
+#include <spdlog/spdlog.h>
 #include <unistd.h>
 
 #include <boost/asio/io_context.hpp>
 #include <csignal>
 #include <fstream>
 #include <map>
+#include <sstream>
 
 #include "tests/support/temp_dir.hpp"
 
@@ -234,16 +237,27 @@ TEST(ProcessScanner, TooLargeAResultIsABadResponse) {
     EXPECT_EQ(runner.run("large 1000000").code, ErrorCode::bad_response);
 }
 
-TEST(ProcessScanner, HungProcessesAreEnded) {
+TEST(ProcessScanner, HungProcessHearsTerm) {
     ProcessScanner::Options with = options();
-    with.pool.call_timeout = 200ms;
+    with.pool.call_timeout = 300ms;
+    with.pool.kill_grace = kPatience;
     Runner runner(with);
-    for (const char* payload : {"hang", "hang deaf"}) {
-        ASSERT_EQ(runner.run("fine").status, ScanStatus::done);
-        const Outcome& outcome = runner.run(payload);
-        EXPECT_EQ(outcome.code, ErrorCode::scanner_timeout) << outcome.sentence;
-    }
-    EXPECT_EQ(runner.scanner->counters().killed, 1U) << "the other one heard SIGTERM";
+    ASSERT_TRUE(runner.open());
+    const Outcome& outcome = runner.run("hang");
+    EXPECT_EQ(outcome.status, ScanStatus::failed);
+    EXPECT_EQ(outcome.code, ErrorCode::scanner_timeout);
+    EXPECT_THAT(outcome.sentence, HasSubstr("no result in time; it was killed by signal 15"));
+}
+
+TEST(ProcessScanner, ProcessThatIgnoresTermIsKilled) {
+    Runner runner(options());
+    const auto id = runner.start("hang deaf");
+    ASSERT_TRUE(runner.run_until([&] { return runner.progress(id).done.load() == 1; }));
+    runner.cancel(id);
+    EXPECT_THAT(runner.wait(id).sentence,
+                HasSubstr("cancelled; process 1 of 1 was killed by signal 9"));
+    EXPECT_EQ(runner.scanner->counters().killed, 1U);
+    EXPECT_EQ(runner.run("fine").status, ScanStatus::done);
 }
 
 TEST(ProcessScanner, CancelledScanKeepsItsProcess) {
@@ -303,9 +317,18 @@ TEST(ProcessScanner, ClosedOutputIsAnEnd) {
 }
 
 TEST(ProcessScanner, AFloodOfErrorsIsHeldBack) {
-    Runner runner(options());
-    EXPECT_EQ(runner.run("flood").body, "flooded");
-    EXPECT_EQ(runner.run("fine").status, ScanStatus::done);
+    std::ostringstream log;
+    const auto before = spdlog::default_logger();
+    spdlog::set_default_logger(std::make_shared<spdlog::logger>(
+        "test", std::make_shared<spdlog::sinks::ostream_sink_st>(log)));
+    {
+        Runner runner(options());
+        EXPECT_EQ(runner.run("flood").body, "flooded");
+        EXPECT_EQ(runner.run("leave").status, ScanStatus::failed);
+    }
+    spdlog::set_default_logger(before);
+    EXPECT_THAT(log.str(), HasSubstr("process 1: line 0"));
+    EXPECT_THAT(log.str(), HasSubstr("lines were not logged)"));
 }
 
 TEST(ProcessScanner, SilentIdleProcessIsReplaced) {

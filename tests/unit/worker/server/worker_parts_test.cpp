@@ -6,6 +6,7 @@
 #include <latch>
 #include <memory>
 
+#include "worker/scanners/async_scanner.hpp"
 #include "worker/server/blob_transfers.hpp"
 #include "worker/server/program_options.hpp"
 #include "worker/server/task_table.hpp"
@@ -191,6 +192,28 @@ TEST(WorkerOptions, FaultsOfTheNoopScannerAreRead) {
     parsed.scanner->run({}, out);
     EXPECT_EQ(out.status, ScanStatus::failed);
     EXPECT_THAT(parse({"--noop-fail-rate", "1.5"}).error, testing::HasSubstr("noop-fail-rate"));
+}
+
+TEST(WorkerOptions, ProcessScannerIsAskedWhatItIs) {
+    const std::string example = SCANMQ_SOURCE_DIR "/compose/examples/python_scanner.py";
+    const ParsedProgram parsed =
+        parse({"--scanner", "process", "--process", "python3 '" + example + "'", "--process-count",
+               "3", "--process-timeout", "7s"});
+    ASSERT_EQ(parsed.error, "");
+    EXPECT_EQ(parsed.scanner->version(), "python-example/1");
+    ASSERT_NE(parsed.scanner->asynchronous(), nullptr);
+    EXPECT_EQ(parsed.scanner->asynchronous()->slots(), 3U);
+    EXPECT_EQ(parsed.program.processes.pool.call_timeout, std::chrono::seconds(7));
+}
+
+TEST(WorkerOptions, WrongProcessesAreExplained) {
+    const auto error = [](const std::string& command) {
+        return parse({"--scanner", "process", "--process", command}).error;
+    };
+    EXPECT_THAT(parse({"--scanner", "process"}).error, testing::HasSubstr("needs --process"));
+    EXPECT_THAT(error("it's"), testing::HasSubstr("not closed"));
+    EXPECT_THAT(error("no-such-program-anywhere x"), testing::HasSubstr("in PATH"));
+    EXPECT_THAT(error("sh -c 'exit 3'"), testing::HasSubstr("exited with status 3"));
 }
 
 TEST(WorkerOptions, WrongSizeOfNoopResultsIsExplained) {
