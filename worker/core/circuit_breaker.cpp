@@ -46,13 +46,13 @@ CircuitBreaker::Permit CircuitBreaker::take() noexcept {
     return phase_;
 }
 
-void CircuitBreaker::record(Permit permit, CallClass what, Duration latency, Time now) {
+void CircuitBreaker::record(Permit permit, CallClass what, bool slow, Time now) {
     if (permit != phase_) return;
     if (says_nothing(what)) {
         if (state_ == State::half_open) --taken_;
         return;
     }
-    const bool failed = is_failure(what) || too_slow(what, latency);
+    const bool failed = is_failure(what) || slow;
     if (state_ == State::closed) {
         record_closed(failed, now);
     } else {

@@ -48,7 +48,10 @@ class CircuitBreaker {
         Duration trial_wait_max = std::chrono::seconds(2);
         std::uint32_t probes = 10;       // calls of a half-open phase
         std::uint32_t trials_first = 3;  // of them, where there is little reason to believe in it
-        Duration slow_after = std::chrono::seconds(3);  // 0: no call is too slow
+        // A good answer is slow when it took as long as both of these: so long, and so many times what is
+        // usual for requests of its size. 0: none is. RemoteCalls judges it.
+        Duration slow_after = std::chrono::seconds(3);
+        double slow_factor = 10.0;
     };
 
     // Which phase a call was let through in.
@@ -60,7 +63,7 @@ class CircuitBreaker {
     [[nodiscard]] bool allows() const noexcept;
     // Precondition: allows().
     Permit take() noexcept;
-    void record(Permit permit, CallClass what, Duration latency, Time now);
+    void record(Permit permit, CallClass what, bool slow, Time now);
 
     // While open: whether the health of the target has to be asked; asks again after probe_every.
     [[nodiscard]] bool probe_due(Time now);
@@ -72,10 +75,6 @@ class CircuitBreaker {
 
     // Half-open: trials under way and those still to come. As many jobs are worth holding.
     [[nodiscard]] std::uint32_t trial_slots() const noexcept;
-    [[nodiscard]] bool too_slow(CallClass what, Duration latency) const noexcept {
-        return what == CallClass::ok && options_.slow_after > Duration{} &&
-               latency >= options_.slow_after;
-    }
 
     [[nodiscard]] std::uint64_t opened() const noexcept { return opened_; }
     [[nodiscard]] std::uint64_t half_opened() const noexcept { return half_opened_; }

@@ -25,10 +25,14 @@ ConcurrencyLimit::ConcurrencyLimit(double start, std::uint32_t min, std::uint32_
       cap_(max_) {}
 
 Admission ConcurrencyLimit::check(Time, double) const {
-    return in_flight_ < slots() ? Admission::yes() : Admission::after_a_release();
+    return in_flight_ < allowed() ? Admission::yes() : Admission::after_a_release();
 }
 
 std::uint32_t ConcurrencyLimit::slots() const noexcept {
+    return static_cast<std::uint32_t>(limit_);
+}
+
+std::uint32_t ConcurrencyLimit::allowed() const noexcept {
     return static_cast<std::uint32_t>(std::min(limit_, cap_));
 }
 
@@ -65,18 +69,27 @@ void AimdLimit::answered(Time, Duration, std::uint64_t, bool busy) {
 
 void AimdLimit::dropped() { set_limit(limit() * backoff_); }
 
-double SizeClasses::normalise(Duration latency, std::uint64_t bytes, bool quiet) noexcept {
-    const auto index = std::min<std::size_t>(std::bit_width(bytes), kClasses - 1);
-    Usual& usual = classes_[index];
-    const double ns = std::max(1.0, static_cast<double>(latency.count()));
-    const double before = usual.samples == 0 ? ns : usual.ns;
+std::size_t SizeClasses::index(std::uint64_t bytes) noexcept {
+    return std::min<std::size_t>(std::bit_width(bytes), kClasses - 1);
+}
+
+double SizeClasses::ratio(Duration latency, std::uint64_t bytes) const noexcept {
+    const Usual& usual = classes_[index(bytes)];
+    if (usual.samples == 0) return 1.0;
+    return std::max(1.0, static_cast<double>(latency.count())) / std::max(1.0, usual.ns);
+}
+
+bool SizeClasses::known(std::uint64_t bytes) const noexcept {
+    return classes_[index(bytes)].samples >= kWarmUp;
+}
+
+void SizeClasses::learn(Duration latency, std::uint64_t bytes, double weight) noexcept {
+    Usual& usual = classes_[index(bytes)];
     if (usual.samples < kWarmUp) {
         ++usual.samples;
-        usual.ns += (ns - usual.ns) / usual.samples;
-    } else if (quiet) {
-        usual.ns += (ns - usual.ns) * kQuietWeight;
+        weight = 1.0 / usual.samples;
     }
-    return ns / before;
+    usual.ns += (static_cast<double>(latency.count()) - usual.ns) * weight;
 }
 
 GradientLimit::GradientLimit(const Options& options) noexcept
@@ -86,7 +99,8 @@ GradientLimit::GradientLimit(const Options& options) noexcept
 
 void GradientLimit::answered(Time now, Duration latency, std::uint64_t bytes, bool busy) {
     if (measuring_) return measure(now, latency, bytes);
-    sum_ += sizes_.normalise(latency, bytes, false);
+    sum_ += sizes_.ratio(latency, bytes);
+    sizes_.learn(latency, bytes, 0.0);
     ++samples_;
     busy_ = busy_ || busy;
     if (samples_ >= std::max(kRoundMin, slots())) end_round();
@@ -113,11 +127,11 @@ void GradientLimit::end_round() {
 // Only calls that were sent after the ones before had gone tell of a target without a queue.
 void GradientLimit::measure(Time now, Duration latency, std::uint64_t bytes) {
     if (!quiet_since_) {
-        if (in_flight() < slots()) quiet_since_ = now;
+        if (in_flight() < allowed()) quiet_since_ = now;
         return;
     }
     if (now - latency < *quiet_since_) return;
-    static_cast<void>(sizes_.normalise(latency, bytes, true));
+    sizes_.learn(latency, bytes, kQuietWeight);
     if (++quiet_samples_ < kQuietSamples) return;
     measuring_ = false;
     lift_cap();

@@ -27,6 +27,8 @@ class ConcurrencyLimit : public Limiter {
 
     [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
     [[nodiscard]] double limit() const noexcept { return limit_; }
+    // What check() lets through now: slots(), or less.
+    [[nodiscard]] std::uint32_t allowed() const noexcept;
 
   protected:
     ConcurrencyLimit(double start, std::uint32_t min, std::uint32_t max) noexcept;
@@ -37,7 +39,8 @@ class ConcurrencyLimit : public Limiter {
     // One was refused as too much, or not answered in time.
     virtual void dropped() = 0;
     void set_limit(double limit) noexcept;
-    // slots() is no more than this for the time being; the limit is kept.
+    // No more at once than this for a moment, which check() keeps and slots() does not tell: it is not
+    // worth giving work back for.
     void set_cap(double cap) noexcept { cap_ = std::max(min_, cap); }
     void lift_cap() noexcept { cap_ = max_; }
 
@@ -84,15 +87,20 @@ class SizeClasses {
   public:
     static constexpr std::size_t kClasses = 32;
 
-    // latency / what is usual for this size; 1 for the first of a size. What is usual is learned from
-    // the first answers of a size, and then from quiet ones only: those of a target without a queue.
-    [[nodiscard]] double normalise(Duration latency, std::uint64_t bytes, bool quiet) noexcept;
+    // latency / what is usual for this size; 1 where nothing is known of it yet.
+    [[nodiscard]] double ratio(Duration latency, std::uint64_t bytes) const noexcept;
+    // Enough of this size were seen to say what is usual.
+    [[nodiscard]] bool known(std::uint64_t bytes) const noexcept;
+    // What is usual moves by this part of the way to it. The first of a size are simply averaged.
+    void learn(Duration latency, std::uint64_t bytes, double weight) noexcept;
 
   private:
     struct Usual {
         double ns{};
         std::uint32_t samples{};
     };
+    [[nodiscard]] static std::size_t index(std::uint64_t bytes) noexcept;
+
     std::array<Usual, kClasses> classes_{};
 };
 

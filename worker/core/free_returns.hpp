@@ -8,9 +8,9 @@
 //            costs all of them: that job may be what brought the target down.
 // Points:    1 for a call that never reached the target, 4 for one that was answered with a failure (it
 //            may be the job's own), all for one that was never answered.
-// Bound:     a job ends `failed` at the latest at its eleventh return from one worker (points_max + 1), or at
-//            the second that was never answered. With w workers and max_attempts m it is dead after at most
-//            11 x w x m returns.
+// Bound:     a job ends `failed` at the latest at its eleventh return (points_max + 1), or at the second
+//            after which it was never answered. With w workers, t targets each and max_attempts m it
+//            is dead after at most 11 x w x t x m returns.
 // Limits:    jobs_max jobs are remembered, the one heard of longest ago is forgotten first. Held jobs
 //            return to the front of their queue, so that those which circle are the ones remembered.
 

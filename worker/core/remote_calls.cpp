@@ -233,9 +233,23 @@ void RemoteCalls::release_limits(const Call& call, CallClass what, Time now) {
     const Duration latency = now - call.sent_at;
     limiter_->release(now, what, latency, call.request.bytes);
     if (shared_ != nullptr) shared_->release(now, what, latency, call.request.bytes);
-    breaker_.record(call.permit, what, latency, now);
+    const bool slow = what == CallClass::ok && too_slow(latency, call.request.bytes);
+    if (slow) ++counters_.slow;
+    breaker_.record(call.permit, what, slow, now);
     exchanges_.erase({call.exchange, call.request.attempt.slot});
     --in_flight_;
+}
+
+// What stays slow becomes usual after some ten calls: a target that has more to do than before is no
+// broken one.
+bool RemoteCalls::too_slow(Duration latency, std::uint64_t bytes) {
+    constexpr double kLearn = 1.0 / 20;
+    constexpr double kLearnSlow = 1.0 / 100;
+    const bool slow = options_.breaker.slow_after > Duration{} &&
+                      latency >= options_.breaker.slow_after && times_.known(bytes) &&
+                      times_.ratio(latency, bytes) >= options_.breaker.slow_factor;
+    times_.learn(latency, bytes, slow ? kLearnSlow : kLearn);
+    return slow;
 }
 
 void RemoteCalls::pause(Duration length, Time now) {

@@ -44,6 +44,7 @@
 #include "common/protocol/kinds.hpp"
 #include "worker/core/call_result.hpp"
 #include "worker/core/circuit_breaker.hpp"
+#include "worker/core/concurrency_limiters.hpp"
 #include "worker/core/events.hpp"
 #include "worker/core/free_returns.hpp"
 #include "worker/core/limiter.hpp"
@@ -190,6 +191,7 @@ class RemoteCalls {
     void send(Call& call, Time now, RemoteEffects& effects);
     void end_exchange(Call& call, const CallResult& result, Time now, RemoteEffects& effects);
     void release_limits(const Call& call, CallClass what, Time now);
+    [[nodiscard]] bool too_slow(Duration latency, std::uint64_t bytes);
     void after_failure(Call& call, Time now, RemoteEffects& effects);
     void pause(Duration length, Time now);
     [[nodiscard]] bool retry(Call& call, Time now);
@@ -208,6 +210,7 @@ class RemoteCalls {
     std::unique_ptr<Limiter> limiter_;
     Limiter* shared_;
     CircuitBreaker breaker_;
+    SizeClasses times_;  // of good answers
     RetryBudget budget_;
     FreeReturns returns_;
     Rng rng_;

@@ -108,7 +108,6 @@ std::string RemoteCalls::describe(const Call& call) const {
 void RemoteCalls::end_exchange(Call& call, const CallResult& result, Time now,
                                RemoteEffects& effects) {
     count(result.what);
-    if (breaker_.too_slow(result.what, now - call.sent_at)) ++counters_.slow;
     call.last = result.what;
     call.sentence.assign(result.sentence);
     call.points = points_of(result);

@@ -88,6 +88,44 @@ TEST(CreditWindow, AnnouncedWhenItGrewByAQuarter) {
     EXPECT_TRUE(window.worth_announcing());
 }
 
+TEST(CreditWindow, SlotsTakeTheThreadsPlace) {
+    CreditWindow window = window_of(1);
+    window.add_service(milliseconds(10));
+    window.add_round_trip(milliseconds(5));
+    window.set_slots(20, true);
+    EXPECT_EQ(window.items(0, {}), 20U + 10U);
+    window.set_slots(10, false);
+    EXPECT_EQ(window.items(0, {}), 10U) << "a trial: nothing ahead";
+    window.set_slots(2000, true);
+    EXPECT_EQ(window.items(0, {}), 2000U) << "never less than the slots";
+}
+
+TEST(CreditWindow, AScanUnderWayCountsBeforeAnythingIsMeasured) {
+    EXPECT_EQ(window_of(4).items(0, milliseconds(250)), 4U);
+}
+
+TEST(CreditWindow, WhatIsAskedBackFallsToWhatWasSent) {
+    CreditWindow window = window_of(4);
+    window.grow(0, {});
+    ASSERT_EQ(window.announce().items, 8U);
+    ASSERT_TRUE(window.receive(2, 128));
+    EXPECT_FALSE(window.worth_reclaiming(8));
+    EXPECT_TRUE(window.worth_reclaiming(4));
+    window.ask_back();
+    EXPECT_FALSE(window.worth_reclaiming(4)) << "asked already";
+    window.answer(2, 128);
+    window.grow(0, {});
+    EXPECT_EQ(window.announce().items, 2U) << "raises nothing while it is not known what was sent";
+    ASSERT_TRUE(window.receive(1, 64)) << "was under way";
+    EXPECT_FALSE(window.reclaimed({2, 192})) << "less than came";
+    EXPECT_FALSE(window.reclaimed({9, 192})) << "more than was granted";
+    ASSERT_TRUE(window.reclaimed({3, 192}));
+    EXPECT_FALSE(window.receive(1, 64));
+    window.grow(0, {});
+    EXPECT_EQ(window.announce().items, 2U + 8U);
+    EXPECT_FALSE(window.reclaimed({3, 192})) << "nobody asked";
+}
+
 // Whatever the order of deliveries, answers and measurements: what is granted and unanswered stays
 // within the largest window of the session, the limit never falls.
 TEST(CreditWindow, CreditIsConserved) {

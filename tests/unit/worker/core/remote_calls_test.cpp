@@ -476,6 +476,41 @@ TEST_F(RemoteCallsTest, HungTargetOpensTheBreakerByItsTimeOuts) {
     EXPECT_EQ(calls->gate().mode, GateMode::shut);
 }
 
+TEST_F(RemoteCallsTest, ATargetThatBecameSlowOpensTheBreakerUntilThatIsUsual) {
+    const auto call = [this](Duration takes) {
+        submit(0);
+        now += takes;
+        result(0, CallClass::ok);
+        EXPECT_EQ(ended(0).outcome, AttemptOutcome::done) << "slow, but done";
+    };
+    for (int i = 0; i < 50; ++i) call(milliseconds(20));
+    for (int i = 0; i < 5; ++i) call(seconds(5));
+    EXPECT_EQ(calls->breaker().state(), State::open);
+    EXPECT_EQ(calls->counters().slow, 5U);
+    health = ProbeResult::good;
+    int more = 0;
+    while (calls->breaker().state() != State::closed && more < 100) {
+        if (calls->gate().mode != GateMode::trial) {
+            advance(milliseconds(500));
+            continue;
+        }
+        ++more;
+        call(seconds(5));
+    }
+    EXPECT_LT(more, 25) << "it is so now, and used as it is";
+    EXPECT_GT(more, 8);
+}
+
+TEST_F(RemoteCallsTest, ScansThatAlwaysTakeLongAreNotSlow) {
+    for (int i = 0; i < 50; ++i) {
+        submit(0);
+        now += seconds(8);
+        result(0, CallClass::ok);
+    }
+    EXPECT_EQ(calls->breaker().state(), State::closed);
+    EXPECT_EQ(calls->counters().slow, 0U);
+}
+
 // Whatever happens: each call is finished once, nothing is sent while the breaker is open, no more than
 // the slots are under way, and in the end nothing is left.
 TEST_F(RemoteCallsTest, EveryCallIsFinishedOnce) {

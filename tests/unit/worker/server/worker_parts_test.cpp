@@ -31,6 +31,30 @@ TEST(ThreadPool, UsesAllItsThreads) {
     together.arrive_and_wait();
 }
 
+TEST(ThreadPool, WithdrawsOnlyWhatHasNotBegun) {
+    std::atomic<int> ran{0};
+    std::latch begun(1);
+    std::latch go_on(1);
+    bool first = true;
+    bool second = false;
+    {
+        ThreadPool pool(1, 16);
+        pool.post(1, [&] {
+            begun.count_down();
+            go_on.wait();
+            ++ran;
+        });
+        pool.post(2, [&] { ran += 10; });
+        begun.wait();
+        first = pool.withdraw(1);
+        second = pool.withdraw(2);
+        go_on.count_down();
+    }
+    EXPECT_FALSE(first);
+    EXPECT_TRUE(second);
+    EXPECT_EQ(ran, 1);
+}
+
 TEST(ThreadPool, FinishTellsWhetherAllHasEnded) {
     ThreadPool pool(2, 16);
     std::latch hang(1);
