@@ -146,7 +146,7 @@ void Service::put_snapshot(Request request, const Responder& to) {
         }
         return std::string();
     };
-    work.done = [this, put, id = *id, to](ScanOutcome outcome) {
+    work.done = [this, put, id = *id, to](const ScanOutcome& outcome) {
         if (!outcome) return to.answer(refusal(outcome.error()));
         if (put->opened.memory > book_.bytes_max()) {
             return to.answer(refusal({413,
