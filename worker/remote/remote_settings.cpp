@@ -115,8 +115,10 @@ void RemoteSettings::declare_failures(config::Options& to) {
     to.number("breaker-probes", breaker.probes, {1, 1000}, "calls",
               "With --scanner http: calls that have to go well until the breaker closes");
     to.duration("breaker-slow-after", breaker.slow_after, kWaitOrNone,
-                "With --scanner http: a good call that takes so long counts as failed for the "
-                "breaker; 0: none does");
+                "With --scanner http: a good call that takes so long, and --breaker-slow-factor "
+                "times what is usual for its size, counts as failed for the breaker; 0: none does");
+    to.number("breaker-slow-factor", breaker.slow_factor, {1.0, 1e6}, "times",
+              "With --scanner http: see --breaker-slow-after");
 }
 
 Result<HttpScanner::Options, std::string> RemoteSettings::complete() const {
