@@ -38,7 +38,7 @@ Client::Impl::Impl(boost::asio::io_context& io, Endpoint endpoint, ClientOptions
       endpoint_(std::move(endpoint)),
       authority_(endpoint_.authority()),
       options_(options),
-      timer_(io) {}
+      timer_(std::in_place, io) {}
 
 std::string Client::Impl::head_of(const ClientRequest& request) const {
     std::string head;
@@ -225,7 +225,7 @@ void Client::Impl::close_idle() {
 
 void Client::Impl::close() {
     closed_ = true;
-    timer_.cancel();
+    timer_.reset();
     requests_.clear();
     waiting_.clear();
     idle_.clear();
@@ -236,8 +236,8 @@ void Client::Impl::close() {
 void Client::Impl::due_at(Time when) {
     if (when >= armed_) return;
     armed_ = when;
-    timer_.expires_at(when);
-    timer_.async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
+    timer_->expires_at(when);
+    timer_->async_wait([weak = weak_from_this()](const boost::system::error_code& error) {
         if (error) return;
         const auto self = weak.lock();
         if (self != nullptr && !self->closed_) self->on_timer();

@@ -5,29 +5,28 @@
 #include <array>
 #include <boost/asio/connect.hpp>
 #include <boost/asio/write.hpp>
-#include <boost/beast/http/error.hpp>
 
 namespace scanmq::http {
 
 namespace {
 
 namespace asio = boost::asio;
-namespace beast_http = boost::beast::http;
 using asio::ip::tcp;
 using boost::system::error_code;
 
 constexpr std::size_t kReadBytes = 16U << 10;      // of one read, at first
 constexpr std::size_t kReadBytesMax = 256U << 10;  // within a large body
-constexpr std::size_t kKeptBuffer = 256U << 10;    // of memory, between two requests
-constexpr int kInterimMax = 8;
 
 }  // namespace
 
 ClientConnection::ClientConnection(asio::io_context& io, const ClientOptions& options,
                                    ClientStats& stats, Owner owner)
-    : socket_(io), resolver_(io), options_(options), stats_(stats), owner_(std::move(owner)) {
-    buffer_.max_size(options.header_bytes_max + 2 * kReadBytesMax);
-}
+    : socket_(io),
+      resolver_(io),
+      options_(options),
+      stats_(stats),
+      owner_(std::move(owner)),
+      reader_(options.header_bytes_max, options.body_bytes_max) {}
 
 void ClientConnection::connect(const Endpoint& endpoint) {
     error_code error;
@@ -66,10 +65,8 @@ void ClientConnection::on_connect(const error_code& error) {
 }
 
 void ClientConnection::begin(std::string_view head, ByteView body, bool head_only) {
-    head_only_ = head_only;
     written_ = answering_ = reusable_ = false;
-    interim_ = 0;
-    new_parser();
+    reader_.begin(head_only);
     const std::array<asio::const_buffer, 2> parts{asio::buffer(head.data(), head.size()),
                                                   asio::buffer(body.data(), body.size())};
     // What goes wrong with a write is told by the read, perhaps after an answer that explains it.
@@ -96,94 +93,45 @@ void ClientConnection::close() {
     socket_.close(ignored);
 }
 
-void ClientConnection::new_parser() {
-    parser_.emplace();
-    parser_->header_limit(static_cast<std::uint32_t>(options_.header_bytes_max));
-    parser_->body_limit(options_.body_bytes_max);
-    parser_->skip(head_only_);
-}
-
 void ClientConnection::read() {
     // A large body comes in large reads.
-    const bool body =
-        parser_->is_header_done() && parser_->content_length_remaining().value_or(0) > kReadBytes;
-    socket_.async_read_some(
-        buffer_.prepare(body ? kReadBytesMax : kReadBytes),
-        [self = shared_from_this()](const error_code& error, std::size_t bytes) {
-            if (!self->closed_) self->on_read(error, bytes);
-        });
+    buffer_.resize(reader_.expected() > kReadBytes ? kReadBytesMax : kReadBytes);
+    socket_.async_read_some(asio::buffer(buffer_), [self = shared_from_this()](
+                                                       const error_code& error, std::size_t bytes) {
+        if (!self->closed_) self->on_read(error, bytes);
+    });
 }
 
 void ClientConnection::on_read(const error_code& error, std::size_t bytes) {
     stats_.bytes_in += bytes;
     if (bytes > 0) answering_ = true;
-    buffer_.commit(bytes);
-    if (!error) {
-        if (!parse()) read();
-        return;
-    }
-    if (error == asio::error::eof && parser_->is_header_done() && parser_->need_eof()) {
-        error_code cut;
-        parser_->put_eof(cut);
-        if (!cut && parser_->is_done()) return complete();
+    if (!error) return on_step(reader_.feed({buffer_.data(), bytes}));
+    if (error == asio::error::eof && reader_.end() == ResponseReader::Step::complete) {
+        return on_step(ResponseReader::Step::complete);
     }
     const std::string how = error == asio::error::eof ? "the server closed it" : error.message();
     end(ClientError::broken, answering_ ? "the connection ended within the answer: " + how
                                         : "the connection ended before the answer: " + how);
 }
 
-bool ClientConnection::parse() {
-    while (buffer_.size() > 0 && !parser_->is_done()) {
-        error_code error;
-        // Not within the header: Boost 1.74 loses the header's error when it goes on to the body.
-        parser_->eager(parser_->is_header_done());
-        const std::size_t used = parser_->put(buffer_.data(), error);
-        buffer_.consume(used);
-        if (error == beast_http::error::need_more) return false;
-        if (error == beast_http::error::body_limit) {
-            end(ClientError::body_too_large,
+void ClientConnection::on_step(ResponseReader::Step step) {
+    switch (step) {
+        case ResponseReader::Step::more:
+            return read();
+        case ResponseReader::Step::complete:
+            reusable_ = written_ && reader_.keeps_connection();
+            return end(ClientResult(reader_.take()));
+        case ResponseReader::Step::malformed:
+            return end(ClientError::malformed, "the answer is not HTTP/1.1: " + reader_.problem());
+        case ResponseReader::Step::header_too_large:
+            return end(ClientError::header_too_large,
+                       "the answer's headers have more than " +
+                           std::to_string(options_.header_bytes_max) + " bytes");
+        case ResponseReader::Step::body_too_large:
+            return end(
+                ClientError::body_too_large,
                 "the answer has more than " + std::to_string(options_.body_bytes_max) + " bytes");
-            return true;
-        }
-        if (error == beast_http::error::header_limit) {
-            end(ClientError::header_too_large, "the answer's headers have more than " +
-                                                   std::to_string(options_.header_bytes_max) +
-                                                   " bytes");
-            return true;
-        }
-        if (error) {
-            end(ClientError::malformed, "the answer is not HTTP/1.1: " + error.message());
-            return true;
-        }
-        if (!parser_->is_done()) {
-            if (used == 0) return false;
-            continue;
-        }
-        const int status = static_cast<int>(parser_->get().result_int());
-        if (status / 100 != 1) break;
-        if (status == 101 || ++interim_ > kInterimMax) {
-            end(ClientError::malformed, "the answer is interim for ever");
-            return true;
-        }
-        new_parser();
     }
-    if (!parser_->is_done()) return false;
-    complete();
-    return true;
-}
-
-void ClientConnection::complete() {
-    auto message = parser_->release();
-    // What follows an answer that nobody asked for more than once is not ours to read.
-    reusable_ = written_ && buffer_.size() == 0 && message.keep_alive() && !message.need_eof();
-    ClientResponse response;
-    response.status = static_cast<int>(message.result_int());
-    response.headers.reserve(8);
-    for (const auto& field : message) {
-        response.headers.emplace_back(std::string(field.name_string()), std::string(field.value()));
-    }
-    response.body = std::move(message.body());
-    end(ClientResult(std::move(response)));
 }
 
 void ClientConnection::end(ClientError error, std::string sentence) {
@@ -191,11 +139,7 @@ void ClientConnection::end(ClientError error, std::string sentence) {
 }
 
 void ClientConnection::end(ClientResult result) {
-    parser_.reset();
-    if (buffer_.capacity() > kKeptBuffer) {
-        buffer_.clear();
-        buffer_.shrink_to_fit();
-    }
+    if (buffer_.size() > kReadBytes) std::vector<char>().swap(buffer_);  // not kept while idle
     owner_.ended(*this, std::move(result));
 }
 

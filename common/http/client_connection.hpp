@@ -10,15 +10,13 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/ip/tcp.hpp>
-#include <boost/beast/core/flat_buffer.hpp>
-#include <boost/beast/http/parser.hpp>
-#include <boost/beast/http/string_body.hpp>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "common/http/client.hpp"
+#include "common/http/response_reader.hpp"
 
 namespace scanmq::http {
 
@@ -51,16 +49,11 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     Time deadline{};        // of connecting, or of being idle
 
   private:
-    using Parser = boost::beast::http::response_parser<boost::beast::http::string_body>;
-
     void connect_to(const boost::asio::ip::tcp::resolver::results_type& addresses);
     void on_connect(const boost::system::error_code& error);
     void read();
     void on_read(const boost::system::error_code& error, std::size_t bytes);
-    // True when the answer is complete, or cannot be read and was ended.
-    [[nodiscard]] bool parse();
-    void new_parser();
-    void complete();
+    void on_step(ResponseReader::Step step);
     void end(ClientResult result);
     void end(ClientError error, std::string sentence);
 
@@ -71,13 +64,11 @@ class ClientConnection : public std::enable_shared_from_this<ClientConnection> {
     Owner owner_;
     bool closed_ = false;
 
-    boost::beast::flat_buffer buffer_;
-    std::optional<Parser> parser_;
-    bool head_only_ = false;
+    ResponseReader reader_;
+    std::vector<char> buffer_;  // of one read
     bool written_ = false;
     bool answering_ = false;
     bool reusable_ = false;
-    int interim_ = 0;  // answers 1xx before the real one
 };
 
 }  // namespace scanmq::http

@@ -7,6 +7,7 @@
 
 #include <boost/asio/steady_timer.hpp>
 #include <deque>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -63,7 +64,7 @@ class Client::Impl : public std::enable_shared_from_this<Client::Impl> {
     const std::string authority_;
     const ClientOptions options_;
     ClientStats stats_;
-    boost::asio::steady_timer timer_;
+    std::optional<boost::asio::steady_timer> timer_;  // none once it is closed
     Time armed_ = Time::max();
     std::uint64_t last_id_ = 0;
     std::unordered_map<std::uint64_t, Pending> requests_;

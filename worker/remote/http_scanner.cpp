@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/assert.hpp"
 #include "worker/remote/version_wait.hpp"
@@ -27,6 +28,12 @@ int rank(GateMode mode) {
             break;
     }
     return 3;
+}
+
+// A target on trial takes its few calls as well as any: without them it would never be trusted again.
+int rank_for_call(const GateEvent& gate, std::size_t held) {
+    return gate.mode == GateMode::trial && held < gate.slots ? rank(GateMode::open)
+                                                             : rank(gate.mode);
 }
 
 }  // namespace
@@ -119,7 +126,7 @@ RemoteTarget& HttpScanner::pick() {
         const std::size_t index = (next_ + i) % targets_.size();
         const GateEvent gate = targets_[index]->gate();
         const double load = static_cast<double>(targets_[index]->held()) / std::max(1U, gate.slots);
-        const int level = rank(gate.mode);
+        const int level = rank_for_call(gate, targets_[index]->held());
         if (i == 0 || level < best_rank || (level == best_rank && load < best_load)) {
             best = index;
             best_rank = level;
@@ -153,11 +160,8 @@ Availability HttpScanner::availability() const {
     std::uint64_t slots = 0;
     for (const auto& target : targets_) {
         const GateEvent gate = target->gate();
-        if (rank(gate.mode) < rank(best)) {
-            best = gate.mode;
-            slots = 0;
-        }
-        if (gate.mode == best) slots += gate.slots;
+        if (rank(gate.mode) < rank(best)) best = gate.mode;
+        if (rank(gate.mode) <= rank(GateMode::trial)) slots += gate.slots;
         if (gate.mode == GateMode::shut) {
             out.sentence = gate.reason;
             out.code = gate.code;
@@ -204,9 +208,12 @@ void HttpScanner::renewed() {
 
 // A place of the shared limiter became free.
 void HttpScanner::tick_all() {
+    again_ = true;
     if (ticking_) return;
     ticking_ = true;
-    for (const auto& target : targets_) target->tick();
+    while (std::exchange(again_, false)) {
+        for (const auto& target : targets_) target->tick();
+    }
     ticking_ = false;
 }
 

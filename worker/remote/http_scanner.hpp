@@ -79,6 +79,7 @@ class HttpScanner final : public AsyncScanner {
     Availability told_last_;
     bool renewing_ = false;
     bool ticking_ = false;
+    bool again_ = false;  // a place became free meanwhile
 };
 
 }  // namespace scanmq::worker

@@ -10,7 +10,7 @@ using std::chrono::milliseconds;
 constexpr config::Range<Duration> kWait{milliseconds(1), hours(24)};
 constexpr config::Range<Duration> kWaitOrNone{Duration{}, hours(24)};
 
-const std::vector<std::string> kRateLimiters{"off", "token-bucket", "sliding-window"};
+std::vector<std::string> rate_limiters() { return {"off", "token-bucket", "sliding-window"}; }
 
 }  // namespace
 
@@ -57,7 +57,7 @@ void RemoteSettings::declare_limits(config::Options& to) {
     to.number("concurrency-start", one.slots_start, {0, 4096}, "calls",
               "With an adaptive --limiter: where it begins; 0 takes its own value (10 for aimd, 20 "
               "for gradient)");
-    to.choice("rate-limiter", rate_limiter, kRateLimiters,
+    to.choice("rate-limiter", rate_limiter, rate_limiters(),
               "With --scanner http: how often one scanner may be called");
     to.number("call-rate", one.rate_per_s, {0.001, 1e6}, "calls/s",
               "With a --rate-limiter: calls per second");
@@ -67,7 +67,7 @@ void RemoteSettings::declare_limits(config::Options& to) {
                 "With --rate-limiter sliding-window: over what time the rate holds");
     to.number("worker-concurrency", worker_concurrency, {0, 4096}, "calls",
               "With --scanner http: most calls at once to all scanners together; 0 sets no limit");
-    to.choice("worker-rate-limiter", worker_rate_limiter, kRateLimiters,
+    to.choice("worker-rate-limiter", worker_rate_limiter, rate_limiters(),
               "With --scanner http: how often all scanners together may be called");
     to.number("worker-rate", worker_rate, {0.001, 1e6}, "calls/s",
               "With a --worker-rate-limiter: calls per second");
@@ -115,8 +115,10 @@ void RemoteSettings::declare_failures(config::Options& to) {
     to.number("breaker-probes", breaker.probes, {1, 1000}, "calls",
               "With --scanner http: calls that have to go well until the breaker closes");
     to.duration("breaker-slow-after", breaker.slow_after, kWaitOrNone,
-                "With --scanner http: a good call that takes so long counts as failed for the "
-                "breaker; 0: none does");
+                "With --scanner http: a good call that takes so long, and --breaker-slow-factor "
+                "times what is usual for its size, counts as failed for the breaker; 0: none does");
+    to.number("breaker-slow-factor", breaker.slow_factor, {1.0, 1e6}, "times",
+              "With --scanner http: see --breaker-slow-after");
 }
 
 Result<HttpScanner::Options, std::string> RemoteSettings::complete() const {

@@ -3,6 +3,7 @@
 #include <spdlog/spdlog.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/base/assert.hpp"
 #include "scanner/api/worker_call.hpp"
@@ -89,7 +90,7 @@ void RemoteTarget::carry_out() {
         }
     }
     if (effects_.gate) hooks_.changed(*this);
-    const bool released = !effects_.finishes.empty();
+    const bool released = std::exchange(released_, false) || !effects_.aborts.empty();
     for (FinishCall& finished : effects_.finishes) finish(finished);
     effects_.clear();
     arm();
@@ -178,6 +179,7 @@ void RemoteTarget::on_put(ExchangeId id, const Answer& answer) {
 
 void RemoteTarget::end(ExchangeId id, const Answer& answer) {
     exchanges_.erase(id);
+    released_ = true;
     calls_.on_result(id, answer.result(), clock_now(), effects_);
     carry_out();
 }

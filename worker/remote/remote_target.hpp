@@ -40,7 +40,7 @@ class RemoteTarget {
         std::function<void(AttemptId)> finished;
         // gate(), or the version that is served, changed.
         std::function<void(RemoteTarget&)> changed;
-        // A call was released: others that share a limiter may go on.
+        // An exchange is over: others that share a limiter may go on.
         std::function<void()> released;
     };
 
@@ -103,6 +103,7 @@ class RemoteTarget {
     RemoteCalls calls_;
     SnapshotPuts puts_;
     RemoteEffects effects_;
+    bool released_ = false;  // an exchange ended: its places are free
     std::vector<Held> held_;
     std::unordered_map<ExchangeId, Exchange> exchanges_;
     http::RequestId probe_;

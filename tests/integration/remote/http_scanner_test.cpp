@@ -292,6 +292,23 @@ TEST(HttpScanner, CallsGoToTheTargetsThatAnswer) {
     EXPECT_TRUE(rig.open());
 }
 
+TEST(HttpScanner, ATargetThatIsBackGetsItsShareAgain) {
+    const auto answering = serving([](Peer& peer, const PeerRequest&) { answer_result(peer); });
+    ScriptedServer other(answering);
+    std::optional<ScriptedServer> server(std::in_place, answering);
+    const std::string url = server->url();
+    const std::uint16_t port = server->port();
+    server.reset();
+    Rig rig(Rig::options({url, other.url()}));
+    using State = CircuitBreaker::State;
+    while (rig.target(0).calls().breaker().state() == State::closed) rig.run("x");
+    server.emplace(answering, port);
+    rig.run_until([&] { return rig.target(0).calls().breaker().state() != State::open; });
+    for (int i = 0; i < 100; ++i) EXPECT_EQ(rig.run("x").outcome.status, ScanStatus::done);
+    EXPECT_EQ(rig.target(0).calls().breaker().state(), State::closed);
+    EXPECT_GE(rig.target(0).calls().counters().ok, 40U);
+}
+
 TEST(HttpScanner, AllTargetsShareTheWorkersLimit) {
     std::atomic<int> at_once{0};
     std::atomic<int> most{0};
