@@ -36,8 +36,10 @@ struct Job {
     Duration delay{};     // not before that long after acceptance; the broker has a maximum
     Duration deadline{};  // not started later than that after acceptance; 0: none
     std::string_view conflate_key;  // a newer waiting job of the key replaces this one; "": none
+    std::string_view flow;          // what the queue shares workers out by; "": the producer's name
     std::optional<bool> pure;       // absent: as the queue is
     bool finish_late = false;       // what runs past the deadline may end
+    bool sheddable = false;         // may end `shed` when its queue is overloaded and set to shed
     std::optional<std::int64_t>
         as_of_ns;  // pricing clock, ns since 1970 UTC; absent: the snapshot's
     // Each 1 to name_bytes_max bytes; with the inputs at most inputs_per_job_max. They become
