@@ -64,7 +64,7 @@ void Desk::with_queue(const std::string& queue, bool create, OnQueue then) {
     };
     if (create) {
         link_.request(protocol::QueueCreate{queue, {{"pure", 1}}}, options_.request_timeout,
-                      [known](client::Result<protocol::Message> reply) {
+                      [known](const client::Result<protocol::Message>& reply) {
                           // A queue with settings of its own serves as well.
                           if (!reply && reply.error().code != ErrorCode::queue_exists) {
                               return known(problem_of(reply.error()));
@@ -80,7 +80,7 @@ void Desk::with_queue(const std::string& queue, bool create, OnQueue then) {
     });
 }
 
-void Desk::unknown_queue(const std::string& queue, OnQueue then) {
+void Desk::unknown_queue(const std::string& queue, const OnQueue& then) {
     query("queues", "", [queue, then](Answer<std::vector<protocol::Row>> rows) {
         std::vector<std::string> names;
         for (const protocol::Row& row : rows ? *rows : std::vector<protocol::Row>{}) {
@@ -178,7 +178,8 @@ void Desk::keep(NewJob track, Ended ended) {
     end(id, std::move(ended));
 }
 
-void Desk::cancel(const std::string& queue, std::vector<Id128> jobs, OnStates on_states) {
+void Desk::cancel(const std::string& queue, const std::vector<Id128>& jobs,
+                  const OnStates& on_states) {
     for (const Id128& id : jobs) book_.abandon(id);
     // In frames that the broker takes; the last one's answer completes the states.
     const std::size_t frame = link_.limits().items_per_frame_max;

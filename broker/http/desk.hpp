@@ -89,7 +89,8 @@ class Desk {
     // Keeps what a search has found.
     void keep(NewJob track, Ended ended);
 
-    void cancel(const std::string& queue, std::vector<Id128> jobs, OnStates on_states);
+    void cancel(const std::string& queue, const std::vector<Id128>& jobs,
+                const OnStates& on_states);
     void query(std::string topic, std::string key, OnRows on_rows);
     void group(protocol::Message request, OnGroup on_group);
     // Reads the stream from the time in `id` on, at most `entries_max` entries of that pattern;
@@ -137,7 +138,7 @@ class Desk {
     void fetch(const protocol::Body& body,
                std::function<void(client::Result<std::string>)> on_body);
     void next_fetch();
-    void unknown_queue(const std::string& queue, OnQueue then);
+    void unknown_queue(const std::string& queue, const OnQueue& then);
     void look();
     void arm();
 

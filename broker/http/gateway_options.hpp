@@ -11,6 +11,8 @@
 namespace scanmq::gateway {
 
 struct GatewayOptions {
+    GatewayOptions() { http.bodies_bytes_max = 128U << 20; }  // a part of a broker's memory
+
     http::ServerOptions http;
     DeskOptions desk;
     std::string queue = "scans";                  // of /api/v1/scan

@@ -134,7 +134,7 @@ void JobBook::after_member(Track& batch, Time now, BookEffects& out) {
     if (batch.result->complete()) {
         batch.ended.outcome = protocol::FinalOutcome::done;
         close(batch, now, out);
-    } else if (batch.shelf == Track::Shelf::loose) {
+    } else if (batch.shelf_ == Track::Shelf::loose) {
         shelve(batch, now);
     }
 }
@@ -212,7 +212,7 @@ void JobBook::touch(const Id128& id, Time now) {
         submit_deadlines_.erase({track.submit_by, id});
         track.submit_by = now + limits_.submit_wait;
         submit_deadlines_.emplace(track.submit_by, id);
-    } else if (track.shelf != Track::Shelf::none) {
+    } else if (track.shelf_ != Track::Shelf::none) {
         shelve(track, now);
     }
 }
@@ -228,20 +228,20 @@ void JobBook::shelve(Track& track, Time now) {
     unshelve(track);
     const bool ended = track.stage == Stage::ended;
     std::list<Id128>& shelf = ended ? kept_ : loose_;
-    track.shelf = ended ? Track::Shelf::kept : Track::Shelf::loose;
-    track.place = shelf.insert(shelf.end(), track.id);
-    track.shelved = now;
+    track.shelf_ = ended ? Track::Shelf::kept : Track::Shelf::loose;
+    track.place_ = shelf.insert(shelf.end(), track.id);
+    track.shelved_ = now;
 }
 
 void JobBook::unshelve(Track& track) {
-    if (track.shelf == Track::Shelf::kept) kept_.erase(track.place);
-    if (track.shelf == Track::Shelf::loose) loose_.erase(track.place);
-    track.shelf = Track::Shelf::none;
+    if (track.shelf_ == Track::Shelf::kept) kept_.erase(track.place_);
+    if (track.shelf_ == Track::Shelf::loose) loose_.erase(track.place_);
+    track.shelf_ = Track::Shelf::none;
 }
 
 void JobBook::weigh(Track& track, std::uint64_t bytes) {
-    kept_bytes_ += bytes - track.bytes;
-    track.bytes = bytes;
+    kept_bytes_ += bytes - track.bytes_;
+    track.bytes_ = bytes;
 }
 
 void JobBook::forget(const Id128& id, BookEffects& out) {
@@ -267,7 +267,7 @@ bool JobBook::forget_one(BookEffects& out) {
 }
 
 void JobBook::expire(std::list<Id128>& shelf, Time now, BookEffects& out) {
-    while (!shelf.empty() && tracks_.at(shelf.front()).shelved + limits_.keep_for <= now) {
+    while (!shelf.empty() && tracks_.at(shelf.front()).shelved_ + limits_.keep_for <= now) {
         ++counts_.expired;
         forget(Id128(shelf.front()), out);
     }
@@ -311,7 +311,7 @@ Time JobBook::next_deadline() const {
     if (!wait_deadlines_.empty()) due = std::min(due, wait_deadlines_.begin()->first);
     for (const std::list<Id128>* shelf : {&kept_, &loose_}) {
         if (shelf->empty()) continue;
-        due = std::min(due, tracks_.at(shelf->front()).shelved + limits_.keep_for);
+        due = std::min(due, tracks_.at(shelf->front()).shelved_ + limits_.keep_for);
     }
     return due;
 }

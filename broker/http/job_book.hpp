@@ -105,10 +105,10 @@ struct Track {
   private:
     friend class JobBook;
     enum class Shelf : std::uint8_t { none, kept, loose };
-    Shelf shelf = Shelf::none;
-    std::list<Id128>::iterator place;
-    Time shelved{};
-    std::uint64_t bytes = 0;
+    Shelf shelf_ = Shelf::none;
+    std::list<Id128>::iterator place_;
+    Time shelved_{};
+    std::uint64_t bytes_ = 0;
 };
 
 enum class WakeReason : std::uint8_t {

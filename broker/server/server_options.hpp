@@ -46,6 +46,8 @@ struct ServerOptions {
     std::string blob_listen;     // empty: the port after listen's (any, when that is 0)
     std::string blob_advertise;  // what WELCOME tells; empty: what blob_listen became
     bool insecure = false;
+    std::string http{kNoHttp};  // address:port of the HTTP API; scanmq-broker's default is another
+    gateway::GatewayOptions gateway;
     std::string data = "scanmq-data";
     std::string durability = "sync";  // or async, memory
     StoreOptions store;
@@ -53,8 +55,6 @@ struct ServerOptions {
     std::vector<std::string> queues;  // NAME[,setting=value...]
     std::string endpoint_file;        // empty: none
     std::string log = "info";
-    std::string http{kNoHttp};  // address:port of the HTTP API; scanmq-broker's default is another
-    gateway::GatewayOptions gateway;
     // What peers may have sent that waits in ZeroMQ, all sessions together.
     std::uint64_t pipe_bytes_max = 4ULL << 30;
     // What may wait for one slow peer beside its pipe; beyond, its session is closed.

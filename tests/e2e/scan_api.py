@@ -84,14 +84,7 @@ class Servers(Case):
         return client
 
     def scanner(self, *arguments):
-        process = self.start("scanmq-scanner", "--http", "127.0.0.1:0", "--threads", "1", *arguments)
-
-        def address():
-            self.assertTrue(process.alive(), process.output())
-            lines = [line for line in process.output().splitlines() if line.startswith("listening on ")]
-            return lines and lines[0].removeprefix("listening on ")
-
-        return self.client(wait_until(address, "the scan service listens"))
+        return self.client(self.start_scanner(*arguments)[1])
 
     def gateway(self, *arguments):
         """A broker and a worker."""
