@@ -66,7 +66,7 @@ start() {
 
 say "Starting a broker, two workers and a subscriber"
 start broker "$bin/scanmq-broker" --listen tcp://127.0.0.1:0 --endpoint-file "$work/endpoint" \
-    --data "$work/data" --queue scans,pure=1
+    --http 127.0.0.1:0 --data "$work/data" --queue scans,pure=1
 wait_for_file "$work/endpoint" 20 "${pids[0]}" || die "the broker did not start; its log is below"
 broker=$(head -n 1 "$work/endpoint")
 for worker in 1 2; do

@@ -86,6 +86,7 @@ Result<void, ServerError> BrokerLoop::open() {
         options_.blob_listen.empty() ? next_port(options_.listen) : options_.blob_listen;
     bound = blob_link_->bind(blob_listen);
     if (!bound) return fail(ServerError{std::move(bound).error().sentence});
+    blob_bound_ = *bound;
     options_.core.blob_endpoint =
         options_.blob_advertise.empty() ? *bound : options_.blob_advertise;
 

@@ -45,6 +45,8 @@ class BrokerLoop {
     [[nodiscard]] const std::string& blob_endpoint() const noexcept {
         return options_.core.blob_endpoint;
     }
+    // As bound, whatever peers are told.
+    [[nodiscard]] const std::string& blob_bound() const noexcept { return blob_bound_; }
 
   private:
     transport::Drained drain();
@@ -88,6 +90,7 @@ class BrokerLoop {
     std::string scratch_;
     std::deque<std::string> thawed_;  // bodies of the frame being made that were cold
     std::string endpoint_;
+    std::string blob_bound_;
     std::optional<ServerError> error_;
     bool stopping_ = false;
     std::uint64_t turns_ = 0;

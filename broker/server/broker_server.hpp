@@ -2,7 +2,8 @@
 // BrokerServer: a whole broker in this process: two sockets, the core, its stores, one loop.
 //
 // Role:      the shell of BrokerCore: receive a batch, decode, store bodies, handle, append the
-//            commit records, send; nothing is decided here.
+//            commit records, send; nothing is decided here. Beside it the HTTP API, a client of its
+//            own main socket.
 // Use:       auto server = BrokerServer::create(options); print server->endpoint(); server->run();
 //            in tests run() has a thread of its own and stop() ends it.
 // Threads:   create(), run() and the destructor on one thread at a time; stop() from any.
@@ -29,6 +30,8 @@ class BrokerServer {
     // As bound: port 0 has become a port.
     [[nodiscard]] const std::string& endpoint() const noexcept;
     [[nodiscard]] const std::string& blob_endpoint() const noexcept;  // as peers are told
+    // "http://127.0.0.1:8701"; empty when there is none.
+    [[nodiscard]] const std::string& http_endpoint() const noexcept;
 
     // Serves until stopped. Error: the commit log failed.
     [[nodiscard]] Result<void, ServerError> run();
@@ -40,7 +43,7 @@ class BrokerServer {
     std::unique_ptr<Impl> impl_;
 };
 
-// Writes both endpoints, one a line, in one step: who sees the file sees all of it.
+// Writes its endpoints, one a line, in one step: who sees the file sees all of it.
 [[nodiscard]] Result<void, ServerError> write_endpoint_file(const std::string& path,
                                                             const BrokerServer& server);
 

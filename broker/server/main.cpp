@@ -22,6 +22,7 @@ int main(int argc, char** argv) {
     std::signal(SIGPIPE, SIG_IGN);  // who reads our first line only must not end us
     broker::ServerOptions settings;
     settings.handle_signals = true;
+    settings.http = broker::kHttpDefault;
     config::Options options("scanmq-broker",
                             "The broker of scanmq: takes jobs, hands them to workers, "
                             "publishes their results");
@@ -45,6 +46,9 @@ int main(int argc, char** argv) {
         }
     }
     std::printf("listening on %s\n", (*server)->endpoint().c_str());
+    if (!(*server)->http_endpoint().empty()) {
+        std::printf("HTTP API on %s\n", (*server)->http_endpoint().c_str());
+    }
     std::fflush(stdout);
     const auto served = (*server)->run();
     telemetry::stop_logging();

@@ -47,6 +47,42 @@ void declare(config::Options& options, StoreOptions& store) {
                  "Directory that backups are made in; left out, backups below --data");
 }
 
+void declare(config::Options& options, gateway::GatewayOptions& http) {
+    using std::chrono::hours;
+    using std::chrono::milliseconds;
+    gateway::BookLimits& book = http.desk.book;
+    options.text("http-queue", http.queue,
+                 "Queue of scans that come over HTTP; it is made with the first");
+    options.duration("http-wait", http.wait, {milliseconds(0), hours(1)},
+                     "How long a scan over HTTP waits for its result, when it does not say");
+    options.duration("http-wait-max", http.wait_max, {milliseconds(0), hours(24)},
+                     "The longest wait that one may ask for");
+    options.duration("http-submit-wait", book.submit_wait, {milliseconds(1), hours(1)},
+                     "How long a job over HTTP waits for room in its queue; then it is 429");
+    options.number("http-waits-max", book.waits_max, {1, 1'000'000}, "requests",
+                   "HTTP requests that wait for results at one time");
+    options.number("http-jobs-max", book.jobs_max, {1, 10'000'000}, "jobs",
+                   "Jobs the HTTP API keeps account of, those that ended lately included");
+    options.duration("http-keep", book.keep_for, {milliseconds(1), hours(24 * 7)},
+                     "How long it keeps a result; later ones are looked up in the stream");
+    options.bytes("http-keep-bytes", book.kept_bytes_max, {0, 1ULL << 40},
+                  "Memory for results kept");
+    options.number("http-batch-max", http.batch_symbols_max, {1, 10'000}, "symbols",
+                   "Symbols of one batch");
+    options.number("http-request-jobs-max", http.jobs_per_request_max, {1, 100'000}, "jobs",
+                   "Jobs of one request");
+    options.number("http-watches-max", http.desk.watches_max, {1, 60}, "subscriptions",
+                   "Queues and subjects whose results are waited for at one time");
+    options.number("http-keys-max", http.keys_max, {0, 10'000'000}, "keys",
+                   "Idempotency keys remembered");
+    options.number("http-connections-max", http.http.connections_max, {1, 1'000'000}, "connections",
+                   "Open HTTP connections");
+    options.bytes("http-body-bytes-max", http.http.body_bytes_max, {1024, 64U << 20},
+                  "Size of one HTTP request's body");
+    options.bytes("http-bodies-bytes-max", http.http.bodies_bytes_max, {1024, 1ULL << 40},
+                  "The same of all requests being read or handled");
+}
+
 void declare(config::Options& options, ServerOptions& target) {
     using std::chrono::milliseconds;
     config::add_listen(options, target.listen);
@@ -61,8 +97,13 @@ void declare(config::Options& options, ServerOptions& target) {
     config::add_name(options, target.core.name);
     options.list("queue", target.queues, ';',
                  "Queue to have from the start: NAME or NAME,setting=value,...; may be repeated");
+    options.text("http", target.http,
+                 "Address and port of the HTTP API, or none; port 0 takes any free one. Beyond "
+                 "loopback it needs --insecure");
+    declare(options, target.gateway);
     options.text("endpoint-file", target.endpoint_file,
-                 "File to write the two endpoints to once the broker listens, one a line");
+                 "File to write its endpoints to once the broker listens, one a line: main, "
+                 "blobs, HTTP");
     config::add_log(options, target.log);
     options.bytes("memory-max", target.memory_max, {0, 1ULL << 44},
                   "Memory that the broker may take, pages of the state's file left out; 0: half of "
@@ -159,6 +200,13 @@ bool is_wildcard(std::string_view endpoint) {
     return host == "*" || host == "0.0.0.0" || host == "[::]" || host == "::";
 }
 
+std::string from_here(std::string_view endpoint) {
+    if (!is_wildcard(endpoint)) return std::string(endpoint);
+    const auto [host, port] = split_host(endpoint);
+    const bool six = host.starts_with("[") || host == "::";
+    return std::string(kTcp) + (six ? "[::1]:" : "127.0.0.1:") + std::string(endpoint.substr(port));
+}
+
 std::string next_port(std::string_view endpoint) {
     const std::size_t at = split_host(endpoint).second;
     if (at == std::string_view::npos) return {};
@@ -178,6 +226,18 @@ Result<void, ServerError> check(const ServerOptions& options) {
             "\": it can be reached from other machines, and peers are neither identified nor "
             "encrypted. "
             "Listen on tcp://127.0.0.1:PORT, or give --insecure if the network is trusted"});
+    }
+    if (options.http != kNoHttp && !options.insecure &&
+        !is_loopback(std::string(kTcp) + options.http)) {
+        return fail(ServerError{
+            "refusing to serve HTTP on \"" + options.http +
+            "\": it can be reached from other machines, and clients are neither identified nor "
+            "encrypted. Give --http 127.0.0.1:PORT, or none, or --insecure if the network is "
+            "trusted"});
+    }
+    if (!protocol::valid_queue_name(options.gateway.queue)) {
+        return fail(ServerError{"--http-queue \"" + options.gateway.queue +
+                                "\": a queue's name has 1 to 64 letters, digits, _ - . or :"});
     }
     if (options.blob_listen.empty() && next_port(options.listen).empty()) {
         return fail(

@@ -10,6 +10,7 @@
 #include "broker/core/blob_core.hpp"
 #include "broker/core/blob_table.hpp"
 #include "broker/core/broker_core.hpp"
+#include "broker/http/gateway_options.hpp"
 #include "common/base/result.hpp"
 #include "common/config/options.hpp"
 #include "common/protocol/messages.hpp"
@@ -34,6 +35,9 @@ struct StoreOptions {
     std::string backups;                         // empty: data/backups
 };
 
+inline constexpr const char* kNoHttp = "none";
+inline constexpr const char* kHttpDefault = "127.0.0.1:8701";
+
 struct ServerOptions {
     BrokerOptions
         core;  // epoch, seed, blob_endpoint and wall_offset_ms are filled in by the server
@@ -43,6 +47,8 @@ struct ServerOptions {
     std::string blob_listen;     // empty: the port after listen's (any, when that is 0)
     std::string blob_advertise;  // what WELCOME tells; empty: what blob_listen became
     bool insecure = false;
+    std::string http{kNoHttp};  // address:port of the HTTP API; scanmq-broker's default is another
+    gateway::GatewayOptions gateway;
     std::string data = "scanmq-data";
     std::string durability = "sync";  // or async, memory
     StoreOptions store;
@@ -72,6 +78,8 @@ struct QueueSpec {
 [[nodiscard]] bool is_loopback(std::string_view endpoint);
 // Whether it means every address of this machine, so that it tells peers nothing: 0.0.0.0, [::], *.
 [[nodiscard]] bool is_wildcard(std::string_view endpoint);
+// The endpoint as this process can reach it: loopback for every address.
+[[nodiscard]] std::string from_here(std::string_view endpoint);
 // The same endpoint with the next port; port 0 stays 0. Empty for what has no port.
 [[nodiscard]] std::string next_port(std::string_view endpoint);
 

@@ -292,7 +292,8 @@ Result<OwnBroker, Problem> OwnBroker::start(const BenchOptions& options) {
     }
     const std::string file = directory->path() + "/endpoint";
     std::vector<std::string> arguments{
-        "--listen", "tcp://127.0.0.1:0", "--endpoint-file", file, "--log", "warn"};
+        "--listen", "tcp://127.0.0.1:0", "--endpoint-file", file, "--http", "none", "--log",
+        "warn"};
     std::string data = options.data;
     if (data.empty()) {
         data = directory->path() + "/data";

@@ -11,6 +11,7 @@
 #include "client/cli/session.hpp"
 #include "client/cpp/producer.hpp"
 #include "client/cpp/subscriber.hpp"
+#include "common/protocol/subject.hpp"
 #include "scanner/service/codec.hpp"
 
 namespace scanmq::cli {
@@ -21,16 +22,6 @@ constexpr Duration kLook =
 
 Time now() { return std::chrono::steady_clock::now(); }
 
-// A subject's token: no dots, blanks or wildcards.
-std::string token_of(std::string_view text) {
-    std::string token(text.substr(0, 40));
-    for (char& c : token) {
-        if (c == '.') c = '/';
-        if (c <= ' ' || c > '~' || c == '*' || c == '>') c = '_';
-    }
-    return token.empty() ? "_" : token;
-}
-
 class BrokerRun {
   public:
     BrokerRun(client::Client& client, const BrokerScan& options,
@@ -39,7 +30,7 @@ class BrokerRun {
           options_(options),
           inputs_(inputs),
           payload_(service::encode(request, service::Encoding::json)),
-          what_(request.strategies.size() == 1 ? token_of(request.strategies[0]) : "verticals"),
+          what_(request.strategies.size() == 1 ? protocol::subject_token(request.strategies[0]) : "verticals"),
           run_(client.new_id().hex()),
           jobs_(inputs.size()),
           progress_(options.progress),
@@ -84,7 +75,7 @@ class BrokerRun {
     std::optional<Problem> submit_all(client::Producer& producer) {
         for (std::size_t i = 0; i < inputs_.size(); ++i) {
             const std::string subject =
-                fmt::format("{}.{}.{}", token_of(inputs_[i].symbol), what_, run_);
+                fmt::format("{}.{}.{}", protocol::subject_token(inputs_[i].symbol), what_, run_);
             client::Job job;
             job.id = client_.new_id();
             job.group = group_;

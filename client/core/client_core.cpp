@@ -332,6 +332,11 @@ std::uint64_t ClientCore::get_blob(const ContentId& id, Time deadline, Now now, 
     return last_transfer_;
 }
 
+void ClientCore::ping(Effects& effects) {
+    outbox_.bind(effects);
+    if (session_.open()) session_.ping();
+}
+
 void ClientCore::forget_blob(std::uint64_t request) {
     if (blobs_.forget(request)) --transfers_;
 }

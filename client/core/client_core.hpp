@@ -111,6 +111,9 @@ class ClientCore {
     std::uint64_t put_blob(const BlobPutJob& put, Now now, Effects& effects);
     std::uint64_t get_blob(const ContentId& id, Time deadline, Now now, Effects& effects);
 
+    // A HEARTBEAT now, when a session is open: each subscription is told how far it has come.
+    void ping(Effects& effects);
+
     // Nobody waits for it any more: the bytes of a put may go. No notice follows.
     void forget_blob(std::uint64_t request);
 

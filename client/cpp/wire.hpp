@@ -60,6 +60,12 @@ class Wire {
     // Nothing is kept back for this socket.
     [[nodiscard]] bool writable(Socket socket) const noexcept { return side(socket).kept.empty(); }
 
+    // For a loop that watches the sockets itself instead of calling wait() (transport/watcher.hpp);
+    // null until the socket is first connected. It stays the same from then on.
+    [[nodiscard]] transport::Dealer* dealer(Socket socket) noexcept {
+        return side(socket).dealer.get();
+    }
+
     // Takes in what is there, at most `frames_max` frames a socket.
     void receive(Inbox& inbox, std::size_t frames_max);
     // Until something arrives, `wakeup` is notified, or the time is over.

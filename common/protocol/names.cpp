@@ -1,4 +1,5 @@
 #include "common/protocol/codec.hpp"
+#include "common/protocol/subject.hpp"
 
 namespace scanmq::protocol {
 
@@ -30,6 +31,16 @@ bool valid_tokens(std::string_view text, bool wildcards) {
     return true;
 }
 }  // namespace
+
+std::string subject_token(std::string_view text) {
+    constexpr std::size_t kBytesMax = 40;
+    std::string token(text.substr(0, kBytesMax));
+    for (char& c : token) {
+        if (c == '.') c = '/';
+        if (!printable(c) || c == '*' || c == '>') c = '_';
+    }
+    return token.empty() ? "_" : token;
+}
 
 bool valid_queue_name(std::string_view name, const Limits& limits) noexcept {
     if (name.empty() || name.size() > limits.queue_bytes_max) return false;

@@ -34,7 +34,7 @@ start_broker() {
     local data=$1
     shift
     rm -f "$work/endpoint"
-    "$bin/scanmq-broker" --listen tcp://127.0.0.1:0 --endpoint-file "$work/endpoint" --log warn --data "$data" "$@" \
+    "$bin/scanmq-broker" --listen tcp://127.0.0.1:0 --endpoint-file "$work/endpoint" --http none --log warn --data "$data" "$@" \
         >/dev/null &
     broker_pid=$!
     wait_for_file "$work/endpoint" 60 "$broker_pid" || die "the broker did not start"

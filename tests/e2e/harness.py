@@ -98,15 +98,17 @@ class Case(unittest.TestCase):
 
     def start_broker(self, *arguments):
         file = self.dir / "endpoint"
+        http = () if "--http" in arguments else ("--http", "none")
         process = self.start("scanmq-broker", "--listen", "tcp://127.0.0.1:0", "--endpoint-file", str(file),
-                             "--data", str(self.dir / "data"),
-                             *arguments)
+                             "--data", str(self.dir / "data"), *http, *arguments)
 
         def endpoint():
             self.assertTrue(process.alive(), process.output())
             return file.exists() and file.read_text().splitlines()
 
-        self.broker = wait_until(endpoint, "the broker listens")[0]
+        lines = wait_until(endpoint, "the broker listens")
+        self.broker = lines[0]
+        self.http = lines[2] if len(lines) > 2 else None
         return process
 
     def start_worker(self, *arguments, name="w1"):
