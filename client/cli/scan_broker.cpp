@@ -30,7 +30,8 @@ class BrokerRun {
           options_(options),
           inputs_(inputs),
           payload_(service::encode(request, service::Encoding::json)),
-          what_(request.strategies.size() == 1 ? protocol::subject_token(request.strategies[0]) : "verticals"),
+          what_(request.strategies.size() == 1 ? protocol::subject_token(request.strategies[0])
+                                               : "verticals"),
           run_(client.new_id().hex()),
           jobs_(inputs.size()),
           progress_(options.progress),

@@ -61,8 +61,7 @@ TEST_F(ClientJobOptions, EachReachesTheBroker) {
     EXPECT_EQ(options->delay_ms, 1500U);
     EXPECT_EQ(options->deadline_ms, 10'000U);
     EXPECT_EQ(options->conflate_key, "SPY");
-    EXPECT_EQ(options->flags,
-              JobOptions::kPure | JobOptions::kFinishLate | JobOptions::kSheddable);
+    EXPECT_EQ(options->flags, JobOptions::kPure | JobOptions::kFinishLate | JobOptions::kSheddable);
     EXPECT_EQ(options->as_of_ns, -7);
     EXPECT_EQ(options->aliases, aliases);
     rig.accept(last);
