@@ -37,7 +37,8 @@ class BrokerProcess {
         for (const std::string& more :
              {std::string("--listen"), std::string("tcp://127.0.0.1:0"), std::string("--data"),
               directory_.path().string() + "/data", std::string("--endpoint-file"), file,
-              std::string("--log"), std::string("off")}) {
+              std::string("--http"), std::string("none"), std::string("--log"),
+              std::string("off")}) {
             arguments.push_back(more);
         }
         const std::string program = std::string(SCANMQ_BIN_DIR) + "/scanmq-broker";
