@@ -94,30 +94,34 @@ void SubmitCredit::enqueue(Slot session, Link& link) {
     waiting_.push_back(session);
 }
 
-// Of the queue, and of the memory: whole items of the link's average size, or bytes for those it has.
-Credit SubmitCredit::room_for(const Link& link) const noexcept {
-    Credit room = free_room();
-    if (pool_ == nullptr) return room;
-    const std::uint64_t free = pool_->free();
-    room.items = std::min(room.items, free / (link.unit.bytes + pool_->item_bytes));
-    room.bytes = std::min(room.bytes, free - room.items * pool_->item_bytes);
-    return room;
-}
-
 // What may be added to the link's limit now; nothing when that would not let one more item through.
 Credit SubmitCredit::grantable(const Link& link) const noexcept {
     const Credit need = excess(target(link), link.credit.limit());
-    const Credit room = room_for(link);
-    Credit grant = lesser(need, room);
-    if (grant == need) return grant;
+    const Credit room = free_room();
+    const auto fits = [&](Credit grant) {
+        return covers(room, grant) && (pool_ == nullptr || pool_->cost(grant) <= pool_->free());
+    };
+    if (fits(need)) return need;
     if (link.exact) return {};
+    // Places without bytes for them, and bytes without places, would only be kept from others: so many
+    // more items of average size as can be sent.
     const Credit unused = link.credit.unused();
-    // Places without bytes for them would only be kept from others: whole items of average size.
-    const std::uint64_t items_by_bytes = (unused.bytes + grant.bytes) / link.unit.bytes;
-    const std::uint64_t items = std::min(unused.items + grant.items, items_by_bytes);
-    if (items == 0) return {};
-    if (grant.bytes < need.bytes) grant.items = std::min(grant.items, excess(items, unused.items));
-    return grant;
+    const auto grant_for = [&](std::uint64_t items) {
+        return excess(Credit{items, protocol::saturating_product(items, link.unit.bytes)}, unused);
+    };
+    std::uint64_t least = std::min(unused.items, unused.bytes / link.unit.bytes);
+    std::uint64_t most = unused.items + need.items;
+    const std::uint64_t now = least;
+    while (least < most) {
+        const std::uint64_t middle = least + (most - least + 1) / 2;
+        const Credit grant = grant_for(middle);
+        if (covers(need, grant) && fits(grant)) {
+            least = middle;
+        } else {
+            most = middle - 1;
+        }
+    }
+    return least > now ? grant_for(least) : Credit{};
 }
 
 void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {

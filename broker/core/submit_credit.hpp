@@ -101,7 +101,6 @@ class SubmitCredit {
     [[nodiscard]] Credit target(const Link& link) const noexcept;
     [[nodiscard]] Credit grantable(const Link& link) const noexcept;
     void enqueue(Slot session, Link& link);
-    [[nodiscard]] Credit room_for(const Link& link) const noexcept;
     void reserve(Credit size) noexcept;
     void unreserve(Credit size) noexcept;
 
