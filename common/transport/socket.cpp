@@ -39,14 +39,13 @@ void apply(zmq::socket_t& socket, const SocketOptions& options) {
     socket.set(opt::maxmsgsize, std::int64_t{2} * options.frame_bytes_max);
     socket.set(opt::sndhwm, options.send_mark);
     socket.set(opt::rcvhwm, options.receive_mark);
-    socket.set(opt::heartbeat_ivl, milliseconds(options.heartbeat));
-    socket.set(opt::heartbeat_timeout, milliseconds(options.heartbeat_timeout));
-    socket.set(opt::heartbeat_ttl, milliseconds(options.heartbeat_timeout));
     socket.set(opt::handshake_ivl, milliseconds(options.handshake));
     socket.set(opt::reconnect_ivl, milliseconds(options.reconnect_min));
     socket.set(opt::reconnect_ivl_max, milliseconds(options.reconnect_max));
     socket.set(opt::tcp_keepalive, 1);
     socket.set(opt::tcp_keepalive_idle, 60);
+    socket.set(opt::tcp_keepalive_intvl, 10);
+    socket.set(opt::tcp_keepalive_cnt, 3);
 }
 
 void allow_ipv6(zmq::socket_t& socket, const std::string& endpoint) {
