@@ -46,7 +46,7 @@ void Outbox::enqueue(std::uint32_t to, const protocol::Header& header, ByteView 
         slow_.push_back({to, true});
     }
     // Those that read nothing must not take up what the others need.
-    if (queued_bytes_ > bytes_max_ / 8 * 3) overflow_longest(true);
+    if (crowded()) overflow_longest(true);
     if (queued_bytes_ > bytes_max_) overflow_longest(false);
 }
 
@@ -123,6 +123,9 @@ bool Outbox::flush() {
     stuck_ = false;
     for (auto it = queues_.begin(); it != queues_.end();) {
         it = drain(it->first, it->second, progress) ? queues_.erase(it) : std::next(it);
+    }
+    // While their share is full nothing more is queued: nobody else would find those that read nothing.
+    while (crowded() && overflow_longest(true)) {
     }
     // No event tells that one peer of a ROUTER can be sent to again.
     retry_in_ = progress || !stuck_ ? kRetryMin : std::min(2 * retry_in_, kRetryMax);

@@ -84,6 +84,9 @@ class Outbox {
     // `limit` is the option that it passed.
     void overflow(std::uint32_t to, const protocol::Header& header, Queue& queue, const char* limit,
                   std::uint64_t bytes);
+    // Of the share of all, so much is queued that those who read nothing have to go. Less than where
+    // MemoryBudget lets results and answers go on: they must not wait for one that never reads.
+    [[nodiscard]] bool crowded() const noexcept { return queued_bytes_ > bytes_max_ / 5; }
     // The longest queue, or the longest of those that do not read. False: there is none.
     bool overflow_longest(bool full);
     void no_longer_slow(std::uint32_t to, Queue& queue);
