@@ -77,6 +77,28 @@ Slot SubmitHandler::add_job(Frame& frame, const protocol::Job& job, const BodyIn
     return slot;
 }
 
+void SubmitHandler::prefetch_flows(Frame& frame, std::span<const protocol::Job> jobs) const {
+    const WaitingRoom& room = frame.queue->room;
+    const std::size_t most = std::min(jobs.size(), frame.flow_hashes.size());
+    std::array<std::uint64_t, WaitingRoom::kPrefetchMax> distinct{};
+    std::size_t found = 0;
+    std::string_view before;
+    std::uint64_t hash = 0;
+    for (std::size_t i = 0; i < most; ++i) {
+        const JobOptions* const options = jobs[i].options.get();
+        if (options == nullptr || options->flow.empty()) continue;
+        if (options->flow != before) {
+            before = options->flow;
+            hash = room.flows().hash(before);
+            room.flows().prefetch(hash);
+            distinct[found++] = hash;
+        }
+        frame.flow_hashes[i] = hash;
+    }
+    // One alone is used at once.
+    if (found > 1) room.prefetch(state_->table, std::span(distinct).first(found));
+}
+
 Slot SubmitHandler::take_flow(Frame& frame, const protocol::Job& job) {
     FlowTable& flows = frame.queue->room.flows();
     const std::string_view name = job.options && !job.options->flow.empty()
@@ -84,7 +106,9 @@ Slot SubmitHandler::take_flow(Frame& frame, const protocol::Job& job) {
                                       : std::string_view(frame.session->name);
     if (frame.flow_slot == kNoSlot || frame.flow != name) {
         leave_flow(frame);
-        frame.flow_slot = flows.take(name, state_->now);
+        const std::uint64_t known = frame.flow_hashes[frame.job % frame.flow_hashes.size()];
+        const bool named = job.options && !job.options->flow.empty();
+        frame.flow_slot = flows.take(name, named ? known : flows.hash(name), state_->now);
         frame.flow = name;  // of the message or the session: they outlive the frame
     }
     flows.retain(frame.flow_slot);

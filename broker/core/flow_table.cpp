@@ -15,10 +15,9 @@ Slot FlowTable::find(std::string_view name) const {
     return index_.find(hash(name), [&](Slot slot) { return this->name(slot) == name; });
 }
 
-Slot FlowTable::take(std::string_view name, Time now) {
-    const std::uint64_t h = hash(name);
-    Slot slot = index_.find(h, [&](Slot one) { return this->name(one) == name; });
-    if (slot == kNoSlot) slot = make(name, h, now);
+Slot FlowTable::take(std::string_view name, std::uint64_t hash, Time now) {
+    Slot slot = index_.find(hash, [&](Slot one) { return this->name(one) == name; });
+    if (slot == kNoSlot) slot = make(name, hash, now);
     Flow& flow = flows_[slot];
     if (flow.idle) {
         flow.idle = false;

@@ -23,7 +23,7 @@ namespace scanmq::broker {
 enum class LaneKind : std::uint8_t { plain, pure, alone, alone_pure };
 
 // Executions of one flow, priority and kind that wait, first in, first out.
-struct Lane {
+struct alignas(64) Lane {
     static constexpr std::uint8_t kUnlisted = 0xff;
 
     WaitingList list;
@@ -38,8 +38,10 @@ struct Lane {
     std::uint8_t bucket = kUnlisted;  // in its ring
     std::int64_t paid = 0;            // of what its ring earned
 };
+// Each turn is another flow's: what it touches of one is one line of the cache.
+static_assert(sizeof(Lane) == 64);
 
-struct Flow {
+struct alignas(64) Flow {
     Slot name = kNoSlot;  // in the texts
     Slot next = kNoSlot;  // of the slab
     std::uint32_t hash = 0;
@@ -56,6 +58,7 @@ struct Flow {
     std::int64_t balance = 0;  // microseconds it may spend; below zero: it owes them
     std::uint64_t delivered = 0;
 };
+static_assert(sizeof(Flow) == 64);
 
 struct LimitedFlow {
     Slot next = kNoSlot;  // of the slab
@@ -77,7 +80,15 @@ class FlowTable {
     // kNoSlot: there is none.
     [[nodiscard]] Slot find(std::string_view name) const;
     // The flow of that name, made if there is none, held once more.
-    [[nodiscard]] Slot take(std::string_view name, Time now);
+    [[nodiscard]] Slot take(std::string_view name, Time now) { return take(name, hash(name), now); }
+    [[nodiscard]] Slot take(std::string_view name, std::uint64_t hash, Time now);
+    [[nodiscard]] std::uint64_t hash(std::string_view name) const noexcept;
+    // Brings near what take() will look at first.
+    void prefetch(std::uint64_t hash) const noexcept { index_.prefetch(hash); }
+    // Most likely the flow of that hash, which is not looked at; kNoSlot: there is none.
+    [[nodiscard]] Slot guess(std::uint64_t hash) const {
+        return index_.find(hash, [](Slot) { return true; });
+    }
     void retain(Slot flow) noexcept { ++flows_[flow].live; }
     void release(Slot flow, Time now);
     // The queue goes: names are given back, nothing else may be called.
@@ -85,6 +96,9 @@ class FlowTable {
 
     [[nodiscard]] Flow& operator[](Slot flow) noexcept { return flows_[flow]; }
     [[nodiscard]] const Flow& operator[](Slot flow) const noexcept { return flows_[flow]; }
+    void prefetch_flow(Slot flow) const noexcept { flows_.prefetch(flow); }
+    void prefetch_lane(Slot lane) const noexcept { lanes_.prefetch(lane); }
+    void prefetch_name(Slot flow) const noexcept { texts_->prefetch(flows_[flow].name); }
     [[nodiscard]] std::string_view name(Slot flow) const { return texts_->text(flows_[flow].name); }
     // Every flow there is, and every lane, in no order that means anything.
     [[nodiscard]] const std::vector<Slot>& all() const noexcept { return all_; }
@@ -119,7 +133,6 @@ class FlowTable {
         std::int64_t amount = 0;
         Time since{};
     };
-    [[nodiscard]] std::uint64_t hash(std::string_view name) const noexcept;
     [[nodiscard]] static Duration interval(const FlowLimits& limits);
     Slot make(std::string_view name, std::uint64_t hash, Time now);
     void rest(Slot flow, Time now);

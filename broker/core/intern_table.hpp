@@ -29,6 +29,7 @@ class InternTable {
     [[nodiscard]] std::string_view text(Slot slot) const noexcept {
         return slot == kNoSlot ? std::string_view{} : std::string_view(records_[slot].text);
     }
+    void prefetch(Slot slot) const noexcept { records_.prefetch(slot); }
     [[nodiscard]] std::uint32_t references(Slot slot) const noexcept {
         return records_[slot].references;
     }

@@ -160,6 +160,7 @@ class WaitingList {
     void insert_before(JobTable& table, Slot execution, Slot other);
     void erase(JobTable& table, Slot execution);
     [[nodiscard]] Slot front() const noexcept { return head_; }
+    [[nodiscard]] Slot back() const noexcept { return tail_; }
     [[nodiscard]] bool empty() const noexcept { return head_ == kNoSlot; }
     [[nodiscard]] std::uint64_t size() const noexcept { return size_; }
 

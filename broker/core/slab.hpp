@@ -50,6 +50,10 @@ class Slab {
     [[nodiscard]] const T& operator[](Slot slot) const noexcept {
         return chunks_[slot >> ChunkBits][slot & kMask];
     }
+    // Brings the record near, for a look at it a little later; kNoSlot is allowed.
+    void prefetch(Slot slot) const noexcept {
+        if (slot != kNoSlot) __builtin_prefetch(&(*this)[slot]);
+    }
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
     [[nodiscard]] std::size_t bytes() const noexcept { return chunks_.size() * kChunk * sizeof(T); }
 

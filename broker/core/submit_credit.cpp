@@ -109,13 +109,16 @@ Credit SubmitCredit::grantable(const Link& link) const noexcept {
     const auto grant_for = [&](std::uint64_t items) {
         return excess(Credit{items, protocol::saturating_product(items, link.unit.bytes)}, unused);
     };
-    std::uint64_t least = std::min(unused.items, unused.bytes / link.unit.bytes);
-    std::uint64_t most = unused.items + need.items;
-    const std::uint64_t now = least;
+    const std::uint64_t now = std::min(unused.items, unused.bytes / link.unit.bytes);
+    // What the need and the queue's room allow is known at once, and mostly memory allows it too.
+    const Credit bound = plus(unused, lesser(need, room));
+    std::uint64_t least = now;
+    std::uint64_t most = std::max(std::min(bound.items, bound.bytes / link.unit.bytes), now);
+    if (fits(grant_for(most))) least = most;
     while (least < most) {
         const std::uint64_t middle = least + (most - least + 1) / 2;
         const Credit grant = grant_for(middle);
-        if (covers(need, grant) && fits(grant)) {
+        if (fits(grant)) {
             least = middle;
         } else {
             most = middle - 1;

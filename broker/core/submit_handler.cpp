@@ -172,6 +172,10 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
     }
     std::vector<JobVerdict> exceptions;
     for (std::uint32_t i = 0; i < bodies.size(); ++i) {
+        frame.job = i;
+        if (i % WaitingRoom::kPrefetchMax == 0) {
+            prefetch_flows(frame, std::span(message.jobs).subspan(i));
+        }
         take_job(frame, message.jobs[i], bodies[i], i, exceptions);
     }
     leave_flow(frame);

@@ -5,6 +5,7 @@
 // Invariant: a job sent within credit is never refused for lack of room.
 // See:       docs/PROTOCOL.md, sections 7 and 8
 
+#include <array>
 #include <optional>
 #include <span>
 #include <string>
@@ -51,6 +52,9 @@ class SubmitHandler {
         Slot inputs_slot = kNoSlot;
         std::string_view flow;  // of the execution before, which the frame holds
         Slot flow_slot = kNoSlot;
+        // Of the flows that the jobs from here on name, one a job; 0: it names none.
+        std::array<std::uint64_t, WaitingRoom::kPrefetchMax> flow_hashes{};
+        std::size_t job = 0;   // the one being taken, in the message
         std::string resolved;  // inputs and aliases of the job being checked
         std::uint64_t sentence_bytes = 0;
     };
@@ -85,6 +89,8 @@ class SubmitHandler {
                        ByteView inputs);
     // The flow of a job, held once more for its execution.
     Slot take_flow(Frame& frame, const protocol::Job& job);
+    // Brings near the flows of the next jobs.
+    void prefetch_flows(Frame& frame, std::span<const protocol::Job> jobs) const;
     void leave_flow(Frame& frame);
     // Further jobs of that fingerprint join the execution.
     void share(Queue& queue, Slot execution, const ContentId& fingerprint);

@@ -89,6 +89,42 @@ bool WaitingRoom::step_aside(JobTable& table, Slot slot) {
     return true;
 }
 
+// ---- memory: with many flows nothing of one is in the cache when its turn or its next job comes
+
+void WaitingRoom::prefetch(const JobTable& table,
+                           std::span<const std::uint64_t> flow_hashes) const {
+    SCANMQ_ASSERT(flow_hashes.size() <= kPrefetchMax);
+    std::array<Slot, kPrefetchMax> found{};
+    // Step by step, each for all of them: what one step waits for comes at the same time.
+    for (std::size_t i = 0; i < flow_hashes.size(); ++i) {
+        found[i] = flows_.guess(flow_hashes[i]);
+        flows_.prefetch_flow(found[i]);
+    }
+    for (std::size_t i = 0; i < flow_hashes.size(); ++i) {
+        if (found[i] == kNoSlot) continue;
+        flows_.prefetch_name(found[i]);
+        flows_.prefetch_lane(flows_[found[i]].lanes);
+    }
+    for (std::size_t i = 0; i < flow_hashes.size(); ++i) {
+        if (found[i] == kNoSlot || flows_[found[i]].lanes == kNoSlot) continue;
+        table.executions.prefetch(flows_.lane(flows_[found[i]].lanes).list.back());
+    }
+}
+
+void WaitingRoom::prefetch_next(const JobTable& table, Slot lane) const {
+    // One step further for each turn that comes nearer: the lane, what is in it, what that names.
+    const Slot first = flows_.lane(lane).next;
+    if (first == kNoSlot) return;
+    const ExecutionRecord& execution = table.executions[flows_.lane(first).list.front()];
+    table.jobs.prefetch(execution.first_job);
+    table.executions.prefetch(execution.next);
+    const Slot second = flows_.lane(first).next;
+    if (second == kNoSlot) return;
+    flows_.prefetch_flow(flows_.lane(second).flow);
+    table.executions.prefetch(flows_.lane(second).list.front());
+    flows_.prefetch_lane(flows_.lane(second).next);
+}
+
 // ---- rings
 
 void WaitingRoom::list(Slot at) {
@@ -250,6 +286,8 @@ WaitingRoom::Turn WaitingRoom::next(const JobTable& table, Time now, std::uint64
         if (used == 0) return {};
         level_ = level(used, low_share);
         const Slot lane = choose(table, level_, pure_too);
+        if (lane != prefetched_) prefetch_next(table, lane);
+        prefetched_ = lane;
         if (hold(flows_.lane(lane).flow, now)) continue;
         return {oldest_beside(table, lane), flows_.lane(lane).kind};
     }

@@ -18,6 +18,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <span>
 
 #include "broker/core/due_heap.hpp"
 #include "broker/core/turn_ring.hpp"
@@ -30,6 +31,7 @@ class WaitingRoom {
     static constexpr std::size_t kLevels = 10;
     static constexpr std::uint64_t kAsideMax = 16;
     static constexpr std::uint64_t kOvertakenMax = 64;
+    static constexpr std::size_t kPrefetchMax = 16;       // flows at once
     static constexpr std::uint64_t kUnknownCost = 1'000;  // microseconds, before any attempt ended
 
     WaitingRoom(InternTable& texts, std::uint64_t seed) : flows_(texts, seed) {}
@@ -37,6 +39,8 @@ class WaitingRoom {
     [[nodiscard]] FlowTable& flows() noexcept { return flows_; }
     [[nodiscard]] const FlowTable& flows() const noexcept { return flows_; }
 
+    // Brings near what taking the flows of these hashes and adding to them will touch.
+    void prefetch(const JobTable& table, std::span<const std::uint64_t> flow_hashes) const;
     // By the execution's state: waiting, alone or delayed (until extra.due). Its flow is held by the
     // caller.
     void add(JobTable& table, Slot execution, bool front = false);
@@ -148,6 +152,8 @@ class WaitingRoom {
     [[nodiscard]] std::size_t level(std::uint32_t used, std::uint64_t low_share) const noexcept;
     // The lane of that level whose turn it is.
     [[nodiscard]] Slot choose(const JobTable& table, std::size_t level, bool pure_too);
+    // The same for the turns that come after this lane's.
+    void prefetch_next(const JobTable& table, Slot lane) const;
     // Of the flow's lanes that count as the same level, the one whose first execution is the oldest.
     [[nodiscard]] Slot oldest_beside(const JobTable& table, Slot lane) const;
     void list(Slot lane);
@@ -172,8 +178,9 @@ class WaitingRoom {
     std::uint64_t overtaken_ = 0;
     std::uint64_t turn_ = 0;
     std::size_t last_low_ = 0;
-    std::size_t level_ = 0;     // the one that next() chose
-    std::size_t searched_ = 0;  // lanes that any_before() is done with
+    Slot prefetched_ = kNoSlot;  // the lane for which prefetch_next() was called last
+    std::size_t level_ = 0;      // the one that next() chose
+    std::size_t searched_ = 0;   // lanes that any_before() is done with
     float mean_us_ = 0;
     float mean_bytes_ = protocol::kLimits.item_overhead_bytes;
 };
