@@ -34,7 +34,7 @@ std::uint64_t default_memory_bytes() {
     auto bytes = static_cast<std::uint64_t>(sysconf(_SC_PHYS_PAGES)) *
                  static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
     if (const std::uint64_t limit = cgroup_limit(); limit != 0) bytes = std::min(bytes, limit);
-    return std::max(bytes / 2, MemoryPlan::kBytesMin);
+    return std::max(bytes / 4 * 3, MemoryPlan::kBytesMin);
 }
 
 PipeShare main_pipes(const MemoryPlan& plan) {

@@ -105,9 +105,10 @@ void declare(config::Options& options, ServerOptions& target) {
                  "File to write its endpoints to once the broker listens, one a line: main, "
                  "blobs, HTTP");
     config::add_log(options, target.log);
-    options.bytes("memory-max", target.memory_max, {0, 1ULL << 44},
-                  "Memory that the broker may take, pages of the state's file left out; 0: half of "
-                  "the machine's");
+    options.bytes(
+        "memory-max", target.memory_max, {0, 1ULL << 44},
+        "Memory that the broker may take, pages of the state's file left out; 0: three quarters of "
+        "the machine's");
     options.number("sessions-max", target.sessions_max, {0, 1'000'000}, "sessions",
                    "Open sessions; 0: as many as --memory-max allows, at most 1024");
     options.number("queues-max", target.core.queues_max, {1, 65'535}, "queues", "Queues");

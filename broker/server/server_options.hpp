@@ -56,7 +56,7 @@ struct ServerOptions {
     std::vector<std::string> queues;  // NAME[,setting=value...]
     std::string endpoint_file;        // empty: none
     std::string log = "info";
-    // What the process may take in memory, the state's file pages left out; 0: half of the machine's.
+    // What the process may take in memory, the state's file pages left out; 0: three quarters of the machine's.
     std::uint64_t memory_max = 0;
     std::uint32_t sessions_max = 0;  // 0: as many as memory_max allows, at most 1,024
     // What may wait for one slow peer beside its pipe; beyond, its session is closed.
