@@ -84,9 +84,12 @@ class Outbox {
     // `limit` is the option that it passed.
     void overflow(std::uint32_t to, const protocol::Header& header, Queue& queue, const char* limit,
                   std::uint64_t bytes);
-    // Of the share of all, so much is queued that those who read nothing have to go. Less than where
+    // Beyond this part of bytes_max those who read nothing have to go. Less than the quarter at which
     // MemoryBudget lets results and answers go on: they must not wait for one that never reads.
-    [[nodiscard]] bool crowded() const noexcept { return queued_bytes_ > bytes_max_ / 5; }
+    static constexpr std::uint64_t kCrowdedPart = 5;
+    [[nodiscard]] bool crowded() const noexcept {
+        return queued_bytes_ > bytes_max_ / kCrowdedPart;
+    }
     // The longest queue, or the longest of those that do not read. False: there is none.
     bool overflow_longest(bool full);
     void no_longer_slow(std::uint32_t to, Queue& queue);
