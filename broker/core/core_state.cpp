@@ -8,19 +8,19 @@ namespace scanmq::broker {
 using protocol::ErrorCode;
 
 Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-             const BrokerOptions& options, GrantPool& pool, const JobTable& table,
-             InternTable& texts, const Id128& incarnation)
+             const Common& common, const Id128& incarnation)
     : number(n),
       name(std::move(text)),
-      credit({{options.submit_window_items, options.submit_window_bytes},
-              options.reclaim_idle,
+      credit({{common.options.submit_window_items, common.options.submit_window_bytes},
+              common.options.reclaim_idle,
               protocol::kLimits.item_overhead_bytes},
-             &pool),
-      room(texts, partition),
-      ids({options.id_window_jobs, options.id_window_ttl}, table),
-      groups({options.groups_per_queue_max, options.group_ttl, options.id_window_ttl}),
+             &common.pool),
+      room(common.texts, common.costs, partition),
+      ids({common.options.id_window_jobs, common.options.id_window_ttl}, common.table),
+      groups({common.options.groups_per_queue_max, common.options.group_ttl,
+              common.options.id_window_ttl}),
       stream(incarnation),
-      cursors(options.cursors_per_queue_max) {
+      cursors(common.options.cursors_per_queue_max) {
     journal.partition = partition;
     apply(values);
 }
@@ -91,8 +91,9 @@ Queue& CoreState::place_queue(PartitionId partition, const std::string& name,
     const auto free = std::find(queues.begin(), queues.end(), nullptr);
     const auto number = static_cast<std::uint16_t>(free - queues.begin());
     if (free == queues.end()) queues.emplace_back();
-    queues[number] = std::make_unique<Queue>(number, partition, name, settings, options,
-                                             memory.pool(), table, texts, incarnation);
+    queues[number] = std::make_unique<Queue>(
+        number, partition, name, settings,
+        Queue::Common{options, memory.pool(), table, texts, costs}, incarnation);
     names_.emplace(name, number);
     for (Session* session : sessions.list()) {
         if (session->worker) session->worker->set_serves(number, name);

@@ -49,9 +49,16 @@ struct Journal {
 };
 
 struct Queue {
+    // What all queues of a broker have in common; outlives them.
+    struct Common {
+        const BrokerOptions& options;
+        GrantPool& pool;
+        const JobTable& table;
+        InternTable& texts;
+        CostTable& costs;
+    };
     Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
-          const BrokerOptions& options, GrantPool& pool, const JobTable& table, InternTable& texts,
-          const Id128& incarnation);
+          const Common& common, const Id128& incarnation);
 
     void apply(const QueueSettings& values);
 

@@ -284,8 +284,7 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
 }
 
 std::uint32_t Runner::estimate(Queue& queue, Slot flow, std::uint64_t bytes) const {
-    const float known =
-        state_->costs.find(queue.room.flows()[flow].hash, CostTable::size_class(bytes));
+    const float known = queue.room.flows().cost(flow, bytes);
     const float cost = known > 0 ? known : queue.room.mean_cost();
     return static_cast<std::uint32_t>(std::clamp(cost, 1.0F, 4e9F));
 }

@@ -73,7 +73,7 @@ std::vector<protocol::Row> FlowHandler::rows(const Queue& queue, std::uint64_t& 
         row.emplace_back("waiting", std::uint64_t{flow.live - flow.running});
         row.emplace_back("running", std::uint64_t{flow.running});
         row.emplace_back("delivered", flow.delivered);
-        row.emplace_back("cost_us", static_cast<std::uint64_t>(std::llround(flow.cost_us)));
+        row.emplace_back("cost_us", static_cast<std::uint64_t>(std::llround(flow.cost.mean)));
         row.emplace_back("held", std::string(held(flows, slot)));
         rows.push_back(std::move(row));
     }

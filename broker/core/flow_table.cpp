@@ -84,6 +84,7 @@ void FlowTable::forget(Slot slot, Time now) {
         lanes_.free(at);
         at = next;
     }
+    costs_->keep(flow.hash, flow.cost);
     all_[flow.place] = all_.back();
     flows_[all_.back()].place = flow.place;
     all_.pop_back();
@@ -135,7 +136,7 @@ void FlowTable::set_limits(Slot slot, const FlowLimits& limits, Time now) {
     if (!paced && limits.rate_per_s > 0) {
         limited.even = now + interval(limits) * static_cast<std::int64_t>(limits.burst);
     }
-    flow.weight = static_cast<std::uint32_t>(limits.weight);
+    flow.weight = static_cast<std::uint16_t>(limits.weight);
     for (Slot at = flow.lanes; at != kNoSlot; at = lanes_[at].next_of_flow) {
         lanes_[at].level =
             std::min(lanes_[at].priority, static_cast<std::uint8_t>(limits.priority_max));

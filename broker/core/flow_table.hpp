@@ -2,7 +2,7 @@
 // FlowTable: the flows of one queue, their limits, and the lanes their executions wait in.
 //
 // Role:      of WaitingRoom, which keeps the lanes in the rings of their levels.
-// Threads:   broker loop only. Borrows: CoreState::texts (outlives this).
+// Threads:   broker loop only. Borrows: CoreState::texts and costs (outlive this).
 // Lifetimes: a flow lives while it has executions or limits. kIdleKept more stay, so that a producer
 //            of single jobs does not make and forget its flow with each; beyond, an idle flow is
 //            forgotten at once, and what it owes is kept for kDebtKept in a table of kDebts.
@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/core/cost_table.hpp"
 #include "broker/core/flow_limits.hpp"
 #include "broker/core/intern_table.hpp"
 #include "broker/core/job_table.hpp"
@@ -47,14 +48,14 @@ struct alignas(64) Flow {
     std::uint32_t hash = 0;
     std::uint32_t live = 0;     // executions, and whoever else holds it
     std::uint32_t running = 0;  // attempts
-    std::uint32_t weight = 1;
+    std::uint16_t weight = 1;
+    bool held = false;            // by its limits: no lane of it is in a ring
+    bool idle = false;            // nothing holds it
     std::uint32_t place = 0;      // in FlowTable::all
     std::uint32_t due_place = 0;  // in WaitingRoom's heap of flows held back for a time
     Slot lanes = kNoSlot;
-    Slot limited = kNoSlot;    // LimitedFlow
-    float cost_us = 0;         // mean
-    bool held = false;         // by its limits: no lane of it is in a ring
-    bool idle = false;         // nothing holds it
+    Slot limited = kNoSlot;  // LimitedFlow
+    FlowCost cost;
     std::int64_t balance = 0;  // microseconds it may spend; below zero: it owes them
     std::uint64_t delivered = 0;
 };
@@ -75,7 +76,8 @@ class FlowTable {
     static constexpr Duration kDebtKept = std::chrono::seconds(5);
 
     // `seed` tells the flows of one queue from those of another in the CostTable.
-    FlowTable(InternTable& texts, std::uint64_t seed) : texts_(&texts), seed_(seed) {}
+    FlowTable(InternTable& texts, CostTable& costs, std::uint64_t seed)
+        : texts_(&texts), costs_(&costs), seed_(seed) {}
 
     // kNoSlot: there is none.
     [[nodiscard]] Slot find(std::string_view name) const;
@@ -99,6 +101,14 @@ class FlowTable {
     void prefetch_flow(Slot flow) const noexcept { flows_.prefetch(flow); }
     void prefetch_lane(Slot lane) const noexcept { lanes_.prefetch(lane); }
     void prefetch_name(Slot flow) const noexcept { texts_->prefetch(flows_[flow].name); }
+    // What an attempt of so many bytes will take, in microseconds; 0: not known.
+    [[nodiscard]] float cost(Slot flow, std::uint64_t bytes) const noexcept {
+        return costs_->find(flows_[flow].hash, flows_[flow].cost, CostTable::size_class(bytes));
+    }
+    void learn_cost(Slot flow, std::uint64_t bytes, float microseconds) {
+        costs_->add(flows_[flow].hash, flows_[flow].cost, CostTable::size_class(bytes),
+                    microseconds);
+    }
     [[nodiscard]] std::string_view name(Slot flow) const { return texts_->text(flows_[flow].name); }
     // Every flow there is, and every lane, in no order that means anything.
     [[nodiscard]] const std::vector<Slot>& all() const noexcept { return all_; }
@@ -139,6 +149,7 @@ class FlowTable {
     void forget(Slot flow, Time now);
 
     InternTable* texts_;
+    CostTable* costs_;
     std::uint64_t seed_;
     Slab<Flow, 8> flows_;
     Slab<Lane, 8> lanes_;

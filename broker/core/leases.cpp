@@ -87,10 +87,8 @@ void Leases::settle(const RunRecord& run, const Ran& ran) {
     queue.balance += std::int64_t{run.cost} - took;
     if (ran.learn) {
         const auto us = static_cast<float>(time.count()) / 1000.0F;
-        Flow& flow = queue.room.flows()[execution.flow];
-        flow.cost_us = flow.cost_us == 0 ? us : flow.cost_us + (us - flow.cost_us) / 8;
-        state_->costs.add(flow.hash,
-                          CostTable::size_class(state_->table.jobs[execution.first_job].bytes), us);
+        queue.room.flows().learn_cost(execution.flow, state_->table.jobs[execution.first_job].bytes,
+                                      us);
         queue.room.learn(us);
     }
     if (queue.room.over(execution.flow, run.cost, took)) state_->activate(queue);
@@ -103,6 +101,10 @@ Slot Leases::find(const Session& session, Token token) const {
     });
     if (slot == kNoSlot || state_->table.runs[slot].holder != session.slot) return kNoSlot;
     return slot;
+}
+
+Slot Leases::guess(std::uint64_t counter) const {
+    return index_.find(attempt_hash(counter), [](Slot) { return true; });
 }
 
 void Leases::end(Slot slot, const Ran& ran) {

@@ -26,6 +26,8 @@ class Leases {
     Slot start(Worker& worker, Slot execution, bool alone, std::uint32_t cost);
     // The live attempt of that token, if the session holds it; otherwise kNoSlot.
     [[nodiscard]] Slot find(const Session& session, protocol::Token token) const;
+    // Most likely the run of that attempt, which is not looked at; kNoSlot: there is none.
+    [[nodiscard]] Slot guess(std::uint64_t counter) const;
     // What is known of how long an attempt ran.
     struct Ran {
         std::optional<Duration> time;  // otherwise as far as it can be told from here

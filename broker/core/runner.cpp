@@ -1,6 +1,7 @@
 #include "broker/core/runner.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace scanmq::broker {
 
@@ -16,6 +17,7 @@ void Runner::done(Session& session, const protocol::Header& header, const protoc
     std::uint64_t first_stale = 0;
     const std::optional<Duration> share = leases_->share(worker, bodies.size());
     for (std::size_t i = 0; i < bodies.size(); ++i) {
+        if (i % kPrefetchMax == 0) prefetch(std::span(message.outcomes).subspan(i));
         const protocol::Outcome& outcome = message.outcomes[i];
         const protocol::Token token{message.epoch, outcome.counter};
         const Slot run = leases_->find(session, token);
@@ -43,6 +45,30 @@ void Runner::done(Session& session, const protocol::Header& header, const protoc
         std::to_string(stale) + " of " + std::to_string(bodies.size()) +
             " answers are for attempts that this session does not hold, the first for attempt " +
             std::to_string(first_stale) + "; drop those results");
+}
+
+void Runner::prefetch(std::span<const protocol::Outcome> outcomes) const {
+    const std::size_t n = std::min(outcomes.size(), kPrefetchMax);
+    if (n < 2) return;  // one alone is used at once
+    JobTable& table = state_->table;
+    std::array<Slot, kPrefetchMax> slots{};
+    // Step by step, each for all of them: what one step waits for comes at the same time.
+    for (std::size_t i = 0; i < n; ++i) {
+        const Slot run = leases_->guess(outcomes[i].counter);
+        slots[i] = run == kNoSlot ? kNoSlot : table.runs[run].execution;
+        table.executions.prefetch(slots[i]);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        if (slots[i] == kNoSlot) continue;
+        const ExecutionRecord& execution = table.executions[slots[i]];
+        table.jobs.prefetch(execution.first_job);
+        state_->queue(execution.queue).room.flows().prefetch_flow(execution.flow);
+    }
+    for (std::size_t i = 0; i < n; ++i) {
+        if (slots[i] == kNoSlot) continue;
+        const ExecutionRecord& execution = table.executions[slots[i]];
+        state_->queue(execution.queue).ids.prefetch(table.jobs[execution.first_job].id);
+    }
 }
 
 void Runner::answer(Worker& worker, Slot slot, bool alone, const protocol::Outcome& outcome,

@@ -45,6 +45,9 @@ class Runner {
     bool expire(std::size_t budget);
 
   private:
+    // Brings near what ending the first kPrefetchMax of these will touch.
+    static constexpr std::size_t kPrefetchMax = 64;
+    void prefetch(std::span<const protocol::Outcome> outcomes) const;
     void answer(Worker& worker, Slot execution, bool alone, const protocol::Outcome& outcome,
                 BodyHandle body);
     void answer_done(const Worker& worker, Slot execution, const protocol::Outcome& outcome,

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/base/assert.hpp"
+#include "common/base/prefetch.hpp"
 
 namespace scanmq::broker {
 
@@ -52,7 +53,7 @@ class Slab {
     }
     // Brings the record near, for a look at it a little later; kNoSlot is allowed.
     void prefetch(Slot slot) const noexcept {
-        if (slot != kNoSlot) __builtin_prefetch(&(*this)[slot]);
+        if (slot != kNoSlot) scanmq::prefetch(&(*this)[slot]);
     }
     [[nodiscard]] std::size_t size() const noexcept { return used_; }
     [[nodiscard]] std::size_t bytes() const noexcept { return chunks_.size() * kChunk * sizeof(T); }

@@ -38,7 +38,7 @@ class SlotIndex {
     // Brings the place of this hash near, for a find() a little later.
     void prefetch(std::uint64_t hash) const noexcept {
         const Shard& shard = shards_[shard_of(hash)];
-        if (shard.cells) __builtin_prefetch(&shard.cells[tag_of(hash) & shard.mask]);
+        if (shard.cells) scanmq::prefetch(&shard.cells[tag_of(hash) & shard.mask]);
     }
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] std::size_t bytes() const noexcept;

@@ -112,17 +112,26 @@ void WaitingRoom::prefetch(const JobTable& table,
 }
 
 void WaitingRoom::prefetch_next(const JobTable& table, Slot lane) const {
-    // One step further for each turn that comes nearer: the lane, what is in it, what that names.
-    const Slot first = flows_.lane(lane).next;
-    if (first == kNoSlot) return;
-    const ExecutionRecord& execution = table.executions[flows_.lane(first).list.front()];
-    table.jobs.prefetch(execution.first_job);
-    table.executions.prefetch(execution.next);
-    const Slot second = flows_.lane(first).next;
-    if (second == kNoSlot) return;
-    flows_.prefetch_flow(flows_.lane(second).flow);
-    table.executions.prefetch(flows_.lane(second).list.front());
-    flows_.prefetch_lane(flows_.lane(second).next);
+    // What is needed of a turn comes in three steps, each some turns before the next one: its lane,
+    // what waits in it, what that names.
+    constexpr int kNames = 2;
+    constexpr int kWaits = 4;
+    constexpr int kLane = 6;
+    Slot at = lane;
+    for (int ahead = 1; ahead < kLane; ++ahead) {
+        at = flows_.lane(at).next;
+        if (at == kNoSlot) return;
+        const Lane& one = flows_.lane(at);
+        if (ahead == kNames) {
+            const ExecutionRecord& execution = table.executions[one.list.front()];
+            table.jobs.prefetch(execution.first_job);
+            table.executions.prefetch(execution.next);
+        } else if (ahead == kWaits) {
+            flows_.prefetch_flow(one.flow);
+            table.executions.prefetch(one.list.front());
+        }
+    }
+    flows_.prefetch_lane(flows_.lane(at).next);
 }
 
 // ---- rings

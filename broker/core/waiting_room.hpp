@@ -3,7 +3,7 @@
 //              run alone, those that are not due yet, and a few that are too large at the moment.
 //
 // Role:      one per queue; says which execution is next.
-// Threads:   broker loop only. Borrows: CoreState::texts; JobTable, passed in.
+// Threads:   broker loop only. Borrows: CoreState::texts and costs; JobTable, passed in.
 // Priority:  the highest level that waits, but one of every low_share deliveries goes to a lower
 //            level, those in turns. Within a level flows take turns (TurnRing).
 // Pure:      what only workers of one version may run is in rings of its own, so that it is never in
@@ -31,10 +31,11 @@ class WaitingRoom {
     static constexpr std::size_t kLevels = 10;
     static constexpr std::uint64_t kAsideMax = 16;
     static constexpr std::uint64_t kOvertakenMax = 64;
-    static constexpr std::size_t kPrefetchMax = 16;       // flows at once
+    static constexpr std::size_t kPrefetchMax = 64;       // flows at once
     static constexpr std::uint64_t kUnknownCost = 1'000;  // microseconds, before any attempt ended
 
-    WaitingRoom(InternTable& texts, std::uint64_t seed) : flows_(texts, seed) {}
+    WaitingRoom(InternTable& texts, CostTable& costs, std::uint64_t seed)
+        : flows_(texts, costs, seed) {}
 
     [[nodiscard]] FlowTable& flows() noexcept { return flows_; }
     [[nodiscard]] const FlowTable& flows() const noexcept { return flows_; }

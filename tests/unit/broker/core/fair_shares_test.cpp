@@ -52,7 +52,8 @@ class FairSharesTest : public ::testing::Test {
 
     JobTable table;
     InternTable texts;
-    WaitingRoom room{texts, 1};
+    CostTable costs;
+    WaitingRoom room{texts, costs, 1};
     Time now{std::chrono::hours(1)};
     std::uint64_t numbers = 0;
     Slot last = kNoSlot;

@@ -48,7 +48,8 @@ class WaitingRoomTest : public ::testing::Test {
     Slot next_alone() { return room.next_alone(table, Time{}, LaneKind::alone).execution; }
     JobTable table;
     InternTable texts;
-    WaitingRoom room{texts, 1};
+    CostTable costs;
+    WaitingRoom room{texts, costs, 1};
     std::uint64_t numbers = 0;
 };
 
@@ -145,7 +146,7 @@ TEST_F(WaitingRoomTest, AgreesWithAModelUnderRandomOperations) {
     for (std::uint64_t seed = 1; seed <= 15; ++seed) {
         SCOPED_TRACE("seed " + std::to_string(seed));
         Rng rng(seed);
-        room = WaitingRoom(texts, seed);
+        room = WaitingRoom(texts, costs, seed);
         Model model;
         std::map<Slot, std::size_t> where;  // 0-9 level, 10 alone, 11 delayed
         const std::uint64_t low_share = 2 + rng.below(6);
