@@ -5,7 +5,6 @@
 
 #include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
-#include "common/base/content_hasher.hpp"
 
 namespace scanmq::broker {
 
@@ -20,36 +19,7 @@ namespace {
 // Jobs of one execution: what one commit record holds of their ends.
 constexpr std::uint32_t kJobsPerExecutionMax = 1024;
 
-bool is_pure(const Queue& queue, const protocol::Job& job) noexcept {
-    const std::uint32_t flags = job.options ? job.options->flags : 0;
-    if ((flags & JobOptions::kNotPure) != 0) return false;
-    return queue.settings.pure != 0 || (flags & JobOptions::kPure) != 0;
-}
-
-// Each field behind its length, so that bytes moved from one to another change the hash.
-void add(ContentHasher& hasher, ByteView bytes) {
-    const std::uint64_t size = bytes.size();
-    hasher.update({reinterpret_cast<const char*>(&size), sizeof size});
-    hasher.update(bytes);
-}
-
 }  // namespace
-
-ContentId SubmitHandler::fingerprint(const Queue& queue, const protocol::Job& job,
-                                     ByteView inputs) const {
-    ContentHasher hasher;
-    add(hasher, queue.name);
-    add(hasher, queue.scanner_version);
-    const std::int64_t as_of = job.options && job.options->as_of_ns ? *job.options->as_of_ns : 0;
-    const char has_as_of = job.options && job.options->as_of_ns ? 1 : 0;
-    add(hasher, {&has_as_of, 1});
-    add(hasher, {reinterpret_cast<const char*>(&as_of), sizeof as_of});
-    add(hasher, inputs);
-    const char blob = job.payload.is_blob() ? 1 : 0;
-    add(hasher, {&blob, 1});
-    add(hasher, job.payload.bytes);
-    return hasher.finish();
-}
 
 Slot SubmitHandler::add_job(Frame& frame, const protocol::Job& job, const BodyIn& body) {
     Queue& queue = *frame.queue;
@@ -160,11 +130,16 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
                                                 const BodyIn& body) {
     Queue& queue = *frame.queue;
     const ByteView inputs = job.options ? ByteView(frame.resolved) : job.inputs;
-    ContentId shared;
+    const Wanted wanted = this->wanted(frame, job, inputs);
+    const ContentId& shared = wanted.fingerprint;
     Slot known = kNoSlot;
-    if (is_pure(queue, job)) {
-        shared = fingerprint(queue, job, inputs);
+    if (!shared.is_zero()) {
         known = queue.fingerprints.find(state_->table, shared);
+        if (wanted.looked_up) {
+            if (auto verdict = from_cache(frame, job, body, wanted, known != kNoSlot)) {
+                return verdict;
+            }
+        }
         if (known != kNoSlot && (state_->table.find_extra(known)->jobs >= kJobsPerExecutionMax ||
                                  !may_join(*state_, queue, known))) {
             // The next ones join the execution made now.
@@ -187,10 +162,12 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
     }
     const Slot execution = add_execution(frame, job, body, job_slot, inputs);
     if (!shared.is_zero()) share(queue, execution, shared);
+    if (!wanted.request.is_zero()) state_->table.extra_of(execution).request = wanted.request;
     if (job.options && job.options->as_of_ns) {
         state_->table.extra_of(execution).as_of_ns = job.options->as_of_ns;
     }
     note_accepted(queue, job_slot, false);
+    if (wanted.looked_up && look_up(queue, job_slot, execution)) return std::nullopt;
     place(queue, job_slot, execution);
     return std::nullopt;
 }

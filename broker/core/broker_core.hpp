@@ -55,6 +55,10 @@ struct BrokerOptions {
     Duration reclaim_idle =
         std::chrono::milliseconds(100);  // unused credit is asked back after that
     std::string version = "0.1.0";       // told in the broker's row
+    std::uint64_t cache_bytes_max = 64ULL << 20;  // results kept to answer later jobs; 0: none
+    bool cache_shared = false;                    // the shell asks a tier: Effects::cache_asks
+    Duration cache_wait = std::chrono::milliseconds(20);  // for its answer
+    std::uint32_t look_ups_max = 16'384;                  // that wait for it
     WallMillis
         wall_offset_ms{};  // wall clock minus `now`, for WELCOME's clock_ms; ids need it only
                            // when a HELLO told no clock
@@ -110,6 +114,8 @@ class BrokerCore {
         std::vector<Gauge> counters;  // dropped frames ...
         std::string durability;       // topic store
         std::vector<Gauge> store;
+        // Topic cache: a row for each tier of the shell's, by its name.
+        std::vector<std::pair<std::string, std::vector<Gauge>>> tiers;
     };
     void set_gauges(Gauges gauges);
 

@@ -7,6 +7,17 @@ namespace scanmq::broker {
 
 using protocol::ErrorCode;
 
+namespace {
+
+// Of a memory budget an eighth at most, as remembered ids have.
+std::uint64_t cache_bytes(const BrokerOptions& options) {
+    constexpr std::uint64_t kPart = 8;
+    if (options.memory.bytes_max == 0) return options.cache_bytes_max;
+    return std::min(options.cache_bytes_max, options.memory.traffic / kPart);
+}
+
+}  // namespace
+
 Queue::Queue(std::uint16_t n, PartitionId partition, std::string text, const QueueSettings& values,
              const Common& common, const Id128& incarnation)
     : number(n),
@@ -40,7 +51,9 @@ CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
       rng(broker_options.seed),
       sessions(broker_options.seed ^ 0x5e5510115ULL),
       aliases({broker_options.aliases_max, broker_options.alias_history_max}, blob_table),
-      bodies(blob_table) {}
+      bodies(blob_table),
+      results({cache_bytes(broker_options), broker_options.seed, !broker_options.records}, bodies),
+      look_ups(broker_options.look_ups_max) {}
 
 void CoreState::count_memory() {
     if (!memory.limited()) return;

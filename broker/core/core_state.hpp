@@ -29,7 +29,9 @@
 #include "broker/core/id_window.hpp"
 #include "broker/core/intern_table.hpp"
 #include "broker/core/job_table.hpp"
+#include "broker/core/look_ups.hpp"
 #include "broker/core/queue_settings.hpp"
+#include "broker/core/result_cache.hpp"
 #include "broker/core/session_table.hpp"
 #include "broker/core/stream.hpp"
 #include "broker/core/submit_credit.hpp"
@@ -91,6 +93,8 @@ struct Queue {
 
     std::uint64_t submitted = 0;
     std::uint64_t coalesced = 0;
+    std::uint64_t cached = 0;  // jobs that a cache answered
+    std::uint64_t stale = 0;   // of those: with an older result
     std::array<std::uint64_t, 8> ended{};  // jobs, by final outcome
 
     bool paused = false;
@@ -238,6 +242,8 @@ class CoreState {
     CostTable costs;
     AliasTable aliases;
     Bodies bodies;
+    ResultCache results;
+    LookUps look_ups;
     std::vector<std::unique_ptr<Queue>> queues;  // by number; null: free
     std::deque<Queue*> active;
 

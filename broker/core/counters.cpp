@@ -72,6 +72,13 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "queue_full_refusals",
     "wants_held",
     "queues_held",
+    "jobs_cached",
+    "jobs_stale",
+    "refreshes",
+    "cache_asks",
+    "cache_late",
+    "cache_skipped",
+    "cache_ignored",
 };
 static_assert(!kNames.back().empty());
 

@@ -85,6 +85,13 @@ enum class Counter : std::uint8_t {
     queue_full_refusals,  // of WANTs, in queues that reject
     wants_held,           // WANTs that found no room and wait for it
     queues_held,          // a lossless stream had no room, deliveries began to wait
+    jobs_cached,          // ended by a result that was there
+    jobs_stale,           // of those: by an older one
+    refreshes,            // jobs the broker made for a newer one
+    cache_asks,           // look-ups in the shared tier
+    cache_late,           // of those: without an answer in time
+    cache_skipped,        // not made: look_ups_max were under way
+    cache_ignored,        // answers that nobody waited for any more
     count_,
 };
 

@@ -28,7 +28,10 @@ HowEnded Ending::how(FinalOutcome outcome, ErrorCode code, std::string_view sent
 
 void Ending::withdraw(Slot slot) {
     ExecutionRecord& execution = state_->table.executions[slot];
-    if (execution.state != ExecutionState::running) {
+    if (execution.state == ExecutionState::looking) {
+        state_->look_ups.take(state_->table.find_extra(slot)->look_up);
+        execution.state = ExecutionState::running;
+    } else if (execution.state != ExecutionState::running) {
         state_->queue(execution.queue).room.remove(state_->table, slot);
         execution.state = ExecutionState::running;
     } else if (execution.run != kNoSlot) {
@@ -48,7 +51,9 @@ void Ending::end(Slot slot, const HowEnded& how) {
         note_last_attempt(slot, ended);
         keep_dead(slot, how);
     }
+    const std::uint64_t offset = queue.stream.next();
     append(queue, execution.first_job, how, ended);
+    if (how.keep) keep_result(queue, slot, how, offset);
     free_execution(queue, slot, ended.dead_letter);
     if (ended.dead_letter) {
         queue.dead.add(std::exchange(letter_, {}));
@@ -131,6 +136,31 @@ void Ending::append(Queue& queue, Slot first, const HowEnded& how, change::Ended
         state_->schedule(queue.groups.next_expiry());
     }
     state_->schedule(state_->now + state_->options.id_window_ttl);
+}
+
+void Ending::keep_result(const Queue& queue, Slot slot, const HowEnded& how,
+                         std::uint64_t offset) {
+    const ExecutionRecord& execution = state_->table.executions[slot];
+    const ExecutionExtra* const extra = state_->table.find_extra(slot);
+    if (extra == nullptr || extra->fingerprint.is_zero() || queue.settings.cache_ttl_ms == 0 ||
+        queue.scanner_version.empty() || extra->version_stamp != queue.version_stamp) {
+        return;
+    }
+    const Duration ttl = std::chrono::milliseconds(queue.settings.cache_ttl_ms);
+    if (state_->results.enabled()) {
+        const CachedResult result{how.body,          how.inline_bytes, how.body_is_blob,
+                                  queue.partition(), offset,           state_->now};
+        state_->results.keep(extra->fingerprint, result, how.inline_bytes, ttl, state_->now,
+                             *state_->effects);
+        if (!extra->request.is_zero()) {
+            const auto most = std::max(queue.settings.stale_ms, queue.settings.degraded_ms);
+            state_->results.note_newest(extra->request, extra->fingerprint, execution.number,
+                                        std::chrono::milliseconds(most), state_->now);
+        }
+    }
+    if (state_->options.cache_shared && !how.body_is_blob) {
+        state_->effects->cache_keeps.push_back({extra->fingerprint, how.body, ttl});
+    }
 }
 
 void Ending::free_job(Queue& queue, Slot slot) {
@@ -265,7 +295,8 @@ void Ending::reposition(Slot slot) {
         priority = std::max<std::uint8_t>(priority, state_->table.jobs[job].priority);
     }
     const bool moves_level = priority != execution.priority;
-    if (execution.state == ExecutionState::running) {
+    if (execution.state == ExecutionState::running ||
+        execution.state == ExecutionState::looking) {
         execution.priority = priority & 0xf;
         return;
     }

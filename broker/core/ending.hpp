@@ -25,6 +25,7 @@ struct HowEnded {
     BodyHandle body;
     std::uint32_t inline_bytes = 0;
     bool body_is_blob = false;
+    bool keep = false;  // for later jobs: it was made by a worker of the queue's scanner version
 };
 
 class Ending {
@@ -54,6 +55,8 @@ class Ending {
     void withdraw(Slot execution);
     // Entries for the jobs from `first` on, which are freed.
     void append(Queue& queue, Slot first, const HowEnded& how, change::Ended& ended);
+    // The result answers later jobs, from the entry at `offset` on.
+    void keep_result(const Queue& queue, Slot execution, const HowEnded& how, std::uint64_t offset);
     void free_job(Queue& queue, Slot job);
     void free_execution(Queue& queue, Slot execution, bool keep_payload);
     void keep_dead(Slot execution, const HowEnded& how);

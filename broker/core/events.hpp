@@ -57,14 +57,25 @@ struct BackupEvent {
     std::string problem;  // empty: it went well
 };
 
-using Event = std::variant<FrameEvent, BadFrameEvent, DisconnectEvent, BackupEvent>;
+// What the tier that was asked (Effects::cache_gets) answered for one look-up. May come late, twice or
+// never.
+struct CacheEvent {
+    std::uint64_t look_up{};
+    bool found{};
+    BodyHandle body;  // the result, stored by the shell; the core owns it from here on
+    std::uint32_t bytes{};
+    Duration age{};  // since it was made
+};
+
+using Event =
+    std::variant<FrameEvent, BadFrameEvent, DisconnectEvent, BackupEvent, CacheEvent>;
 
 struct Send {
     ConnectionId to;
     protocol::Header header;
     protocol::Message message;
-    // DELIVER and RESULTS: one handle per attempt or entry. The shell fills in Attempt::payload and
-    // Entry::body from it; handle 0: it leaves the body as the core set it. Every other view (subjects,
+    // DELIVER, RESULTS and CACHE_VALUES: one handle per attempt, entry or value. The shell fills in
+    // Attempt::payload, Entry::body and One::body from it; handle 0: it leaves the body as the core set it. Every other view (subjects,
     // inputs, sentences) is the core's and filled in.
     std::vector<BodyHandle> bodies;
     bool after_commit{};  // only when this batch's commits are durable
@@ -77,17 +88,36 @@ struct BackupRequest {
     std::string name;
 };
 
+// Ask the shared tier for the result of that fingerprint, then a CacheEvent.
+struct CacheAsk {
+    std::uint64_t look_up{};
+    ContentId fingerprint;
+};
+
+// A result for the shared tier; its body stays until the effects have been carried out.
+struct CacheKeep {
+    ContentId fingerprint;
+    BodyHandle body;
+    Duration ttl{};
+};
+
 struct Effects {
     std::vector<Send> sends;
     std::vector<CommitRecord> commits;
     std::vector<BodyHandle> releases;  // after the sends of this batch have been encoded
     std::vector<BackupRequest> backups;
+    std::vector<CacheAsk> cache_asks;
+    std::vector<CacheKeep> cache_keeps;
+    std::vector<ContentId> cache_drops;
 
     void clear() {
         sends.clear();
         commits.clear();
         releases.clear();
         backups.clear();
+        cache_asks.clear();
+        cache_keeps.clear();
+        cache_drops.clear();
     }
 };
 

@@ -111,12 +111,27 @@ void JobControl::dead_letters(Session& session, const protocol::Header& header,
 bool JobControl::purge(Queue& queue, std::uint64_t before) {
     for (std::size_t left = kSlice; left > 0; --left) {
         const Slot slot = queue.room.any_before(state_->table, before);
-        if (slot == kNoSlot) return true;
-        ending_->end(
-            slot, ending_->how(FinalOutcome::cancelled, ErrorCode::purged,
-                               queue.deleting ? "the queue was deleted" : "the queue was purged"));
+        if (slot == kNoSlot) return purge_looking(queue, before);
+        end_purged(queue, slot);
     }
     return false;
+}
+
+bool JobControl::purge_looking(const Queue& queue, std::uint64_t before) {
+    std::vector<Slot> found;
+    state_->look_ups.for_each([&](Slot slot) {
+        const ExecutionRecord& execution = state_->table.executions[slot];
+        if (execution.queue == queue.number && execution.number < before) found.push_back(slot);
+    });
+    const std::size_t most = std::min(found.size(), kSlice);
+    for (std::size_t i = 0; i < most; ++i) end_purged(queue, found[i]);
+    return most == found.size();
+}
+
+void JobControl::end_purged(const Queue& queue, Slot slot) {
+    ending_->end(
+        slot, ending_->how(FinalOutcome::cancelled, ErrorCode::purged,
+                           queue.deleting ? "the queue was deleted" : "the queue was purged"));
 }
 
 void JobControl::expire(Queue& queue) {

@@ -34,6 +34,9 @@ class JobControl {
     static constexpr std::size_t kSlice = 4'096;
 
     void expire(Queue& queue);
+    // The same of those whose results are looked for.
+    bool purge_looking(const Queue& queue, std::uint64_t before);
+    void end_purged(const Queue& queue, Slot execution);
     [[nodiscard]] std::vector<Id128> chosen(const Queue& queue,
                                             const protocol::DeadLetters& message) const;
 

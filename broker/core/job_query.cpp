@@ -120,6 +120,8 @@ void JobQuery::add_place(const Queue& queue, Slot slot, Row& row) const {
         case ExecutionState::delayed:
             row.emplace_back("due_ms", millis(extra->due - state_->now));
             return;
+        case ExecutionState::looking:
+            return;
         case ExecutionState::running:
             break;
     }
@@ -153,6 +155,10 @@ JobQuery::Rows JobQuery::explain(const Queue& queue, Slot job_slot) const {
                            : "worker '" + state_->sessions.by_slot(run.holder)->name +
                                  "' has had it for " +
                                  std::to_string(millis(state_->now - run.delivered)) + " ms"));
+        return rows;
+    }
+    if (execution.state == ExecutionState::looking) {
+        rows.push_back(reason("looking", "its result is looked for in the shared cache"));
         return rows;
     }
     if (queue.paused) rows.push_back(reason("paused", "the queue is paused; resume it"));

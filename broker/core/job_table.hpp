@@ -5,7 +5,7 @@
 //            its own, so that a plain job costs little.
 // Threads:   broker loop only.
 // Invariant: a live execution is in exactly one place: a lane, a list or the heap of its queue's
-//            WaitingRoom, or a RunRecord.
+//            WaitingRoom, the LookUps, or a RunRecord.
 // Memory:    48 bytes a job and 48 an execution.
 
 #include <cstdint>
@@ -42,7 +42,8 @@ struct JobExtra {
     Id128 retry_of;
 };
 
-enum class ExecutionState : std::uint8_t { waiting, alone, delayed, running };
+// looking: its result is looked for in a cache; it waits nowhere else.
+enum class ExecutionState : std::uint8_t { waiting, alone, delayed, running, looking };
 
 struct ExecutionRecord {
     std::uint64_t number = 0;  // in its queue, rising; names it in the store
@@ -95,6 +96,8 @@ struct ExecutionExtra {
     Time due{};             // while delayed
     Time retry_due{};       // not before, after a failure; Time{}: at once
     ContentId fingerprint;  // zero: not pure
+    ContentId request;      // its request key, in a queue that serves older results
+    std::uint64_t look_up = 0;  // while looking: its number in the LookUps
     std::optional<std::int64_t> as_of_ns;
     std::vector<AttemptNote> history;  // the newest RunRow::kHistoryMax
     std::uint64_t progress_done = 0;

@@ -31,6 +31,9 @@ struct QueueSettings {
     std::uint64_t overload = 0;  // Overload
     std::uint64_t shed_target_ms = 1'000;
     std::uint64_t lossless = 0;
+    std::uint64_t cache_ttl_ms = 300'000;  // 0: results are not kept
+    std::uint64_t stale_ms = 0;            // 0: no older result is served
+    std::uint64_t degraded_ms = 0;
 
     friend bool operator==(const QueueSettings&, const QueueSettings&) = default;
 };
@@ -43,7 +46,7 @@ struct QueueSetting {
 };
 
 // In the order of the page's table.
-inline constexpr std::array<QueueSetting, 17> kQueueSettings{{
+inline constexpr std::array<QueueSetting, 20> kQueueSettings{{
     {"max_jobs", &QueueSettings::max_jobs, 1, 100'000'000},
     {"max_bytes", &QueueSettings::max_bytes, 1, 1ULL << 40},
     {"max_attempts", &QueueSettings::max_attempts, 1, 100},
@@ -61,6 +64,9 @@ inline constexpr std::array<QueueSetting, 17> kQueueSettings{{
     {"overload", &QueueSettings::overload, 0, 2},
     {"shed_target_ms", &QueueSettings::shed_target_ms, 1, 86'400'000},
     {"lossless", &QueueSettings::lossless, 0, 1},
+    {"cache_ttl_ms", &QueueSettings::cache_ttl_ms, 0, 86'400'000},
+    {"stale_ms", &QueueSettings::stale_ms, 0, 86'400'000},
+    {"degraded_ms", &QueueSettings::degraded_ms, 0, 86'400'000},
 }};
 
 // `base` with the changes. Error: the sentence of a bad_setting that names the setting.

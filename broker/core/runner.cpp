@@ -138,7 +138,8 @@ void Runner::answer_done(const Worker& worker, Slot slot, const protocol::Outcom
         state_->bodies.pin(body, *id, state_->now);
     }
     ending_->end(slot, {FinalOutcome::done, ErrorCode::none, kNoSlot, body,
-                        static_cast<std::uint32_t>(is_blob ? 0 : bytes), is_blob});
+                        static_cast<std::uint32_t>(is_blob ? 0 : bytes), is_blob,
+                        worker.info.scanner_version == queue.scanner_version});
 }
 
 void Runner::failed(Slot slot, std::uint64_t counter, std::string_view worker, ErrorCode code,

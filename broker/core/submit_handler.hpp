@@ -56,6 +56,7 @@ class SubmitHandler {
         std::array<std::uint64_t, WaitingRoom::kPrefetchMax> flow_hashes{};
         std::size_t job = 0;   // the one being taken, in the message
         std::string resolved;  // inputs and aliases of the job being checked
+        std::optional<bool> degraded;  // the queue is late, or nobody takes its jobs
         std::uint64_t sentence_bytes = 0;
     };
 
@@ -101,6 +102,32 @@ class SubmitHandler {
     [[nodiscard]] ContentId fingerprint(const Queue& queue, const protocol::Job& job,
                                         ByteView inputs) const;
     void note_accepted(Queue& queue, Slot job_slot, bool attached);
+
+    // cached_admission.cpp
+    // What a job of its own asks for and may be answered with.
+    struct Wanted {
+        ContentId fingerprint;  // zero: not pure
+        ContentId request;      // zero: no older result is served
+        bool looked_up = false;  // in caches
+    };
+    [[nodiscard]] Wanted wanted(const Frame& frame, const protocol::Job& job,
+                                ByteView inputs) const;
+    [[nodiscard]] ContentId request_key(const Queue& queue, const protocol::Job& job) const;
+    // The result that is known, or an older one when the queue is degraded; nullopt: there is none.
+    std::optional<protocol::JobVerdict> from_cache(Frame& frame, const protocol::Job& job,
+                                                   const BodyIn& body, const Wanted& wanted,
+                                                   bool executed);
+    // An older one, with a refresh.
+    std::optional<protocol::JobVerdict> from_older(Frame& frame, const protocol::Job& job,
+                                                   const BodyIn& body, const Wanted& wanted);
+    [[nodiscard]] CachedResult* find_older(Queue& queue, const Wanted& wanted,
+                                           std::uint64_t most_ms);
+    // `older`: its age is told.
+    protocol::JobVerdict end_with(Frame& frame, const protocol::Job& job, const BodyIn& body,
+                                  CachedResult& result, bool older);
+    [[nodiscard]] bool degraded(Frame& frame) const;
+    // Asks the shared tier; the execution waits for it. False: too many do.
+    bool look_up(Queue& queue, Slot job_slot, Slot execution);
 
     CoreState* state_;
     Ending* ending_;

@@ -336,6 +336,29 @@ Message message(Kind kind, Reader& r, Record& in) {
         }
         case Kind::answer:
             return answer(r, in);
+        case Kind::cache_get: {
+            std::string q = queue(r, in);
+            return CacheGet{std::move(q), ids<ContentId>(r, in, "keys")};
+        }
+        case Kind::cache_values: {
+            const std::uint64_t re = r.uint(in, "re");
+            return CacheValues{
+                re, records<CacheValues::One>(r, batch(r, in, "values"), "value", [&](Record& one) {
+                    CacheValues::One value;
+                    value.key = r.fixed<ContentId>(one, "hash");
+                    value.age_ms = r.uint(one, "age_ms");
+                    value.body = r.body(one, "body");
+                    return value;
+                })};
+        }
+        case Kind::cache_drop: {
+            std::string q = queue(r, in);
+            return CacheDrop{std::move(q), ids<ContentId>(r, in, "keys")};
+        }
+        case Kind::cache_dropped: {
+            const std::uint64_t re = r.uint(in, "re");
+            return CacheDropped{re, r.uint(in, "results")};
+        }
         case Kind::blob_put:
             return blob_put(r, in);
         case Kind::blob_ready: {

@@ -80,8 +80,9 @@ std::vector<T> elements(Reader& r, Record& in, const char* field, One one) {
     for (std::uint32_t i = 0; i < count && r.ok(); ++i) out.push_back(one(list));
     return out;
 }
-inline std::vector<Id128> ids(Reader& r, Record& in, const char* field) {
-    return elements<Id128>(r, in, field, [&](Record& list) { return r.fixed<Id128>(list, field); });
+template <class Id = Id128>
+std::vector<Id> ids(Reader& r, Record& in, const char* field) {
+    return elements<Id>(r, in, field, [&](Record& list) { return r.fixed<Id>(list, field); });
 }
 
 Submit submit(Reader& r, Record& in);

@@ -60,7 +60,8 @@ void tokens(Writer& w, const std::vector<Token>& tokens) {
     }
 }
 
-void ids(Writer& w, const std::vector<Id128>& ids) {
+template <class Id>
+void ids(Writer& w, const std::vector<Id>& ids) {
     w.array(ids.size());
     for (const auto& id : ids) w.id(id);
 }
@@ -349,6 +350,28 @@ struct Fields {
         w.str(m.flow);
         settings(w, m.limits);
     }
+    void operator()(const CacheGet& m) const {
+        w.str(m.queue);
+        ids(w, m.keys);
+    }
+    void operator()(const CacheValues& m) const {
+        w.uint(m.re);
+        w.array(m.values.size());
+        for (const auto& one : m.values) {
+            w.array(3);
+            w.id(one.key);
+            w.uint(one.age_ms);
+            w.body(one.body);
+        }
+    }
+    void operator()(const CacheDrop& m) const {
+        w.str(m.queue);
+        ids(w, m.keys);
+    }
+    void operator()(const CacheDropped& m) const {
+        w.uint(m.re);
+        w.uint(m.results);
+    }
     void operator()(const Query& m) const {
         w.str(m.topic);
         w.str(m.key);
@@ -429,6 +452,10 @@ std::size_t field_count(Kind kind) {
         case Kind::alias_set:
         case Kind::query:
         case Kind::blob_get:
+        case Kind::cache_get:
+        case Kind::cache_values:
+        case Kind::cache_drop:
+        case Kind::cache_dropped:
             return 2;
         case Kind::heartbeat:
         case Kind::want:

@@ -94,6 +94,14 @@ std::string_view to_string(Kind kind) noexcept {
             return "BLOB_GET";
         case Kind::blob_info:
             return "BLOB_INFO";
+        case Kind::cache_get:
+            return "CACHE_GET";
+        case Kind::cache_values:
+            return "CACHE_VALUES";
+        case Kind::cache_drop:
+            return "CACHE_DROP";
+        case Kind::cache_dropped:
+            return "CACHE_DROPPED";
     }
     return "?";
 }
@@ -226,6 +234,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "unknown_job";
         case ErrorCode::overloaded:
             return "overloaded";
+        case ErrorCode::stale:
+            return "stale";
     }
     return "?";
 }

@@ -60,6 +60,10 @@ enum class Kind : std::uint8_t {
     blob_stored = 83,
     blob_get = 84,
     blob_info = 85,
+    cache_get = 86,
+    cache_values = 87,
+    cache_drop = 88,
+    cache_dropped = 89,
 };
 
 // A session's roles, a set of bits; the broker itself has none.
@@ -188,6 +192,7 @@ enum class ErrorCode : std::uint16_t {
     purged = 98,
     unknown_job = 99,
     overloaded = 100,
+    stale = 101,
 };
 
 // The name of the table in docs/PROTOCOL.md, e.g. "unknown_queue"; "?" for a number outside it.

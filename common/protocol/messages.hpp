@@ -140,6 +140,7 @@ struct JobOptions {
     static constexpr std::uint32_t kSheddable = 2;
     static constexpr std::uint32_t kFinishLate = 4;
     static constexpr std::uint32_t kNotPure = 8;
+    static constexpr std::uint32_t kFresh = 16;  // not answered out of a cache
     // A key this decoder does not know: answered `unsupported`, never ignored.
     std::optional<std::uint64_t> unknown_key;
 };
@@ -433,13 +434,42 @@ struct BlobInfo {
     std::string label;
 };
 
+// Results that the broker keeps, by fingerprint.
+struct CacheGet {
+    std::string queue;
+    std::vector<ContentId> keys;
+};
+
+// Those of them that are there and fit a frame, in the order asked for.
+struct CacheValues {
+    struct One {
+        ContentId key;
+        std::uint64_t age_ms{};
+        Body body;
+    };
+    std::uint64_t re{};
+    std::vector<One> values;
+};
+
+// No keys: all of the queue; no queue: of every queue.
+struct CacheDrop {
+    std::string queue;
+    std::vector<ContentId> keys;
+};
+
+struct CacheDropped {
+    std::uint64_t re{};
+    std::uint64_t results{};
+};
+
 using Message =
     std::variant<Hello, Welcome, Heartbeat, Bye, Error, Ok, CreditGrant, Want, Reclaim, Reclaimed,
                  Submit, Accepted, Cancel, Cancelled, Deliver, Done, Revoke, Progress, Subscribe,
                  Subscribed, Unsubscribe, Results, Ack, GroupOpen, GroupSeal, GroupQuery,
                  GroupState, QueueCreate, QueueAlter, QueueDelete, QueueControl, DeadLetters,
                  DeadDone, AliasSet, Backup, BackupDone, FlowSet, Query, Answer, BlobPut, BlobReady,
-                 BlobChunk, BlobStored, BlobGet, BlobInfo>;
+                 BlobChunk, BlobStored, BlobGet, BlobInfo, CacheGet, CacheValues, CacheDrop,
+                 CacheDropped>;
 
 struct Header {
     Roles roles{};

@@ -1,0 +1,46 @@
+#pragma once
+// CacheHandler: what another tier answers for executions that wait for it; CACHE_GET and CACHE_DROP.
+//
+// Role:      owned by BrokerCore::Impl; admission (SubmitHandler) begins the look-ups.
+// Threads:   broker loop only. Borrows: CoreState, Ending (outlive this).
+// See:       docs/PROTOCOL.md, section 8, "Cache"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/core/core_state.hpp"
+#include "broker/core/ending.hpp"
+
+namespace scanmq::broker {
+
+class CacheHandler {
+  public:
+    static constexpr std::size_t kRowsMax = 1'000;
+
+    CacheHandler(CoreState& state, Ending& ending) : state_(&state), ending_(&ending) {}
+
+    void answered(const CacheEvent& event);
+    // Executions whose look-up got no answer in time go where they wait; a little of what is past its
+    // time in the cache is let go.
+    void step();
+    [[nodiscard]] Time next_due() const noexcept { return state_->look_ups.next_deadline(); }
+
+    void get(Session& session, const protocol::Header& header, const protocol::CacheGet& message);
+    void drop(Session& session, const protocol::Header& header,
+              const protocol::CacheDrop& message);
+
+    // Topics cache (the broker's own tier) and cached.
+    [[nodiscard]] static protocol::Row own_tier(const CoreState& state);
+    [[nodiscard]] static std::vector<protocol::Row> cached(const CoreState& state,
+                                                           const Queue& queue,
+                                                           std::uint64_t& left_out);
+
+  private:
+    void missed(Slot execution);
+
+    CoreState* state_;
+    Ending* ending_;
+};
+
+}  // namespace scanmq::broker

@@ -1,0 +1,188 @@
+// SubmitHandler's jobs that need no worker: their result is known, or an older one will do.
+
+#include <algorithm>
+#include <chrono>
+#include <string>
+
+#include "broker/core/stream_hold.hpp"
+#include "broker/core/submit_handler.hpp"
+#include "common/base/content_hasher.hpp"
+
+namespace scanmq::broker {
+
+using protocol::ErrorCode;
+using protocol::FinalOutcome;
+using protocol::JobOptions;
+using protocol::JobVerdict;
+using protocol::Verdict;
+
+namespace {
+
+bool is_pure(const Queue& queue, const protocol::Job& job) noexcept {
+    const std::uint32_t flags = job.options ? job.options->flags : 0;
+    if ((flags & JobOptions::kNotPure) != 0) return false;
+    return queue.settings.pure != 0 || (flags & JobOptions::kPure) != 0;
+}
+
+// Each field behind its length, so that bytes moved from one to another change the hash.
+void add(ContentHasher& hasher, ByteView bytes) {
+    const std::uint64_t size = bytes.size();
+    hasher.update({reinterpret_cast<const char*>(&size), sizeof size});
+    hasher.update(bytes);
+}
+
+// What both keys of a job have in common, but for what it reads.
+void add_work(ContentHasher& hasher, const Queue& queue, const protocol::Job& job) {
+    add(hasher, queue.name);
+    add(hasher, queue.scanner_version);
+    const std::int64_t as_of = job.options && job.options->as_of_ns ? *job.options->as_of_ns : 0;
+    const char has_as_of = job.options && job.options->as_of_ns ? 1 : 0;
+    add(hasher, {&has_as_of, 1});
+    add(hasher, {reinterpret_cast<const char*>(&as_of), sizeof as_of});
+    const char blob = job.payload.is_blob() ? 1 : 0;
+    add(hasher, {&blob, 1});
+    add(hasher, job.payload.bytes);
+}
+
+bool serves_older(const QueueSettings& settings) noexcept {
+    return settings.stale_ms > 0 || settings.degraded_ms > 0;
+}
+
+StreamPlace place_of(const Queue& queue) noexcept {
+    return {queue.partition(), queue.stream.first()};
+}
+
+}  // namespace
+
+ContentId SubmitHandler::fingerprint(const Queue& queue, const protocol::Job& job,
+                                     ByteView inputs) const {
+    ContentHasher hasher;
+    add_work(hasher, queue, job);
+    add(hasher, inputs);
+    return hasher.finish();
+}
+
+ContentId SubmitHandler::request_key(const Queue& queue, const protocol::Job& job) const {
+    ContentHasher hasher;
+    add_work(hasher, queue, job);
+    add(hasher, job.inputs);
+    // Never the fingerprint of a job without aliases.
+    for (const std::string& alias : job.options->aliases) add(hasher, alias);
+    return hasher.finish();
+}
+
+SubmitHandler::Wanted SubmitHandler::wanted(const Frame& frame, const protocol::Job& job,
+                                            ByteView inputs) const {
+    const Queue& queue = *frame.queue;
+    Wanted out;
+    if (!is_pure(queue, job)) return out;
+    out.fingerprint = fingerprint(queue, job, inputs);
+    const JobOptions* const options = job.options.get();
+    const bool fresh =
+        options != nullptr && ((options->flags & JobOptions::kFresh) != 0 || options->delay_ms > 0);
+    const bool kept = queue.settings.cache_ttl_ms > 0 && !queue.scanner_version.empty();
+    out.looked_up = kept && !fresh;
+    if (kept && options != nullptr && !options->aliases.empty() && serves_older(queue.settings)) {
+        out.request = request_key(queue, job);
+    }
+    return out;
+}
+
+std::optional<JobVerdict> SubmitHandler::from_cache(Frame& frame, const protocol::Job& job,
+                                                    const BodyIn& body, const Wanted& wanted,
+                                                    bool executed) {
+    Queue& queue = *frame.queue;
+    if (lossless(queue) && !stream_room(queue).delivery_fits(1)) return std::nullopt;
+    if (!executed) {
+        CachedResult* const exact = state_->results.find(wanted.fingerprint, place_of(queue),
+                                                         state_->now, *state_->effects);
+        if (exact != nullptr) return end_with(frame, job, body, *exact, false);
+    }
+    if (wanted.request.is_zero()) return std::nullopt;
+    const QueueSettings& settings = queue.settings;
+    if (settings.degraded_ms > 0 && degraded(frame)) {
+        CachedResult* const older = find_older(queue, wanted, settings.degraded_ms);
+        if (older != nullptr) return end_with(frame, job, body, *older, true);
+    }
+    if (executed || settings.stale_ms == 0) return std::nullopt;
+    return from_older(frame, job, body, wanted);
+}
+
+CachedResult* SubmitHandler::find_older(Queue& queue, const Wanted& wanted, std::uint64_t most_ms) {
+    const auto newest = state_->results.newest(wanted.request, state_->now);
+    if (!newest) return nullptr;
+    CachedResult* const found =
+        state_->results.find(*newest, place_of(queue), state_->now, *state_->effects);
+    const bool fits = found != nullptr &&
+                      state_->now - found->made <= std::chrono::milliseconds(most_ms);
+    return fits ? found : nullptr;
+}
+
+JobVerdict SubmitHandler::end_with(Frame& frame, const protocol::Job& job, const BodyIn& body,
+                                   CachedResult& result, bool older) {
+    Queue& queue = *frame.queue;
+    const ByteView inputs = job.options ? ByteView(frame.resolved) : job.inputs;
+    const Slot job_slot = add_job(frame, job, body);
+    if (job.options) set_options(queue, job_slot, *job.options);
+    const Slot execution = add_execution(frame, job, body, job_slot, inputs);
+    // As if it had run and were just answered.
+    state_->table.executions[execution].state = ExecutionState::running;
+    note_accepted(queue, job_slot, false);
+    conflate(queue, job_slot);
+    state_->bodies.share(result.body);
+    HowEnded how{FinalOutcome::done, ErrorCode::none,     kNoSlot,
+                 result.body,        result.inline_bytes, result.body_is_blob};
+    if (older) {
+        const auto age =
+            std::chrono::duration_cast<std::chrono::milliseconds>(state_->now - result.made);
+        how.code = ErrorCode::stale;
+        how.text = state_->texts.intern(std::to_string(age.count()) +
+                                        " ms old: of its request's inputs before the newest");
+        ++queue.stale;
+        state_->counters.add(Counter::jobs_stale);
+    }
+    result.offset = queue.stream.next();
+    ending_->end(execution, how);
+    // They may have gone with it.
+    frame.inputs = {};
+    frame.inputs_slot = kNoSlot;
+    ++queue.cached;
+    state_->counters.add(Counter::jobs_cached);
+    return {0, Verdict::cached, protocol::JobState::finished, ErrorCode::none, {}};
+}
+
+bool SubmitHandler::degraded(Frame& frame) const {
+    if (frame.degraded) return *frame.degraded;
+    const Queue& queue = *frame.queue;
+    const bool late = queue.room.waiting() > 0 &&
+                      queue.waited > std::chrono::milliseconds(queue.settings.shed_target_ms);
+    const auto takes = [&](const Session* session) {
+        const Worker* const worker = session->worker.get();
+        return worker != nullptr && !worker->detached && !worker->gave_back &&
+               worker->takes(queue.number, true);
+    };
+    const auto& sessions = state_->sessions.list();
+    frame.degraded = late || std::none_of(sessions.begin(), sessions.end(), takes);
+    return *frame.degraded;
+}
+
+bool SubmitHandler::look_up(Queue& queue, Slot job_slot, Slot slot) {
+    if (!state_->options.cache_shared) return false;
+    if (state_->look_ups.full()) {
+        state_->counters.add(Counter::cache_skipped);
+        return false;
+    }
+    ExecutionExtra& extra = state_->table.extra_of(slot);
+    const Time deadline = state_->now + state_->options.cache_wait;
+    ExecutionRecord& execution = state_->table.executions[slot];
+    execution.state = ExecutionState::looking;
+    execution.priority = state_->table.jobs[job_slot].priority & 0xf;
+    extra.look_up = state_->look_ups.add(slot, deadline);
+    state_->effects->cache_asks.push_back({extra.look_up, extra.fingerprint});
+    state_->counters.add(Counter::cache_asks);
+    state_->schedule(deadline);
+    conflate(queue, job_slot);
+    return true;
+}
+
+}  // namespace scanmq::broker
