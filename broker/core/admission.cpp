@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
@@ -31,6 +32,13 @@ void add(ContentHasher& hasher, ByteView bytes) {
     const std::uint64_t size = bytes.size();
     hasher.update({reinterpret_cast<const char*>(&size), sizeof size});
     hasher.update(bytes);
+}
+
+// Of work under an earlier scanner version: no job has it, should that version ever come back.
+ContentId nobodys_fingerprint(std::uint64_t execution) noexcept {
+    ContentId out;
+    std::memcpy(out.bytes.data(), &execution, sizeof execution);
+    return out;
 }
 
 }  // namespace
@@ -196,7 +204,9 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
 }
 
 void SubmitHandler::share(Queue& queue, Slot execution, const ContentId& fingerprint) {
-    state_->table.extra_of(execution).fingerprint = fingerprint;
+    ExecutionExtra& extra = state_->table.extra_of(execution);
+    extra.fingerprint = fingerprint;
+    extra.version_stamp = queue.version_stamp;
     state_->table.executions[execution].shared = true;
     queue.fingerprints.insert(fingerprint, execution);
 }
@@ -313,8 +323,10 @@ Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& i
     execution.priority = letter.priority & 0xf;
     if (letter.as_of_ns) table.extra_of(slot).as_of_ns = letter.as_of_ns;
     if (!letter.fingerprint.is_zero()) {
-        table.extra_of(slot).fingerprint = letter.fingerprint;
-        if (queue.fingerprints.find(table, letter.fingerprint) == kNoSlot) {
+        const bool current = letter.execution >= queue.version_since;
+        table.extra_of(slot).fingerprint =
+            current ? letter.fingerprint : nobodys_fingerprint(execution.number);
+        if (current && queue.fingerprints.find(table, letter.fingerprint) == kNoSlot) {
             share(queue, slot, letter.fingerprint);
         }
     }

@@ -95,8 +95,10 @@ struct Queue {
 
     bool paused = false;
     bool draining = false;
-    std::string scanner_version;     // of its pure results
-    std::uint64_t purge_before = 0;  // executions with a lower number are being ended
+    std::string scanner_version;      // of its pure results
+    std::uint32_t version_stamp = 1;  // another one whenever scanner_version changes; never 0
+    std::uint64_t version_since = 0;  // executions from this number on were accepted under it
+    std::uint64_t purge_before = 0;   // executions with a lower number are being ended
 
     [[nodiscard]] std::uint64_t ended_as(protocol::FinalOutcome outcome) const noexcept {
         return ended[static_cast<std::size_t>(outcome)];
@@ -211,6 +213,8 @@ class CoreState {
     }
     // Sets which workers are of the queue's scanner version.
     void mark_current(const Queue& queue);
+    // The queue's pure results are of that scanner version from now on.
+    void set_version(Queue& queue, std::string version);
     // A queue takes the scanner version on which all workers that serve it agree.
     void follow_version(Queue& queue);
     void follow_versions();

@@ -95,6 +95,8 @@ struct ExecutionExtra {
     Time due{};             // while delayed
     Time retry_due{};       // not before, after a failure; Time{}: at once
     ContentId fingerprint;  // zero: not pure
+    // Queue::version_stamp when the fingerprint was made; 0: of an earlier version, or not known.
+    std::uint32_t version_stamp = 0;
     std::optional<std::int64_t> as_of_ns;
     std::vector<AttemptNote> history;  // the newest RunRow::kHistoryMax
     std::uint64_t progress_done = 0;
