@@ -88,7 +88,7 @@ void JobControl::dead_letters(Session& session, const protocol::Header& header,
         const std::uint64_t execution = letter->execution;
         Id128 retry;
         if (retries) {
-            retry = ids_.next(state_->wall_millis());
+            retry = submits_->own_id();
             full = submits_->retry(*queue, *letter, retry) == kNoSlot;
             if (full) break;
         } else {

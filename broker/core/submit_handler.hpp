@@ -22,9 +22,26 @@ namespace scanmq::broker {
            (job.payload.is_blob() ? 0 : job.payload.bytes.size());
 }
 
+// A job that the broker makes itself: a dead letter's retry, a standing scan's run ...
+struct OwnJob {
+    Id128 id;  // SubmitHandler::own_id()
+    std::string_view subject;
+    // Passes to the job, unless kNoSlot is returned: then it stays the caller's. A blob's is pinned
+    // (Bodies::pin). No other live execution may hold it: a body has one key in the store.
+    BodyHandle payload;
+    bool payload_is_blob = false;
+    ByteView inputs;               // the blobs are stored
+    ContentId fingerprint;         // zero: not pure
+    bool shared = true;            // with jobs of the same fingerprint
+    std::uint32_t bytes = 0;       // in credit: see credit_bytes()
+    Id128 retry_of;                // zero: of no dead letter
+    protocol::JobOptions options;  // a flow; no headers, no aliases
+};
+
 class SubmitHandler {
   public:
-    SubmitHandler(CoreState& state, Ending& ending) : state_(&state), ending_(&ending) {}
+    SubmitHandler(CoreState& state, Ending& ending)
+        : state_(&state), ending_(&ending), own_ids_(state.rng.next()) {}
 
     void want(Session& session, const protocol::Header& header, const protocol::Want& message);
     void reclaimed(Session& session, const protocol::Header& header,
@@ -35,7 +52,14 @@ class SubmitHandler {
     // short.
     void serve();
 
-    // admission.cpp: a dead letter's execution again, as a new job. kNoSlot: the queue has no room.
+    // admission.cpp
+    [[nodiscard]] Id128 own_id() { return own_ids_.next(state_->wall_millis()); }
+    // The job takes the way of any other: it joins what has its fingerprint (but for a retry), takes
+    // the place of what waits under its conflate key, counts against the queue's room, and is
+    // journalled. Views need not outlive the call. kNoSlot: nothing was done, as the queue has no
+    // room or is draining, or the store is full.
+    Slot submit_own(Queue& queue, const OwnJob& job);
+    // A dead letter's execution again, as a new job. kNoSlot: the queue has no room.
     Slot retry(Queue& queue, const DeadLetter& letter, const Id128& id);
 
   private:
@@ -84,17 +108,37 @@ class SubmitHandler {
     // nullopt: accepted; otherwise what it was coalesced with.
     std::optional<protocol::JobVerdict> accept(Frame& frame, const protocol::Job& job,
                                                const BodyIn& body);
-    Slot add_job(Frame& frame, const protocol::Job& job, const BodyIn& body);
-    Slot add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body, Slot job_slot,
+    struct NewJob {
+        const Id128& id;
+        std::uint64_t digest;
+        std::string_view subject;
+        std::uint64_t bytes;  // in credit
+    };
+    Slot add_job(Frame& frame, const NewJob& job);
+    struct NewExecution {
+        BodyHandle payload;  // pinned, when it is a blob
+        bool payload_is_blob;
+        ByteView inputs;
+        Slot flow;  // held
+    };
+    Slot add_execution(Frame& frame, Slot job_slot, const NewExecution& parts);
+    Slot add_execution(Frame& frame, Slot job_slot, const protocol::Job& job, const BodyIn& body,
                        ByteView inputs);
     // The flow of a job, held once more for its execution.
     Slot take_flow(Frame& frame, const protocol::Job& job);
     // Brings near the flows of the next jobs.
     void prefetch_flows(Frame& frame, std::span<const protocol::Job> jobs) const;
     void leave_flow(Frame& frame);
+    // kNoSlot: there is none, or the fingerprint is zero.
+    [[nodiscard]] Slot joinable(Queue& queue, const ContentId& fingerprint);
+    void join(Queue& queue, Slot job_slot, Slot execution);
+    // An execution of its own goes where it waits.
+    void enter(Queue& queue, Slot job_slot, Slot execution, const ContentId& fingerprint,
+               std::optional<std::int64_t> as_of_ns);
     // Further jobs of that fingerprint join the execution.
     void share(Queue& queue, Slot execution, const ContentId& fingerprint);
     void set_options(Queue& queue, Slot job_slot, const protocol::JobOptions& options);
+    [[nodiscard]] JobExtra& extra_of_job(Slot job_slot);
     void attach(Slot job_slot, Slot execution);
     void place(Queue& queue, Slot job_slot, Slot execution);
     void conflate(Queue& queue, Slot job_slot);
@@ -104,6 +148,7 @@ class SubmitHandler {
 
     CoreState* state_;
     Ending* ending_;
+    UuidV7 own_ids_;
     std::vector<SubmitCredit::Grant> grants_;
     std::vector<Slot> asked_;
 };
