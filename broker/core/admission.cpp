@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstring>
 
 #include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
@@ -19,9 +20,16 @@ namespace {
 // Jobs of one execution: what one commit record holds of their ends.
 constexpr std::uint32_t kJobsPerExecutionMax = 1024;
 
+// Of work under an earlier scanner version: no job has it, should that version ever come back.
+ContentId nobodys_fingerprint(std::uint64_t execution) noexcept {
+    ContentId out;
+    std::memcpy(out.bytes.data(), &execution, sizeof execution);
+    return out;
+}
+
 }  // namespace
 
-Slot SubmitHandler::add_job(Frame& frame, const protocol::Job& job, const BodyIn& body) {
+Slot SubmitHandler::add_job(Frame& frame, const NewJob& job) {
     Queue& queue = *frame.queue;
     const Slot slot = state_->table.jobs.allocate();
     if (job.subject == frame.subject) {
@@ -32,11 +40,11 @@ Slot SubmitHandler::add_job(Frame& frame, const protocol::Job& job, const BodyIn
     }
     JobRecord& record = state_->table.jobs[slot];
     record.id = job.id;
-    record.digest = body.digest;
+    record.digest = job.digest;
     record.next = kNoSlot;
     record.subject = frame.subject_slot;
     record.group = frame.group_slot;
-    record.bytes = credit_bytes(job) & 0xffffff;
+    record.bytes = job.bytes & 0xffffff;
     record.priority = JobOptions::kDefaultPriority;
     record.extra = kNoSlot;
     if (frame.group_slot != kNoSlot) queue.groups.submitted(frame.group_slot);
@@ -91,8 +99,8 @@ void SubmitHandler::leave_flow(Frame& frame) {
     frame.flow_slot = kNoSlot;
 }
 
-Slot SubmitHandler::add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body,
-                                  Slot job_slot, ByteView inputs) {
+Slot SubmitHandler::add_execution(Frame& frame, Slot job_slot, const NewExecution& parts) {
+    const ByteView inputs = parts.inputs;
     const Slot slot = state_->table.executions.allocate();
     if (inputs == frame.inputs) {
         state_->inputs.retain(frame.inputs_slot);
@@ -106,22 +114,28 @@ Slot SubmitHandler::add_execution(Frame& frame, const protocol::Job& job, const 
     execution.number = frame.queue->next_execution++;
     execution.first_job = job_slot;
     execution.inputs = frame.inputs_slot;
-    execution.payload = body.handle;
-    execution.flow = take_flow(frame, job);
+    execution.payload = parts.payload;
+    execution.flow = parts.flow;
     execution.queue = frame.queue->number;
     execution.priority = JobOptions::kDefaultPriority;
-    execution.payload_is_blob = job.payload.is_blob();
-    if (execution.payload_is_blob) {
-        state_->bodies.pin(body.handle, *ContentId::from_bytes(job.payload.bytes), state_->now);
-    }
+    execution.payload_is_blob = parts.payload_is_blob;
     state_->table.jobs[job_slot].execution = slot;
     return slot;
 }
 
+Slot SubmitHandler::add_execution(Frame& frame, Slot job_slot, const protocol::Job& job,
+                                  const BodyIn& body, ByteView inputs) {
+    const bool is_blob = job.payload.is_blob();
+    if (is_blob) {
+        state_->bodies.pin(body.handle, *ContentId::from_bytes(job.payload.bytes), state_->now);
+    }
+    return add_execution(frame, job_slot, {body.handle, is_blob, inputs, take_flow(frame, job)});
+}
+
 void SubmitHandler::accept_plain(Frame& frame, const protocol::Job& job, const BodyIn& body) {
     Queue& queue = *frame.queue;
-    const Slot job_slot = add_job(frame, job, body);
-    const Slot execution = add_execution(frame, job, body, job_slot, job.inputs);
+    const Slot job_slot = add_job(frame, {job.id, body.digest, job.subject, credit_bytes(job)});
+    const Slot execution = add_execution(frame, job_slot, job, body, job.inputs);
     queue.room.add(state_->table, execution);
     note_accepted(queue, job_slot, false);
 }
@@ -131,49 +145,141 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
     Queue& queue = *frame.queue;
     const ByteView inputs = job.options ? ByteView(frame.resolved) : job.inputs;
     const Wanted wanted = this->wanted(frame, job, inputs);
-    const ContentId& shared = wanted.fingerprint;
-    Slot known = kNoSlot;
-    if (!shared.is_zero()) {
-        known = queue.fingerprints.find(state_->table, shared);
-        if (wanted.looked_up) {
-            if (auto verdict = from_cache(frame, job, body, wanted, known != kNoSlot)) {
-                return verdict;
-            }
-        }
-        if (known != kNoSlot && (state_->table.find_extra(known)->jobs >= kJobsPerExecutionMax ||
-                                 !may_join(*state_, queue, known))) {
-            // The next ones join the execution made now.
-            queue.fingerprints.erase(shared, known);
-            state_->table.executions[known].shared = false;
-            known = kNoSlot;
-        }
-    }
-    const Slot job_slot = add_job(frame, job, body);
+    Slot known = joinable(queue, wanted.fingerprint);
+    const Answer found = cached_answer(frame, wanted, known != kNoSlot);
+    if (found.result != nullptr) known = kNoSlot;
+    const Slot job_slot = add_job(frame, {job.id, body.digest, job.subject, credit_bytes(job)});
     if (job.options) set_options(queue, job_slot, *job.options);
     if (known != kNoSlot) {
         const protocol::JobState was = state_of(known);
         state_->release(body.handle);
-        attach(job_slot, known);
-        note_accepted(queue, job_slot, true);
-        conflate(queue, job_slot);
-        ++queue.coalesced;
-        state_->counters.add(Counter::jobs_coalesced);
+        join(queue, job_slot, known);
         return JobVerdict{0, Verdict::coalesced, was, ErrorCode::none, {}};
     }
-    const Slot execution = add_execution(frame, job, body, job_slot, inputs);
-    if (!shared.is_zero()) share(queue, execution, shared);
-    if (!wanted.request.is_zero()) state_->table.extra_of(execution).request = wanted.request;
-    if (job.options && job.options->as_of_ns) {
-        state_->table.extra_of(execution).as_of_ns = job.options->as_of_ns;
+    const Slot execution = add_execution(frame, job_slot, job, body, inputs);
+    if (found.result != nullptr) {
+        // The execution lets go of it at once.
+        if (found.refresh) state_->bodies.share(body.handle);
+        end_with(frame, job_slot, execution, found);
+        if (found.refresh) refresh(frame, job, body, wanted);
+        return JobVerdict{0, Verdict::cached, protocol::JobState::finished, ErrorCode::none, {}};
     }
-    note_accepted(queue, job_slot, false);
-    if (wanted.looked_up && look_up(queue, job_slot, execution)) return std::nullopt;
-    place(queue, job_slot, execution);
+    enter(queue, job_slot, execution, wanted,
+          job.options ? job.options->as_of_ns : std::optional<std::int64_t>{});
     return std::nullopt;
 }
 
+Slot SubmitHandler::submit_own(Queue& queue, const OwnJob& own) {
+    // A retry takes the place of its dead letter in the store.
+    const bool is_retry = !own.retry_of.is_zero();
+    if (queue.draining || queue.deleting || (state_->store_full && !is_retry)) return kNoSlot;
+    set_submit_room(queue);
+    if (queue.credit.free_room().items == 0 || queue.credit.free_room().bytes < own.bytes) {
+        return kNoSlot;
+    }
+    // A retry runs by itself, whatever else does the same work.
+    ContentId shared = own.fingerprint;
+    if (!own.shared || (is_retry && queue.fingerprints.find(state_->table, shared) != kNoSlot)) {
+        shared = {};
+    }
+    Frame frame;
+    frame.queue = &queue;
+    const Slot known = joinable(queue, shared);
+    // What nobody has to wait for: a retry is asked for because it ran, and is run.
+    const Wanted wanted{shared, own.request,
+                        !is_retry && !shared.is_zero() && keeps_results(queue)};
+    const Answer found = cached_answer(frame, {shared, {}, wanted.looked_up}, known != kNoSlot);
+    const Slot job_slot =
+        add_job(frame, {own.id, hash_id(is_retry ? own.retry_of : own.id), own.subject, own.bytes});
+    set_options(queue, job_slot, own.options);
+    if (is_retry) extra_of_job(job_slot).retry_of = own.retry_of;
+    if (known != kNoSlot) {
+        state_->release(own.payload, own.payload_is_blob);
+        join(queue, job_slot, known);
+        return job_slot;
+    }
+    const Slot flow = queue.room.flows().take(own.options.flow, state_->now);
+    const Slot execution =
+        add_execution(frame, job_slot, {own.payload, own.payload_is_blob, own.inputs, flow});
+    if (found.result != nullptr) {
+        end_with(frame, job_slot, execution, found);
+        return job_slot;
+    }
+    if (!own.fingerprint.is_zero()) {
+        state_->table.extra_of(execution).fingerprint = own.fingerprint;
+    }
+    enter(queue, job_slot, execution, wanted, own.options.as_of_ns);
+    queue.arrivals.note(queue.next_execution, state_->now);
+    if (queue.room.active()) state_->activate(queue);
+    return job_slot;
+}
+
+Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& id) {
+    OwnJob job;
+    job.id = id;
+    job.subject = state_->subjects.text(letter.subject);
+    job.payload = letter.payload;
+    job.payload_is_blob = letter.payload_is_blob;
+    job.inputs = state_->inputs.text(letter.inputs);
+    if (!letter.fingerprint.is_zero()) {
+        job.shared = letter.execution >= queue.version_since;
+        job.fingerprint =
+            job.shared ? letter.fingerprint : nobodys_fingerprint(queue.next_execution);
+    }
+    job.bytes = letter.bytes;
+    job.retry_of = letter.job;
+    job.options.flow = state_->texts.text(letter.flow);
+    job.options.priority = letter.priority;
+    job.options.flags = letter.flags;
+    job.options.as_of_ns = letter.as_of_ns;
+    // The letter lets go of it when it is dropped: its key in the store changes in that record.
+    state_->bodies.share(letter.payload);
+    const Slot slot = submit_own(queue, job);
+    if (slot == kNoSlot) {
+        state_->release(letter.payload, letter.payload_is_blob);
+        return kNoSlot;
+    }
+    state_->counters.add(Counter::dead_letters_retried);
+    return slot;
+}
+
+// The execution that a job of this fingerprint may join. What takes no more is shared no more: the
+// next ones join the execution that is made now.
+Slot SubmitHandler::joinable(Queue& queue, const ContentId& fingerprint) {
+    if (fingerprint.is_zero()) return kNoSlot;
+    const Slot known = queue.fingerprints.find(state_->table, fingerprint);
+    if (known == kNoSlot) return kNoSlot;
+    if (state_->table.find_extra(known)->jobs < kJobsPerExecutionMax &&
+        may_join(*state_, queue, known)) {
+        return known;
+    }
+    queue.fingerprints.erase(fingerprint, known);
+    state_->table.executions[known].shared = false;
+    return kNoSlot;
+}
+
+void SubmitHandler::join(Queue& queue, Slot job_slot, Slot execution) {
+    attach(job_slot, execution);
+    note_accepted(queue, job_slot, true);
+    conflate(queue, job_slot);
+    ++queue.coalesced;
+    state_->counters.add(Counter::jobs_coalesced);
+}
+
+void SubmitHandler::enter(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted,
+                          std::optional<std::int64_t> as_of_ns) {
+    if (!wanted.fingerprint.is_zero()) share(queue, execution, wanted.fingerprint);
+    if (!wanted.request.is_zero()) state_->table.extra_of(execution).request = wanted.request;
+    if (as_of_ns) state_->table.extra_of(execution).as_of_ns = as_of_ns;
+    note_accepted(queue, job_slot, false);
+    if (wanted.looked_up && look_up(queue, job_slot, execution)) return;
+    place(queue, job_slot, execution);
+}
+
 void SubmitHandler::share(Queue& queue, Slot execution, const ContentId& fingerprint) {
-    state_->table.extra_of(execution).fingerprint = fingerprint;
+    ExecutionExtra& extra = state_->table.extra_of(execution);
+    extra.fingerprint = fingerprint;
+    extra.version_stamp = queue.version_stamp;
     state_->table.executions[execution].shared = true;
     queue.fingerprints.insert(fingerprint, execution);
 }
@@ -186,11 +292,8 @@ void SubmitHandler::set_options(Queue& queue, Slot job_slot, const JobOptions& o
         flags == 0) {
         return;
     }
-    job.extra = state_->table.job_extras.allocate();
-    JobExtra& extra = state_->table.job_extras[job.extra];
-    extra = JobExtra{};
+    JobExtra& extra = extra_of_job(job_slot);
     extra.flags = flags;
-    extra.accepted = state_->now;
     if (options.delay_ms != 0) {
         extra.due = state_->now + std::chrono::milliseconds(options.delay_ms);
     }
@@ -200,6 +303,16 @@ void SubmitHandler::set_options(Queue& queue, Slot job_slot, const JobOptions& o
         queue.deadlines.push(extra.deadline, job_slot, deadline_placer(state_->table));
         state_->schedule(extra.deadline);
     }
+}
+
+JobExtra& SubmitHandler::extra_of_job(Slot job_slot) {
+    JobRecord& job = state_->table.jobs[job_slot];
+    if (job.extra == kNoSlot) {
+        job.extra = state_->table.job_extras.allocate();
+        state_->table.job_extras[job.extra] = JobExtra{};
+        state_->table.job_extras[job.extra].accepted = state_->now;
+    }
+    return state_->table.job_extras[job.extra];
 }
 
 void SubmitHandler::attach(Slot job_slot, Slot slot) {
@@ -251,59 +364,6 @@ void SubmitHandler::conflate(Queue& queue, Slot job_slot) {
     if (execution.state == ExecutionState::running) return;
     execution.conflated = true;
     queue.conflated[key] = job_slot;
-}
-
-Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& id) {
-    set_submit_room(queue);
-    if (queue.credit.free_room().items == 0 || queue.credit.free_room().bytes < letter.bytes) {
-        return kNoSlot;
-    }
-    JobTable& table = state_->table;
-    const Slot job_slot = table.jobs.allocate();
-    const Slot slot = table.executions.allocate();
-    JobRecord& job = table.jobs[job_slot];
-    job = JobRecord{};
-    job.id = id;
-    job.digest = hash_id(letter.job);
-    job.execution = slot;
-    job.subject = letter.subject;
-    state_->subjects.retain(letter.subject);
-    job.bytes = letter.bytes & 0xffffff;
-    job.priority = letter.priority;
-    job.extra = table.job_extras.allocate();
-    table.job_extras[job.extra] = JobExtra{};
-    table.job_extras[job.extra].flags = letter.flags;
-    table.job_extras[job.extra].accepted = state_->now;
-    table.job_extras[job.extra].retry_of = letter.job;
-
-    ExecutionRecord& execution = table.executions[slot];
-    execution = ExecutionRecord{};
-    execution.number = queue.next_execution++;
-    execution.first_job = job_slot;
-    execution.inputs = letter.inputs;
-    state_->inputs.retain(letter.inputs);
-    execution.payload = letter.payload;
-    state_->bodies.share(letter.payload);
-    execution.payload_is_blob = letter.payload_is_blob;
-    execution.flow = queue.room.flows().take(state_->texts.text(letter.flow), state_->now);
-    execution.queue = queue.number;
-    execution.priority = letter.priority & 0xf;
-    if (letter.as_of_ns) table.extra_of(slot).as_of_ns = letter.as_of_ns;
-    if (!letter.fingerprint.is_zero()) {
-        table.extra_of(slot).fingerprint = letter.fingerprint;
-        if (queue.fingerprints.find(table, letter.fingerprint) == kNoSlot) {
-            share(queue, slot, letter.fingerprint);
-        }
-    }
-    queue.credit.occupy(job.bytes);
-    queue.ids.add_live(job_slot);
-    ++queue.submitted;
-    state_->counters.add(Counter::dead_letters_retried);
-    queue.room.add(table, slot);
-    queue.arrivals.note(queue.next_execution, state_->now);
-    state_->activate(queue);
-    note_accepted(queue, job_slot, false);
-    return job_slot;
 }
 
 void SubmitHandler::note_accepted(Queue& queue, Slot job_slot, bool attached) {

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "broker/core/alias_handler.hpp"
+#include "broker/core/cache_handler.hpp"
 #include "broker/core/core_state.hpp"
 #include "broker/core/ending.hpp"
 #include "broker/core/flow_handler.hpp"
@@ -60,6 +61,7 @@ class BrokerCore::Impl {
     // What every call ends with: work that events made possible, then the commits.
     void finish() {
         if (state.due <= state.now) due();
+        if (state.look_ups.next_deadline() <= state.now) caches.give_up_late();
         queues.step();
         state.count_memory();
         submits.serve();
@@ -81,6 +83,7 @@ class BrokerCore::Impl {
     void apply(const BadFrameEvent& event);
     void apply(const DisconnectEvent& event) { sessions.disconnected(event.from); }
     void apply(const BackupEvent& event);
+    void apply(const CacheEvent& event) { caches.answered(event); }
     // The broker's own loop did not run although something was due: nobody is blamed for that time.
     void stand_still();
     // What the clock brings, but for judging who is silent.
@@ -100,6 +103,7 @@ class BrokerCore::Impl {
     SessionHandler sessions{state, leases, runner, publisher};
     AliasHandler aliases{state};
     FlowHandler flows{state};
+    CacheHandler caches{state, ending};
     QueryHandler queries{state};
     Restorer restorer{state, {leases, writer, groups, publisher}};
     bool stopping = false;
@@ -157,6 +161,12 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::FlowSet& m) {
         flows.set(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::CacheGet& m) {
+        caches.get(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::CacheDrop& m) {
+        caches.drop(s, e.frame->header, m);
+    }
     void on(Session& s, const FrameEvent& e, const protocol::GroupOpen& m) {
         groups.open(s, e.frame->header, m);
     }
@@ -187,7 +197,7 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
     using namespace protocol;
     if constexpr (std::is_same_v<M, Heartbeat> || std::is_same_v<M, Bye> ||
                   std::is_same_v<M, Error> || std::is_same_v<M, GroupQuery> ||
-                  std::is_same_v<M, Query>) {
+                  std::is_same_v<M, CacheGet> || std::is_same_v<M, Query>) {
         return kAllRoles;
     } else if constexpr (std::is_same_v<M, CreditGrant>) {
         return kWorker | kSubscriber;
@@ -206,7 +216,7 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
                          std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup> ||
-                         std::is_same_v<M, FlowSet>) {
+                         std::is_same_v<M, FlowSet> || std::is_same_v<M, CacheDrop>) {
         return kOperator;
     } else {
         return 0;
@@ -360,6 +370,7 @@ void BrokerCore::Impl::due() {
         if (queue->ids.finished() > 0) lazy = std::min(lazy, queue->ids.next_expiry());
         lazy = std::min(lazy, queue->groups.next_expiry());
     }
+    lazy = std::min(lazy, caches.expire());
     if (lazy != Time::max()) state.schedule(std::max(lazy, state.now + kExpireEvery));
     if (state.unfinished) state.schedule(state.now);
     state.schedule(control.next_due());

@@ -53,8 +53,8 @@ struct BrokerOptions {
     Duration delay_max = std::chrono::hours(24 * 30);  // of a job's delay and deadline
     std::uint32_t batch_bytes = 256U << 10;            // target size of an outgoing batch
     Duration reclaim_idle =
-        std::chrono::milliseconds(100);  // unused credit is asked back after that
-    std::string version = "0.1.0";       // told in the broker's row
+        std::chrono::milliseconds(100);           // unused credit is asked back after that
+    std::string version = "0.1.0";                // told in the broker's row
     std::uint64_t cache_bytes_max = 64ULL << 20;  // results kept to answer later jobs; 0: none
     bool cache_shared = false;                    // the shell asks a tier: Effects::cache_asks
     Duration cache_wait = std::chrono::milliseconds(20);  // for its answer

@@ -14,8 +14,9 @@ using protocol::Kind;
 
 namespace {
 
-// Of what is kept, looked at in one call.
-constexpr std::size_t kExpireSlice = 64;
+// Of what is kept, looked at in one call; and how often.
+constexpr std::size_t kExpireSlice = 4'096;
+constexpr Duration kExpireEvery = std::chrono::seconds(1);
 
 std::uint64_t millis(Duration duration) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -34,13 +35,13 @@ void CacheHandler::answered(const CacheEvent& event) {
         state_->counters.add(Counter::cache_ignored);
         return state_->release(event.body);
     }
-    ExecutionRecord& execution = state_->table.executions[slot];
-    Queue& queue = state_->queue(execution.queue);
+    state_->looked_up(slot);
+    Queue& queue = state_->queue(state_->table.executions[slot].queue);
     const Duration ttl = std::chrono::milliseconds(queue.settings.cache_ttl_ms) - event.age;
-    const bool fits = !lossless(queue) ||
-                      stream_room(queue).delivery_fits(state_->table.jobs_of(slot));
-    const bool usable = event.found && event.bytes <= queue.settings.max_result_bytes && fits &&
-                        ttl > Duration{};
+    const bool fits =
+        !lossless(queue) || stream_room(queue).delivery_fits(state_->table.jobs_of(slot));
+    const bool usable =
+        event.found && event.bytes <= queue.settings.max_result_bytes && fits && ttl > Duration{};
     if (!usable) {
         state_->release(event.body);
         return missed(slot);
@@ -49,15 +50,14 @@ void CacheHandler::answered(const CacheEvent& event) {
     const std::uint64_t jobs = state_->table.jobs_of(slot);
     queue.cached += jobs;
     state_->counters.add(Counter::jobs_cached, jobs);
-    execution.state = ExecutionState::running;  // as if it were just answered
-    const CachedResult result{event.body,           event.bytes,          false,
-                              queue.partition(),    queue.stream.next(),  state_->now - event.age};
+    const CachedResult result{event.body,        event.bytes,         false,
+                              queue.partition(), queue.stream.next(), state_->now - event.age};
     // What keeps it is there before the entries are, which may be dropped at once.
     if (state_->results.enabled()) {
         state_->results.keep(fingerprint, result, event.bytes, ttl, state_->now, *state_->effects);
     }
-    ending_->end(slot, {FinalOutcome::done, ErrorCode::none, kNoSlot, event.body, event.bytes,
-                        false});
+    ending_->end(slot,
+                 {FinalOutcome::done, ErrorCode::none, kNoSlot, event.body, event.bytes, false});
 }
 
 void CacheHandler::missed(Slot slot) {
@@ -68,14 +68,20 @@ void CacheHandler::missed(Slot slot) {
     state_->activate(queue);
 }
 
-void CacheHandler::step() {
+void CacheHandler::give_up_late() {
     for (Slot slot = state_->look_ups.take_late(state_->now); slot != kNoSlot;
          slot = state_->look_ups.take_late(state_->now)) {
         state_->counters.add(Counter::cache_late);
+        state_->looked_up(slot);
         missed(slot);
     }
+    state_->schedule(state_->look_ups.next_deadline());
+}
+
+Time CacheHandler::expire() {
+    if (state_->results.stats().count == 0) return Time::max();
     state_->results.expire(state_->now, kExpireSlice, *state_->effects);
-    state_->schedule(next_due());
+    return state_->now + kExpireEvery;
 }
 
 void CacheHandler::get(Session& session, const protocol::Header& header,
@@ -141,18 +147,18 @@ protocol::Row CacheHandler::own_tier(const CoreState& state) {
 std::vector<protocol::Row> CacheHandler::cached(const CoreState& state, const Queue& queue,
                                                 std::uint64_t& left_out) {
     std::vector<protocol::Row> rows;
-    state.results.for_each([&](const ContentId& key, const CachedResult& result,
-                               std::uint64_t bytes, Time expires) {
-        if (result.partition != queue.partition()) return;
-        if (rows.size() == kRowsMax) {
-            ++left_out;
-            return;
-        }
-        rows.push_back({{"fingerprint", key.hex()},
-                        {"bytes", bytes - ResultCache::kOverheadBytes},
-                        {"age_ms", millis(state.now - result.made)},
-                        {"left_ms", millis(expires - state.now)}});
-    });
+    state.results.for_each(
+        [&](const ContentId& key, const CachedResult& result, std::uint64_t bytes, Time expires) {
+            if (result.partition != queue.partition()) return;
+            if (rows.size() == kRowsMax) {
+                ++left_out;
+                return;
+            }
+            rows.push_back({{"fingerprint", key.hex()},
+                            {"bytes", bytes - ResultCache::kOverheadBytes},
+                            {"age_ms", millis(state.now - result.made)},
+                            {"left_ms", millis(expires - state.now)}});
+        });
     return rows;
 }
 

@@ -21,14 +21,13 @@ class CacheHandler {
     CacheHandler(CoreState& state, Ending& ending) : state_(&state), ending_(&ending) {}
 
     void answered(const CacheEvent& event);
-    // Executions whose look-up got no answer in time go where they wait; a little of what is past its
-    // time in the cache is let go.
-    void step();
-    [[nodiscard]] Time next_due() const noexcept { return state_->look_ups.next_deadline(); }
+    // Executions whose look-up got no answer in time go where they wait.
+    void give_up_late();
+    // Lets go of a part of what is past its time. When to call it again; Time::max(): nothing is kept.
+    [[nodiscard]] Time expire();
 
     void get(Session& session, const protocol::Header& header, const protocol::CacheGet& message);
-    void drop(Session& session, const protocol::Header& header,
-              const protocol::CacheDrop& message);
+    void drop(Session& session, const protocol::Header& header, const protocol::CacheDrop& message);
 
     // Topics cache (the broker's own tier) and cached.
     [[nodiscard]] static protocol::Row own_tier(const CoreState& state);

@@ -88,24 +88,25 @@ SubmitHandler::Wanted SubmitHandler::wanted(const Frame& frame, const protocol::
     return out;
 }
 
-std::optional<JobVerdict> SubmitHandler::from_cache(Frame& frame, const protocol::Job& job,
-                                                    const BodyIn& body, const Wanted& wanted,
-                                                    bool executed) {
+SubmitHandler::Answer SubmitHandler::cached_answer(Frame& frame, const Wanted& wanted,
+                                                   bool executed) {
     Queue& queue = *frame.queue;
-    if (lossless(queue) && !stream_room(queue).delivery_fits(1)) return std::nullopt;
+    if (!wanted.looked_up || !state_->results.enabled()) return {};
+    if (lossless(queue) && !stream_room(queue).delivery_fits(1)) return {};
     if (!executed) {
         CachedResult* const exact = state_->results.find(wanted.fingerprint, place_of(queue),
                                                          state_->now, *state_->effects);
-        if (exact != nullptr) return end_with(frame, job, body, *exact, false);
+        if (exact != nullptr) return {exact};
     }
-    if (wanted.request.is_zero()) return std::nullopt;
+    if (wanted.request.is_zero()) return {};
     const QueueSettings& settings = queue.settings;
     if (settings.degraded_ms > 0 && degraded(frame)) {
-        CachedResult* const older = find_older(queue, wanted, settings.degraded_ms);
-        if (older != nullptr) return end_with(frame, job, body, *older, true);
+        if (CachedResult* const older = find_older(queue, wanted, settings.degraded_ms)) {
+            return {older, true};
+        }
     }
-    if (executed || settings.stale_ms == 0) return std::nullopt;
-    return from_older(frame, job, body, wanted);
+    if (executed || settings.stale_ms == 0) return {};
+    return {find_older(queue, wanted, settings.stale_ms), true, true};
 }
 
 CachedResult* SubmitHandler::find_older(Queue& queue, const Wanted& wanted, std::uint64_t most_ms) {
@@ -113,18 +114,14 @@ CachedResult* SubmitHandler::find_older(Queue& queue, const Wanted& wanted, std:
     if (!newest) return nullptr;
     CachedResult* const found =
         state_->results.find(*newest, place_of(queue), state_->now, *state_->effects);
-    const bool fits = found != nullptr &&
-                      state_->now - found->made <= std::chrono::milliseconds(most_ms);
+    const bool fits =
+        found != nullptr && state_->now - found->made <= std::chrono::milliseconds(most_ms);
     return fits ? found : nullptr;
 }
 
-JobVerdict SubmitHandler::end_with(Frame& frame, const protocol::Job& job, const BodyIn& body,
-                                   CachedResult& result, bool older) {
+void SubmitHandler::end_with(Frame& frame, Slot job_slot, Slot execution, const Answer& answer) {
     Queue& queue = *frame.queue;
-    const ByteView inputs = job.options ? ByteView(frame.resolved) : job.inputs;
-    const Slot job_slot = add_job(frame, job, body);
-    if (job.options) set_options(queue, job_slot, *job.options);
-    const Slot execution = add_execution(frame, job, body, job_slot, inputs);
+    CachedResult& result = *answer.result;
     // As if it had run and were just answered.
     state_->table.executions[execution].state = ExecutionState::running;
     note_accepted(queue, job_slot, false);
@@ -132,7 +129,7 @@ JobVerdict SubmitHandler::end_with(Frame& frame, const protocol::Job& job, const
     state_->bodies.share(result.body);
     HowEnded how{FinalOutcome::done, ErrorCode::none,     kNoSlot,
                  result.body,        result.inline_bytes, result.body_is_blob};
-    if (older) {
+    if (answer.older) {
         const auto age =
             std::chrono::duration_cast<std::chrono::milliseconds>(state_->now - result.made);
         how.code = ErrorCode::stale;
@@ -148,7 +145,29 @@ JobVerdict SubmitHandler::end_with(Frame& frame, const protocol::Job& job, const
     frame.inputs_slot = kNoSlot;
     ++queue.cached;
     state_->counters.add(Counter::jobs_cached);
-    return {0, Verdict::cached, protocol::JobState::finished, ErrorCode::none, {}};
+}
+
+// Later jobs of the fingerprint join it: one scan, however many ask. The holder of the payload that is
+// meant for it is the caller's.
+void SubmitHandler::refresh(Frame& frame, const protocol::Job& job, const BodyIn& body,
+                            const Wanted& wanted) {
+    OwnJob own;
+    own.id = own_id();
+    own.subject = job.subject;
+    own.payload = body.handle;
+    own.payload_is_blob = job.payload.is_blob();
+    own.inputs = frame.resolved;
+    own.fingerprint = wanted.fingerprint;
+    own.request = wanted.request;
+    own.bytes = static_cast<std::uint32_t>(credit_bytes(job));
+    own.options.flow = job.options->flow.empty() ? frame.session->name : job.options->flow;
+    own.options.priority = job.options->priority;
+    own.options.as_of_ns = job.options->as_of_ns;
+    if (submit_own(*frame.queue, own) != kNoSlot) {
+        state_->counters.add(Counter::refreshes);
+    } else {
+        state_->release(own.payload, own.payload_is_blob);
+    }
 }
 
 bool SubmitHandler::degraded(Frame& frame) const {
@@ -176,6 +195,7 @@ bool SubmitHandler::look_up(Queue& queue, Slot job_slot, Slot slot) {
     const Time deadline = state_->now + state_->options.cache_wait;
     ExecutionRecord& execution = state_->table.executions[slot];
     execution.state = ExecutionState::looking;
+    ++queue.looking;
     execution.priority = state_->table.jobs[job_slot].priority & 0xf;
     extra.look_up = state_->look_ups.add(slot, deadline);
     state_->effects->cache_asks.push_back({extra.look_up, extra.fingerprint});

@@ -132,7 +132,13 @@ void CoreState::follow_version(Queue& queue) {
         version = &one;
     }
     if (version == nullptr || *version == queue.scanner_version) return;
-    queue.scanner_version = *version;
+    set_version(queue, *version);
+}
+
+void CoreState::set_version(Queue& queue, std::string version) {
+    queue.scanner_version = std::move(version);
+    if (++queue.version_stamp == 0) ++queue.version_stamp;
+    queue.version_since = queue.next_execution;
     mark_current(queue);
     note_marks(queue);
 }
@@ -149,6 +155,7 @@ void CoreState::note_marks(Queue& queue) {
 
 void CoreState::remove_queue(Queue& queue) {
     names_.erase(queue.name);
+    results.drop_all(queue.partition(), now, *effects);
     queue.room.flows().drop_names();
     queues[queue.number].reset();
 }

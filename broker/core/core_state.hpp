@@ -85,6 +85,7 @@ struct Queue {
     std::uint64_t running = 0;
     std::int64_t balance = 0;   // microseconds that its turn may spend; below zero: it owes them
     std::uint64_t no_luck = 0;  // the dispatch in which no worker took from it
+    std::uint64_t looking = 0;  // executions whose results are looked for
     std::uint64_t running_jobs = 0;  // of the executions that run
     // While its stream is lossless and has no room:
     Time held_since{};            // nothing was delivered since then; Time{}: it is not held
@@ -93,14 +94,16 @@ struct Queue {
 
     std::uint64_t submitted = 0;
     std::uint64_t coalesced = 0;
-    std::uint64_t cached = 0;  // jobs that a cache answered
-    std::uint64_t stale = 0;   // of those: with an older result
+    std::uint64_t cached = 0;              // jobs that a cache answered
+    std::uint64_t stale = 0;               // of those: with an older result
     std::array<std::uint64_t, 8> ended{};  // jobs, by final outcome
 
     bool paused = false;
     bool draining = false;
-    std::string scanner_version;     // of its pure results
-    std::uint64_t purge_before = 0;  // executions with a lower number are being ended
+    std::string scanner_version;      // of its pure results
+    std::uint32_t version_stamp = 1;  // another one whenever scanner_version changes; never 0
+    std::uint64_t version_since = 0;  // executions from this number on were accepted under it
+    std::uint64_t purge_before = 0;   // executions with a lower number are being ended
 
     [[nodiscard]] std::uint64_t ended_as(protocol::FinalOutcome outcome) const noexcept {
         return ended[static_cast<std::size_t>(outcome)];
@@ -213,8 +216,16 @@ class CoreState {
         const ExecutionExtra* const extra = table.find_extra(execution);
         return extra != nullptr && !extra->fingerprint.is_zero();
     }
+    // The execution's look-up was taken: it is nowhere now, as one that was just answered.
+    void looked_up(Slot execution) noexcept {
+        ExecutionRecord& record = table.executions[execution];
+        record.state = ExecutionState::running;
+        --queues[record.queue]->looking;
+    }
     // Sets which workers are of the queue's scanner version.
     void mark_current(const Queue& queue);
+    // The queue's pure results are of that scanner version from now on.
+    void set_version(Queue& queue, std::string version);
     // A queue takes the scanner version on which all workers that serve it agree.
     void follow_version(Queue& queue);
     void follow_versions();

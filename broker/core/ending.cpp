@@ -30,7 +30,7 @@ void Ending::withdraw(Slot slot) {
     ExecutionRecord& execution = state_->table.executions[slot];
     if (execution.state == ExecutionState::looking) {
         state_->look_ups.take(state_->table.find_extra(slot)->look_up);
-        execution.state = ExecutionState::running;
+        state_->looked_up(slot);
     } else if (execution.state != ExecutionState::running) {
         state_->queue(execution.queue).room.remove(state_->table, slot);
         execution.state = ExecutionState::running;
@@ -138,8 +138,7 @@ void Ending::append(Queue& queue, Slot first, const HowEnded& how, change::Ended
     state_->schedule(state_->now + state_->options.id_window_ttl);
 }
 
-void Ending::keep_result(const Queue& queue, Slot slot, const HowEnded& how,
-                         std::uint64_t offset) {
+void Ending::keep_result(const Queue& queue, Slot slot, const HowEnded& how, std::uint64_t offset) {
     const ExecutionRecord& execution = state_->table.executions[slot];
     const ExecutionExtra* const extra = state_->table.find_extra(slot);
     if (extra == nullptr || extra->fingerprint.is_zero() || queue.settings.cache_ttl_ms == 0 ||
@@ -295,8 +294,7 @@ void Ending::reposition(Slot slot) {
         priority = std::max<std::uint8_t>(priority, state_->table.jobs[job].priority);
     }
     const bool moves_level = priority != execution.priority;
-    if (execution.state == ExecutionState::running ||
-        execution.state == ExecutionState::looking) {
+    if (execution.state == ExecutionState::running || execution.state == ExecutionState::looking) {
         execution.priority = priority & 0xf;
         return;
     }

@@ -67,8 +67,7 @@ struct CacheEvent {
     Duration age{};  // since it was made
 };
 
-using Event =
-    std::variant<FrameEvent, BadFrameEvent, DisconnectEvent, BackupEvent, CacheEvent>;
+using Event = std::variant<FrameEvent, BadFrameEvent, DisconnectEvent, BackupEvent, CacheEvent>;
 
 struct Send {
     ConnectionId to;

@@ -88,7 +88,7 @@ void JobControl::dead_letters(Session& session, const protocol::Header& header,
         const std::uint64_t execution = letter->execution;
         Id128 retry;
         if (retries) {
-            retry = ids_.next(state_->wall_millis());
+            retry = submits_->own_id();
             full = submits_->retry(*queue, *letter, retry) == kNoSlot;
             if (full) break;
         } else {
@@ -129,9 +129,9 @@ bool JobControl::purge_looking(const Queue& queue, std::uint64_t before) {
 }
 
 void JobControl::end_purged(const Queue& queue, Slot slot) {
-    ending_->end(
-        slot, ending_->how(FinalOutcome::cancelled, ErrorCode::purged,
-                           queue.deleting ? "the queue was deleted" : "the queue was purged"));
+    ending_->end(slot,
+                 ending_->how(FinalOutcome::cancelled, ErrorCode::purged,
+                              queue.deleting ? "the queue was deleted" : "the queue was purged"));
 }
 
 void JobControl::expire(Queue& queue) {

@@ -15,7 +15,7 @@ namespace scanmq::broker {
 class JobControl {
   public:
     JobControl(CoreState& state, Ending& ending, SubmitHandler& submits)
-        : state_(&state), ending_(&ending), submits_(&submits), ids_(state.rng.next()) {}
+        : state_(&state), ending_(&ending), submits_(&submits) {}
 
     void cancel(Session& session, const protocol::Header& header, const protocol::Cancel& message);
     void control(Session& session, const protocol::Header& header,
@@ -43,7 +43,6 @@ class JobControl {
     CoreState* state_;
     Ending* ending_;
     SubmitHandler* submits_;
-    UuidV7 ids_;  // of retries
 };
 
 }  // namespace scanmq::broker

@@ -83,7 +83,7 @@ Row JobQuery::job(const Queue& queue, Slot slot) const {
     const JobTable& table = state_->table;
     const JobRecord& job = table.jobs[slot];
     const ExecutionRecord& execution = table.executions[job.execution];
-    static constexpr std::array kStates{"queued", "queued", "delayed", "running"};
+    static constexpr std::array kStates{"queued", "queued", "delayed", "running", "queued"};
     const ExecutionExtra* const extra = table.find_extra(job.execution);
     Row row{
         {"id", job.id.hex()},

@@ -93,11 +93,13 @@ struct ExecutionExtra {
     Slot next = kNoSlot;          // of the slab
     std::uint32_t due_place = 0;  // in its queue's DueHeap
     std::uint32_t jobs = 1;
-    Time due{};             // while delayed
-    Time retry_due{};       // not before, after a failure; Time{}: at once
-    ContentId fingerprint;  // zero: not pure
-    ContentId request;      // its request key, in a queue that serves older results
+    Time due{};                 // while delayed
+    Time retry_due{};           // not before, after a failure; Time{}: at once
+    ContentId fingerprint;      // zero: not pure
+    ContentId request;          // its request key, in a queue that serves older results
     std::uint64_t look_up = 0;  // while looking: its number in the LookUps
+    // Queue::version_stamp when the fingerprint was made; 0: of an earlier version, or not known.
+    std::uint32_t version_stamp = 0;
     std::optional<std::int64_t> as_of_ns;
     std::vector<AttemptNote> history;  // the newest RunRow::kHistoryMax
     std::uint64_t progress_done = 0;

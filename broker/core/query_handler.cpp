@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/cache_handler.hpp"
 #include "broker/core/flow_handler.hpp"
 #include "broker/core/stream_hold.hpp"
 
@@ -66,8 +67,8 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
     }
     Rows rows;
     std::uint64_t left_out = 0;
-    const bool by_queue =
-        message.topic == "queues" || message.topic == "subscriptions" || message.topic == "flows";
+    const bool by_queue = message.topic == "queues" || message.topic == "subscriptions" ||
+                          message.topic == "flows" || message.topic == "cached";
     if (by_queue && !message.key.empty() && state_->find_queue(message.key) == nullptr) {
         return state.refuse(session, header.seq, Kind::query, ErrorCode::unknown_queue,
                             "no queue '" + message.key + "'");
@@ -93,6 +94,13 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
             return refuse(ErrorCode::unknown_queue, "the key of topic flows is a queue");
         }
         rows = FlowHandler::rows(*state_->find_queue(message.key), left_out);
+    } else if (message.topic == "cache") {
+        rows = cache();
+    } else if (message.topic == "cached") {
+        if (message.key.empty()) {
+            return refuse(ErrorCode::unknown_queue, "the key of topic cached is a queue");
+        }
+        rows = CacheHandler::cached(*state_, *state_->find_queue(message.key), left_out);
     } else if (message.topic == "store") {
         rows = store();
     } else if (JobQuery::knows(message.topic)) {
@@ -100,11 +108,12 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         if (!found) return refuse(found.error().code, found.error().sentence);
         rows = std::move(found).value();
     } else {
-        return refuse(ErrorCode::unknown_topic,
-                      "no topic '" + message.topic +
-                          "'; there are broker, counters, queues, workers, sessions, snapshots, "
-                          "subscriptions, aliases, flows, job, explain, dead, dead_letter, "
-                          "store");
+        return refuse(
+            ErrorCode::unknown_topic,
+            "no topic '" + message.topic +
+                "'; there are broker, counters, queues, workers, sessions, snapshots, "
+                "subscriptions, aliases, flows, cache, cached, job, explain, dead, dead_letter, "
+                "store");
     }
     cut_rows(rows, left_out);
     state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);
@@ -153,6 +162,7 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
         const std::vector<BrokerCore::Gauge> gauges{
             {"waiting", queue->room.waiting()},
             {"delayed", queue->room.delayed()},
+            {"looking", queue->looking},
             {"running", queue->running},
             {"granted_jobs", queue->credit.granted().items},
             {"granted_bytes", queue->credit.granted().bytes},
@@ -166,6 +176,8 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
             {"superseded", queue->ended_as(FinalOutcome::superseded)},
             {"shed", queue->ended_as(FinalOutcome::shed)},
             {"coalesced", queue->coalesced},
+            {"cached", queue->cached},
+            {"stale", queue->stale},
             {"dead_letters", queue->dead.size()},
             {"groups", queue->groups.size()},
             {"flows", queue->room.flows().size()},
@@ -215,6 +227,16 @@ QueryHandler::Rows QueryHandler::sessions() const {
                         {"agent", session->agent},
                         {"heard_ms", millis(state_->now - session->heard)},
                         {"subscriptions", std::uint64_t{session->subscriptions.size()}}});
+    }
+    return rows;
+}
+
+QueryHandler::Rows QueryHandler::cache() const {
+    Rows rows{CacheHandler::own_tier(*state_)};
+    for (const auto& [tier, gauges] : gauges_.tiers) {
+        Row row{{"tier", tier}};
+        for (const auto& [name, value] : gauges) row.emplace_back(name, value);
+        rows.push_back(std::move(row));
     }
     return rows;
 }

@@ -27,6 +27,7 @@ class QueryHandler {
     [[nodiscard]] Rows workers() const;
     [[nodiscard]] Rows sessions() const;
     [[nodiscard]] Rows snapshots() const;
+    [[nodiscard]] Rows cache() const;
     [[nodiscard]] Rows store() const;
     // query_streams.cpp; at most one row more than an ANSWER holds. `left_out`: the others.
     [[nodiscard]] Rows subscriptions(const std::string& key, std::uint64_t& left_out) const;

@@ -175,7 +175,9 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
     queue.arrivals.note(number + 1, came(row.jobs.front().accepted));
     if (row.as_of_ns) table.extra_of(slot).as_of_ns = row.as_of_ns;
     if (!row.fingerprint.is_zero()) {
-        table.extra_of(slot).fingerprint = row.fingerprint;
+        ExecutionExtra& extra = table.extra_of(slot);
+        extra.fingerprint = row.fingerprint;
+        if (number >= queue.version_since) extra.version_stamp = queue.version_stamp;
         // Of several that have it, full ones and their successors, one takes further jobs.
         if (queue.fingerprints.find(table, row.fingerprint) == kNoSlot) {
             table.executions[slot].shared = true;

@@ -33,9 +33,8 @@ void ResultCache::release_gone(Time now, Effects& effects) {
 CachedResult* ResultCache::find(const ContentId& fingerprint, const StreamPlace& stream, Time now,
                                 Effects& effects) {
     CachedResult* found = results_.find(fingerprint, now);
-    if (found != nullptr &&
-        (found->partition != stream.partition ||
-         (!options_.bodies_stay && found->offset < stream.first))) {
+    if (found != nullptr && (found->partition != stream.partition ||
+                             (!options_.bodies_stay && found->offset < stream.first))) {
         ++unreadable_;
         results_.erase(fingerprint);
         found = nullptr;
@@ -57,14 +56,14 @@ void ResultCache::note_newest(const ContentId& request, const ContentId& fingerp
     // One that was accepted before may have ended later.
     if (known != nullptr && known->execution > execution) return;
     requests_.put(request, {fingerprint, execution}, kRequestBytes, now, keep);
-    requests_.take_gone();
+    (void)requests_.take_gone();  // they hold nothing
 }
 
 std::optional<ContentId> ResultCache::newest(const ContentId& request, Time now) {
     const Newest* const found = requests_.find(request, now);
     std::optional<ContentId> out;
     if (found != nullptr) out = found->fingerprint;
-    requests_.take_gone();
+    (void)requests_.take_gone();  // they hold nothing
     return out;
 }
 
@@ -90,7 +89,7 @@ std::size_t ResultCache::drop_all(Time now, Effects& effects) {
     results_.clear();
     requests_.clear();
     release_gone(now, effects);
-    requests_.take_gone();
+    (void)requests_.take_gone();  // they hold nothing
     return all;
 }
 
@@ -98,7 +97,7 @@ void ResultCache::expire(Time now, std::size_t budget, Effects& effects) {
     results_.expire(now, budget);
     requests_.expire(now, budget);
     release_gone(now, effects);
-    requests_.take_gone();
+    (void)requests_.take_gone();  // they hold nothing
 }
 
 }  // namespace scanmq::broker

@@ -20,9 +20,9 @@ using protocol::Verdict;
 
 namespace {
 
-constexpr std::uint32_t kKnownFlags =
-    JobOptions::kPure | JobOptions::kSheddable | JobOptions::kFinishLate | JobOptions::kNotPure |
-    JobOptions::kFresh;
+constexpr std::uint32_t kKnownFlags = JobOptions::kPure | JobOptions::kSheddable |
+                                      JobOptions::kFinishLate | JobOptions::kNotPure |
+                                      JobOptions::kFresh;
 JobVerdict refusal(ErrorCode code, std::string sentence) {
     return {0, Verdict::refused, JobState::unknown, code, std::move(sentence)};
 }

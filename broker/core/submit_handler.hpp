@@ -22,9 +22,32 @@ namespace scanmq::broker {
            (job.payload.is_blob() ? 0 : job.payload.bytes.size());
 }
 
+// A job that the broker makes itself: a dead letter's retry, a standing scan's run ...
+struct OwnJob {
+    Id128 id;  // SubmitHandler::own_id()
+    std::string_view subject;
+    // Passes to the job, unless kNoSlot is returned: then it stays the caller's. A blob's is pinned
+    // (Bodies::pin). No other live execution may hold it: a body has one key in the store.
+    BodyHandle payload;
+    bool payload_is_blob = false;
+    ByteView inputs;               // the blobs are stored
+    ContentId fingerprint;         // zero: not pure
+    bool shared = true;            // with jobs of the same fingerprint
+    ContentId request;             // its request key; zero: none
+    std::uint32_t bytes = 0;       // in credit: see credit_bytes()
+    Id128 retry_of;                // zero: of no dead letter
+    protocol::JobOptions options;  // a flow; no headers, no aliases
+};
+
+// Whether results of its pure jobs answer later ones.
+[[nodiscard]] inline bool keeps_results(const Queue& queue) noexcept {
+    return queue.settings.cache_ttl_ms > 0 && !queue.scanner_version.empty();
+}
+
 class SubmitHandler {
   public:
-    SubmitHandler(CoreState& state, Ending& ending) : state_(&state), ending_(&ending) {}
+    SubmitHandler(CoreState& state, Ending& ending)
+        : state_(&state), ending_(&ending), own_ids_(state.rng.next()) {}
 
     void want(Session& session, const protocol::Header& header, const protocol::Want& message);
     void reclaimed(Session& session, const protocol::Header& header,
@@ -35,7 +58,14 @@ class SubmitHandler {
     // short.
     void serve();
 
-    // admission.cpp: a dead letter's execution again, as a new job. kNoSlot: the queue has no room.
+    // admission.cpp
+    [[nodiscard]] Id128 own_id() { return own_ids_.next(state_->wall_millis()); }
+    // The job takes the way of any other: it joins what has its fingerprint (but for a retry), takes
+    // the place of what waits under its conflate key, counts against the queue's room, and is
+    // journalled. Views need not outlive the call. kNoSlot: nothing was done, as the queue has no
+    // room or is draining, or the store is full.
+    Slot submit_own(Queue& queue, const OwnJob& job);
+    // A dead letter's execution again, as a new job. kNoSlot: the queue has no room.
     Slot retry(Queue& queue, const DeadLetter& letter, const Id128& id);
 
   private:
@@ -54,8 +84,8 @@ class SubmitHandler {
         Slot flow_slot = kNoSlot;
         // Of the flows that the jobs from here on name, one a job; 0: it names none.
         std::array<std::uint64_t, WaitingRoom::kPrefetchMax> flow_hashes{};
-        std::size_t job = 0;   // the one being taken, in the message
-        std::string resolved;  // inputs and aliases of the job being checked
+        std::size_t job = 0;           // the one being taken, in the message
+        std::string resolved;          // inputs and aliases of the job being checked
         std::optional<bool> degraded;  // the queue is late, or nobody takes its jobs
         std::uint64_t sentence_bytes = 0;
     };
@@ -85,17 +115,43 @@ class SubmitHandler {
     // nullopt: accepted; otherwise what it was coalesced with.
     std::optional<protocol::JobVerdict> accept(Frame& frame, const protocol::Job& job,
                                                const BodyIn& body);
-    Slot add_job(Frame& frame, const protocol::Job& job, const BodyIn& body);
-    Slot add_execution(Frame& frame, const protocol::Job& job, const BodyIn& body, Slot job_slot,
+    struct NewJob {
+        const Id128& id;
+        std::uint64_t digest;
+        std::string_view subject;
+        std::uint64_t bytes;  // in credit
+    };
+    Slot add_job(Frame& frame, const NewJob& job);
+    struct NewExecution {
+        BodyHandle payload;  // pinned, when it is a blob
+        bool payload_is_blob;
+        ByteView inputs;
+        Slot flow;  // held
+    };
+    Slot add_execution(Frame& frame, Slot job_slot, const NewExecution& parts);
+    Slot add_execution(Frame& frame, Slot job_slot, const protocol::Job& job, const BodyIn& body,
                        ByteView inputs);
     // The flow of a job, held once more for its execution.
     Slot take_flow(Frame& frame, const protocol::Job& job);
     // Brings near the flows of the next jobs.
     void prefetch_flows(Frame& frame, std::span<const protocol::Job> jobs) const;
     void leave_flow(Frame& frame);
+    // kNoSlot: there is none, or the fingerprint is zero.
+    [[nodiscard]] Slot joinable(Queue& queue, const ContentId& fingerprint);
+    void join(Queue& queue, Slot job_slot, Slot execution);
+    // What a job asks for, and may be answered with.
+    struct Wanted {
+        ContentId fingerprint;   // zero: not pure
+        ContentId request;       // zero: no older result is served
+        bool looked_up = false;  // in caches
+    };
+    // An execution of its own goes where it waits.
+    void enter(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted,
+               std::optional<std::int64_t> as_of_ns);
     // Further jobs of that fingerprint join the execution.
     void share(Queue& queue, Slot execution, const ContentId& fingerprint);
     void set_options(Queue& queue, Slot job_slot, const protocol::JobOptions& options);
+    [[nodiscard]] JobExtra& extra_of_job(Slot job_slot);
     void attach(Slot job_slot, Slot execution);
     void place(Queue& queue, Slot job_slot, Slot execution);
     void conflate(Queue& queue, Slot job_slot);
@@ -104,33 +160,30 @@ class SubmitHandler {
     void note_accepted(Queue& queue, Slot job_slot, bool attached);
 
     // cached_admission.cpp
-    // What a job of its own asks for and may be answered with.
-    struct Wanted {
-        ContentId fingerprint;  // zero: not pure
-        ContentId request;      // zero: no older result is served
-        bool looked_up = false;  // in caches
-    };
     [[nodiscard]] Wanted wanted(const Frame& frame, const protocol::Job& job,
                                 ByteView inputs) const;
     [[nodiscard]] ContentId request_key(const Queue& queue, const protocol::Job& job) const;
-    // The result that is known, or an older one when the queue is degraded; nullopt: there is none.
-    std::optional<protocol::JobVerdict> from_cache(Frame& frame, const protocol::Job& job,
-                                                   const BodyIn& body, const Wanted& wanted,
-                                                   bool executed);
-    // An older one, with a refresh.
-    std::optional<protocol::JobVerdict> from_older(Frame& frame, const protocol::Job& job,
-                                                   const BodyIn& body, const Wanted& wanted);
+    // A result that is there. `older`: not of these inputs; `refresh`: a newer one is to be made.
+    struct Answer {
+        CachedResult* result = nullptr;  // none
+        bool older = false;
+        bool refresh = false;
+    };
+    // `executed`: the work is under way, so that its own result cannot be there.
+    [[nodiscard]] Answer cached_answer(Frame& frame, const Wanted& wanted, bool executed);
     [[nodiscard]] CachedResult* find_older(Queue& queue, const Wanted& wanted,
                                            std::uint64_t most_ms);
-    // `older`: its age is told.
-    protocol::JobVerdict end_with(Frame& frame, const protocol::Job& job, const BodyIn& body,
-                                  CachedResult& result, bool older);
+    // The new execution ends with it.
+    void end_with(Frame& frame, Slot job_slot, Slot execution, const Answer& answer);
+    // A job of the broker's own for what the job asked for.
+    void refresh(Frame& frame, const protocol::Job& job, const BodyIn& body, const Wanted& wanted);
     [[nodiscard]] bool degraded(Frame& frame) const;
     // Asks the shared tier; the execution waits for it. False: too many do.
     bool look_up(Queue& queue, Slot job_slot, Slot execution);
 
     CoreState* state_;
     Ending* ending_;
+    UuidV7 own_ids_;
     std::vector<SubmitCredit::Grant> grants_;
     std::vector<Slot> asked_;
 };

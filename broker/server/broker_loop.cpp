@@ -268,6 +268,8 @@ void BrokerLoop::fill_bodies(Send& out) {
         fill(deliver->attempts, &protocol::Attempt::payload);
     } else if (auto* results = std::get_if<protocol::Results>(&out.message)) {
         fill(results->entries, &protocol::Entry::body);
+    } else if (auto* values = std::get_if<protocol::CacheValues>(&out.message)) {
+        fill(values->values, &protocol::CacheValues::One::body);
     }
 }
 

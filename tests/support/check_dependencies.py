@@ -24,19 +24,20 @@ ALLOWED = {
     "common/protocol": ("common/base",),
     "common/transport": ("common/base", "common/protocol"),
     "common/cache": ("common/base",),
+    "common/cache/redis": ("common/base", "common/cache"),
     "common/http": ("common/base",),
     "common/telemetry": ("common/base",),
     "common/config": ("common/base",),
     "common/process": ("common/base",),
-    "broker/core": ("common/base", "common/protocol"),
+    "broker/core": ("common/base", "common/protocol", "common/cache"),
     "broker/store": ("common/base", "common/protocol", "broker/core"),
     "broker/http": COMMON + SCANNER + ("scanner/api", "client/core", "client/cpp"),
-    "broker/server": COMMON + ("broker/core", "broker/store", "broker/http"),
-    "worker/core": ("common/base", "common/protocol"),
+    "broker/server": COMMON + ("common/cache/redis", "broker/core", "broker/store", "broker/http"),
+    "worker/core": ("common/base", "common/protocol", "common/cache"),
     "worker/scanners": ("common/base", "common/protocol", "common/process") + SCANNER,
     "worker/remote": ("common/base", "common/protocol", "common/config", "common/http", "scanner/service", "scanner/api",
                       "worker/core", "worker/scanners"),
-    "worker/server": COMMON + ("worker/core", "worker/scanners", "worker/remote"),
+    "worker/server": COMMON + ("common/cache/redis", "worker/core", "worker/scanners", "worker/remote"),
     "client/core": ("common/base", "common/protocol"),
     "client/cpp": ("common/base", "common/protocol", "common/transport", "client/core"),
     "client/cli": COMMON + SCANNER + ("client/core", "client/cpp"),
@@ -46,10 +47,10 @@ ALLOWED = {
 }
 
 # Pure folders: no threads, files, sockets; what they need of the world is passed in.
-PURE = ("broker/core", "worker/core", "client/core")
+PURE = ("common/cache", "broker/core", "worker/core", "client/core")
 PURE_FORBIDDEN = re.compile(
     r"^(thread|mutex|shared_mutex|condition_variable|future|fstream|filesystem|iostream|random|ctime|time\.h"
-    r"|unistd\.h|sys/.*|netinet/.*|zmq.*|boost/asio.*|spdlog/.*|msgpack.*)$")
+    r"|unistd\.h|sys/.*|netinet/.*|zmq.*|boost/asio.*|spdlog/.*|msgpack.*|hiredis/.*)$")
 # The engine knows nothing of messaging.
 SCANNER_FORBIDDEN = re.compile(r"^(zmq.*|boost/asio.*|msgpack.*)$")
 # Reading a clock inside a pure folder.

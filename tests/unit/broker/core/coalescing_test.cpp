@@ -41,7 +41,8 @@ TEST_F(CoalescingTest, TheSameWorkRunsOnceAndEachJobHasItsEntry) {
     EXPECT_EQ(ended[0].first_offset, 0U);
     EXPECT_EQ(ended[0].body.body.bytes, "result") << "once";
     EXPECT_EQ(ends().size(), 2U);
-    EXPECT_EQ(offered(job(3)), JobState::unknown) << "it ended: no cache here";
+    EXPECT_EQ(offered(job(3)), JobState::unknown)
+        << "it ended, and no version is known: nothing is kept";
 }
 
 TEST_F(CoalescingTest, AnAttachedJobIsJournalledAsOne) {

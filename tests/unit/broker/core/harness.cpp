@@ -150,6 +150,18 @@ void Harness::bad_frame(Peer& peer, protocol::DecodeError error) {
     collect();
 }
 
+void Harness::answer_cache(std::uint64_t look_up, std::string_view body, Duration age) {
+    CacheEvent event{look_up, !body.empty(), {}, static_cast<std::uint32_t>(body.size()), age};
+    if (event.found) {
+        event.body = BodyHandle{++handles_given_};
+        handles.insert(event.body.value);
+        bodies_[event.body.value] = body;
+    }
+    const std::vector<Event> events{event};
+    core.handle(events, now, effects);
+    collect();
+}
+
 void Harness::advance(Duration by) {
     now += by;
     tick();
@@ -223,6 +235,12 @@ void Harness::collect() {
             partitions.push_back(record.partition);
         }
     }
+    for (const CacheKeep& one : effects.cache_keeps) {
+        EXPECT_TRUE(handles.contains(one.body.value)) << "a body that was released";
+    }
+    asks.insert(asks.end(), effects.cache_asks.begin(), effects.cache_asks.end());
+    keeps.insert(keeps.end(), effects.cache_keeps.begin(), effects.cache_keeps.end());
+    drops.insert(drops.end(), effects.cache_drops.begin(), effects.cache_drops.end());
     for (const BodyHandle body : effects.releases) {
         EXPECT_EQ(handles.erase(body.value), 1U) << "body " << body.value << " released twice";
         bodies_.erase(body.value);

@@ -101,6 +101,8 @@ class Harness {
     void silence(Peer& peer, std::initializer_list<Peer*> others);
     void bad_frame(Peer& peer, protocol::DecodeError error);
     void advance(Duration by);
+    // The shared tier's answer for a look-up; without a body it has nothing.
+    void answer_cache(std::uint64_t look_up, std::string_view body, Duration age = {});
     // tick() as long as something is due now.
     void tick();
 
@@ -115,7 +117,10 @@ class Harness {
     BrokerCore core;
     Effects effects;
     Time now{std::chrono::hours(1)};
-    std::set<std::uint32_t> handles;      // given to the core, not yet released
+    std::set<std::uint32_t> handles;  // given to the core, not yet released
+    std::vector<CacheAsk> asks;       // of the shared tier
+    std::vector<CacheKeep> keeps;     // for it
+    std::vector<ContentId> drops;
     std::vector<change::Any> changes;     // of every commit
     std::vector<PartitionId> partitions;  // of each change
     std::vector<std::size_t> records;     // of each record: how many changes there were before it

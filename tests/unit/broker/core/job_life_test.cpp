@@ -44,6 +44,7 @@ class Life {
         for (int step = 0; step < steps && !::testing::Test::HasFailure(); ++step) {
             SCOPED_TRACE("step " + std::to_string(step));
             h_.now += std::chrono::milliseconds(rng_.below(120));
+            tier();
             act();
             settle();
         }
@@ -105,6 +106,10 @@ class Life {
                                  "dead_letters_dropped",
                                  "dead_letters_pushed_out",
                                  "suspensions",
+                                 "jobs_cached",
+                                 "cache_late",
+                                 "cache_ignored",
+                                 "cache_skipped",
                                  "refused_queue_draining",
                                  "groups_completed",
                                  "sessions_timed_out"}) {
@@ -159,6 +164,9 @@ class Life {
         o.submit_window_items = 30;
         o.reclaim_idle = 300ms;
         o.max_run = 4s;
+        o.cache_shared = seed % 2 == 0;
+        o.cache_wait = 100ms;
+        o.look_ups_max = 8;
         return o;
     }
     template <class M>
@@ -171,6 +179,22 @@ class Life {
             .count();
     }
 
+    // A tier that answers late, twice, for nobody, or not at all.
+    void tier() {
+        std::vector<CacheAsk> asks;
+        asks.swap(h_.asks);
+        for (const CacheAsk& ask : asks) {
+            const std::uint64_t dice = rng_.below(10);
+            if (dice == 0) continue;
+            if (dice == 1) {
+                h_.asks.push_back(ask);
+                continue;
+            }
+            h_.answer_cache(ask.look_up, dice < 5 ? "from the tier" : "");
+            if (dice == 2) h_.answer_cache(ask.look_up, "again");
+        }
+        if (rng_.below(50) == 0) h_.answer_cache(rng_.below(1'000), "for nobody");
+    }
     void act() {
         const std::uint64_t dice = rng_.below(100);
         Worker& worker = workers_[rng_.below(workers_.size())];
@@ -273,7 +297,7 @@ class Life {
                 links_[batch.queue].second = accepted->limit;
                 std::vector<bool> taken(batch.jobs.size(), true);
                 for (const auto& e : accepted->exceptions) {
-                    if (e.verdict == Verdict::coalesced) continue;
+                    if (e.verdict == Verdict::coalesced || e.verdict == Verdict::cached) continue;
                     taken[e.index] = false;
                     if (e.verdict != Verdict::duplicate) {
                         EXPECT_EQ(e.code, ErrorCode::queue_draining) << e.sentence;
@@ -531,7 +555,8 @@ class Life {
                 for (const auto& [job, job_bytes] : execution.jobs) bytes += job_bytes;
             }
             EXPECT_EQ(number("running"), running);
-            EXPECT_EQ(number("waiting") + number("delayed") + running, model.executions.size());
+            EXPECT_EQ(number("waiting") + number("delayed") + number("looking") + running,
+                      model.executions.size());
             EXPECT_EQ(number("used_bytes"), bytes);
             EXPECT_EQ(number("dead_letters"), model.dead.size());
             EXPECT_EQ(number("stream_next"), model.stream_next);

@@ -224,7 +224,7 @@ TEST_F(QueueControlTest, OptionsOfALaterVersionAreRefusedByName) {
                   o.headers = {{"a", "b"}};
               }).find("headers"),
               std::string::npos);
-    EXPECT_NE(refused_for([](auto& o) { o.flags = 16; }).find("flags"), std::string::npos);
+    EXPECT_NE(refused_for([](auto& o) { o.flags = 32; }).find("flags"), std::string::npos);
     EXPECT_NE(refused_for([](auto& o) { o.unknown_key = 17; }).find("option"), std::string::npos);
     // Unsupported before bad.
     refused_for([](auto& o) {

@@ -207,7 +207,7 @@ TEST(Queries, HaveTheRowsOfTheTable) {
     h.create_queue("q", {{"max_jobs", 500}});
     h.worker({4, "scanner 1", {"q"}});
     h.put_blob("chain");
-    h.core.set_gauges({{{"rss_bytes", 123}}, {{"frames_dropped", 5}}, "memory", {}});
+    h.core.set_gauges({{{"rss_bytes", 123}}, {{"frames_dropped", 5}}, "memory", {}, {}});
     EXPECT_EQ(h.row("broker", "", "rss_bytes"), 123U);
     EXPECT_EQ(h.row("broker", "", "queues"), 1U);
     EXPECT_EQ(h.row("broker", "", "epoch"), 7U);

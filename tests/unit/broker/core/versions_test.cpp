@@ -9,7 +9,7 @@ using namespace testing;
 
 class VersionsTest : public CoreTest {
   protected:
-    VersionsTest() : CoreTest({{"pure", 1}, {"retry_base_ms", 0}}) {}
+    VersionsTest() : CoreTest({{"pure", 1}, {"retry_base_ms", 0}, {"cache_ttl_ms", 0}}) {}
     std::string version(const std::string& queue = "q") {
         h.op().send(protocol::Query{"queues", queue});
         return value(h.op().next<protocol::Answer>().rows.at(0), "scanner_version");
@@ -84,6 +84,42 @@ TEST_F(VersionsTest, AnotherVersionIsOtherWork) {
     EXPECT_EQ(offer(jobs(job(3))).exceptions.at(0).verdict, Verdict::coalesced);
     grant(b, kPlenty);
     EXPECT_EQ(given(b), (Numbers{1, 2})) << "what waited runs with the version there is";
+}
+
+TEST_F(VersionsTest, NobodyJoinsWhatWasAcceptedBeforeTheVersionLeftAndCameBack) {
+    Peer& a = of_version("a", "1", {0, 0});
+    accept(jobs(job(1)));
+    a.send(protocol::Bye{});
+    Peer& b = of_version("b", "2", {1, 1'000});
+    EXPECT_EQ(given(b), Numbers{1}) << "its result is of version 2";
+    h.disconnect(b);
+    of_version("c", "1", {0, 0});
+    EXPECT_EQ(version(), "2") << "b may come back";
+    EXPECT_TRUE(b.hello({1, "1", {}, {{{7, counters.at(0)}, true}}}));
+    EXPECT_EQ(b.adopted.size(), 1U);
+    EXPECT_EQ(version(), "1");
+    EXPECT_TRUE(offer(jobs(job(2))).exceptions.empty()) << "not coalesced";
+    EXPECT_EQ(offer(jobs(job(3))).exceptions.at(0).verdict, Verdict::coalesced);
+}
+
+TEST_F(VersionsTest, TheRetryOfADeadLetterOfAnEarlierVersionIsNobodysWork) {
+    alter({{"max_attempts", 1}});
+    Peer& a = of_version("a", "1", {1, 1'000});
+    accept(jobs(job(1)));
+    given(a);
+    answer(a, counters, AttemptOutcome::failed, "no");
+    a.send(protocol::Bye{});
+    Peer& b = of_version("b", "2", {0, 0});
+    h.op().send(protocol::DeadLetters{"q", protocol::DeadAction::retry, {}});
+    EXPECT_EQ(h.op().next<protocol::DeadDone>().jobs.size(), 1U);
+    b.send(protocol::Bye{});
+    Peer& c = of_version("c", "1", {0, 0});
+    EXPECT_EQ(version(), "1");
+    EXPECT_TRUE(offer(jobs(job(2))).exceptions.empty()) << "not coalesced";
+    grant(c, kPlenty);
+    EXPECT_EQ(given(c).size(), 2U);
+    answer(c, counters, AttemptOutcome::done);
+    EXPECT_EQ(queue_row("used_bytes"), 0U);
 }
 
 TEST_F(VersionsTest, AFullExecutionStaysWithItsVersion) {
