@@ -2,7 +2,7 @@
 // S3Fifo: which entry of a cache has to go. Yang, Zhang, Qiu, Yue, Rashmi: FIFO queues are all you need
 //         for cache eviction, SOSP 2023.
 //
-//   new ──> small (10 %) ──hit often enough──> main ──hit since its last turn──> main again
+//   new ──> small (10 %) ──hit──> main ──hit since its last turn──> main again
 //              └──else──> out, remembered by hash (ghost)    └──else──> out
 //   new, and remembered ──> main
 //

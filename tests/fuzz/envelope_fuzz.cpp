@@ -1,0 +1,13 @@
+// Cached values from any bytes.
+
+#include <cstdint>
+#include <cstdlib>
+
+#include "tests/fuzz/envelope_check.hpp"
+
+extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
+    const void* bytes = data;
+    if (!scanmq::tests::envelope_keeps_promises({static_cast<const char*>(bytes), size}))
+        std::abort();
+    return 0;
+}
