@@ -98,7 +98,7 @@ void CacheHandler::get(Session& session, const protocol::Header& header,
         if (found == nullptr) continue;
         bytes += found->inline_bytes + protocol::kItemFixedBytesMax + ContentId::kSize;
         if (bytes > protocol::kLimits.frame_bytes_max) break;
-        answer.values.push_back({key, millis(state_->now - found->made), {}});
+        answer.values.push_back({key, millis(state_->now - found->made), {}, 0});
         bodies.push_back(found->body);
     }
     Send& out = state_->send(session, std::move(answer), true);

@@ -182,9 +182,48 @@ void BrokerLoop::obey() {
         outbox_.set_durable(storage_.log().durable());
     }
     for (Send& out : effects_.sends) send(out);
+    if (cache_link_) serve_cache();
     for (const BodyHandle handle : effects_.releases) bodies_.release(handle);
     for (const BackupRequest& request : effects_.backups) begin_backup(request);
     effects_.clear();
+}
+
+void BrokerLoop::serve_cache() {
+    if (!effects_.cache_asks.empty()) cache_link_->ask(effects_.cache_asks);
+    if (!effects_.cache_drops.empty()) cache_link_->drop(std::move(effects_.cache_drops));
+    if (effects_.cache_keeps.empty()) return;
+    const WallMillis made = SystemClock().wall_millis();
+    std::vector<cache::TierPut> items;
+    items.reserve(effects_.cache_keeps.size());
+    for (const CacheKeep& one : effects_.cache_keeps) {
+        const protocol::Body body = bodies_.view(one.body);
+        items.push_back(
+            {one.fingerprint, {std::make_shared<const std::string>(body.bytes), made}, one.ttl});
+    }
+    cache_link_->keep(std::move(items));
+}
+
+void BrokerLoop::take_answers(std::vector<CacheLink::Answer> answers) {
+    if (stopping_) return;
+    const WallMillis wall = SystemClock().wall_millis();
+    std::vector<Event> events;
+    events.reserve(answers.size());
+    for (CacheLink::Answer& one : answers) {
+        CacheEvent event;
+        event.look_up = one.look_up;
+        // No result that is kept there is larger: what is was put there by somebody else.
+        if (one.value && one.value->body->size() <= protocol::kLimits.inline_bytes_max) {
+            const std::string& bytes = *one.value->body;
+            event.found = true;
+            event.body = bodies_.put({bytes, 0});
+            event.bytes = static_cast<std::uint32_t>(bytes.size());
+            event.age = std::chrono::milliseconds(std::max<WallMillis>(wall - one.value->made, 0));
+        }
+        events.emplace_back(event);
+    }
+    core_->handle(events, now(), effects_);
+    obey();
+    watcher_.poke();  // for what the core wants done next
 }
 
 // Where the bodies that the records name can be read again once these are in the state.
@@ -269,7 +308,12 @@ void BrokerLoop::fill_bodies(Send& out) {
     } else if (auto* results = std::get_if<protocol::Results>(&out.message)) {
         fill(results->entries, &protocol::Entry::body);
     } else if (auto* values = std::get_if<protocol::CacheValues>(&out.message)) {
-        fill(values->values, &protocol::CacheValues::One::body);
+        SCANMQ_ASSERT(values->values.size() == out.bodies.size());
+        for (std::size_t i = 0; i < out.bodies.size(); ++i) {
+            const protocol::Body body = bodies_.view(out.bodies[i]);
+            values->values[i].bytes = body.bytes;
+            values->values[i].blob_size = body.blob_size;
+        }
     }
 }
 
@@ -298,11 +342,14 @@ void BrokerLoop::set_gauges() {
     rows.emplace_back("pipe_receive_mark", static_cast<std::uint64_t>(pipes_.marks().receive));
     rows.emplace_back("pipe_send_mark", static_cast<std::uint64_t>(pipes_.marks().send));
     memory_ = process_memory();
-    core_->set_gauges(
-        {{{"rss_bytes", memory_.resident_bytes}, {"rss_anonymous_bytes", memory_.anonymous_bytes}},
-         std::move(rows),
-         options_.durability,
-         storage_.gauges()});
+    BrokerCore::Gauges gauges{
+        {{"rss_bytes", memory_.resident_bytes}, {"rss_anonymous_bytes", memory_.anonymous_bytes}},
+        std::move(rows),
+        options_.durability,
+        storage_.gauges(),
+        {}};
+    if (cache_link_) gauges.tiers.emplace_back("redis", cache_link_->rows());
+    core_->set_gauges(std::move(gauges));
 }
 
 // The timer is left alone while it is early enough: when it fires for nothing, it is set anew.
@@ -348,6 +395,7 @@ void BrokerLoop::stop() {
     }
     housekeeper_.stop();
     storage_.stop();
+    if (cache_link_) cache_link_->stop();
     pipes_.stop();
     watcher_.stop();
     blob_link_->stop();

@@ -17,6 +17,7 @@
 
 #include "broker/core/broker_core.hpp"
 #include "broker/server/blob_link.hpp"
+#include "broker/server/cache_link.hpp"
 #include "broker/server/housekeeper.hpp"
 #include "broker/server/intake.hpp"
 #include "broker/server/outbox.hpp"
@@ -60,6 +61,8 @@ class BrokerLoop {
     void tell_peers();
     void keep_house(const Housekeeper::Found& found);
     void begin_backup(const BackupRequest& request);
+    void serve_cache();
+    void take_answers(std::vector<CacheLink::Answer> answers);
     void set_gauges();
     void arm();
     void wait_until(Time when);
@@ -78,6 +81,7 @@ class BrokerLoop {
     Intake intake_;
     std::unique_ptr<BrokerCore> core_;
     std::unique_ptr<BlobLink> blob_link_;
+    std::unique_ptr<CacheLink> cache_link_;  // null: no tier is shared
     Pipes pipes_;
     transport::SocketWatcher watcher_;
     Housekeeper housekeeper_;

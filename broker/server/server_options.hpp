@@ -53,6 +53,7 @@ struct ServerOptions {
     std::string durability = "sync";  // or async, memory
     StoreOptions store;
     std::string restore;              // a backup to make the data directory of, instead of serving
+    std::string cache = "memory";     // off, or redis://...: see docs/CONFIG.md
     std::vector<std::string> queues;  // NAME[,setting=value...]
     std::string endpoint_file;        // empty: none
     std::string log = "info";

@@ -96,6 +96,7 @@ class BrokerRun {
     void take_answers(std::span<const client::JobAnswer> answers) {
         for (const client::JobAnswer& answer : answers) {
             ++answered_;
+            if (answer.verdict == protocol::Verdict::cached) ++report_.cached;
             if (answer.taken()) continue;
             const auto at = index_.find(answer.id);
             if (at == index_.end() || std::exchange(jobs_[at->second].ended, true)) continue;

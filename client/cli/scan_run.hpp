@@ -37,6 +37,7 @@ struct ScanFailure {
 
 struct ScanReport {
     std::uint64_t jobs{};
+    std::uint64_t cached{};        // of those: their result was known; over a broker
     Duration elapsed{};            // from the first submission to the last result
     telemetry::Histogram latency;  // per job, from its submission to its result; over a broker
     std::vector<service::ScanResult> results;

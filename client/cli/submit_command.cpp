@@ -34,6 +34,7 @@ struct SubmitFlags {
     bool pure = false;
     bool not_pure = false;
     bool finish_late = false;
+    bool fresh = false;
     bool sheddable = false;
     std::string as_of;
     std::optional<std::int64_t> as_of_ns;  // read from as_of
@@ -66,6 +67,7 @@ void declare(config::Options& declared, SubmitFlags& flags, bool& json) {
     declared.flag("pure", flags.pure,
                   "The result depends on payload and inputs only: equal jobs are done once");
     declared.flag("not-pure", flags.not_pure, "The opposite, in a queue that is pure");
+    declared.flag("fresh", flags.fresh, "Runs, whatever results are known already");
     declared.flag("finish-late", flags.finish_late,
                   "What runs past the deadline may end instead of being stopped");
     declared.flag("sheddable", flags.sheddable,
@@ -128,6 +130,7 @@ class Submission {
         job.flow = flags_.flow;
         if (flags_.pure || flags_.not_pure) job.pure = flags_.pure;
         job.finish_late = flags_.finish_late;
+        job.fresh = flags_.fresh;
         job.sheddable = flags_.sheddable;
         job.as_of_ns = flags_.as_of_ns;
         job.aliases = flags_.aliases;
@@ -185,7 +188,8 @@ class Submission {
             Json job{{"id", answer.id.hex()}, {"verdict", protocol::to_string(answer.verdict)}};
             if (!answer.taken()) job["code"] = protocol::to_string(answer.code);
             if (answer.verdict == protocol::Verdict::duplicate ||
-                answer.verdict == protocol::Verdict::coalesced) {
+                answer.verdict == protocol::Verdict::coalesced ||
+                answer.verdict == protocol::Verdict::cached) {
                 job["state"] = protocol::to_string(answer.state);
             }
             jobs_.push_back(std::move(job));

@@ -12,10 +12,10 @@ std::uint64_t ceil_ms(Duration duration) {
 }  // namespace
 
 std::unique_ptr<protocol::JobOptions> options_of(const Job& job) {
-    const bool plain = job.priority == protocol::JobOptions::kDefaultPriority &&
-                       job.delay == Duration{} && job.deadline == Duration{} &&
-                       job.conflate_key.empty() && job.flow.empty() && !job.pure &&
-                       !job.finish_late && !job.sheddable && !job.as_of_ns && job.aliases.empty();
+    const bool plain =
+        job.priority == protocol::JobOptions::kDefaultPriority && job.delay == Duration{} &&
+        job.deadline == Duration{} && job.conflate_key.empty() && job.flow.empty() && !job.pure &&
+        !job.finish_late && !job.fresh && !job.sheddable && !job.as_of_ns && job.aliases.empty();
     if (plain) return nullptr;
     auto out = std::make_unique<protocol::JobOptions>();
     out->priority = job.priority;
@@ -27,6 +27,7 @@ std::unique_ptr<protocol::JobOptions> options_of(const Job& job) {
         out->flags |= *job.pure ? protocol::JobOptions::kPure : protocol::JobOptions::kNotPure;
     }
     if (job.finish_late) out->flags |= protocol::JobOptions::kFinishLate;
+    if (job.fresh) out->flags |= protocol::JobOptions::kFresh;
     if (job.sheddable) out->flags |= protocol::JobOptions::kSheddable;
     out->as_of_ns = job.as_of_ns;
     out->aliases.assign(job.aliases.begin(), job.aliases.end());

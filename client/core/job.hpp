@@ -39,6 +39,7 @@ struct Job {
     std::string_view flow;          // what the queue shares workers out by; "": the producer's name
     std::optional<bool> pure;       // absent: as the queue is
     bool finish_late = false;       // what runs past the deadline may end
+    bool fresh = false;             // not answered out of a cache, nor with an older result
     bool sheddable = false;         // may end `shed` when its queue is overloaded and set to shed
     std::optional<std::int64_t>
         as_of_ns;  // pricing clock, ns since 1970 UTC; absent: the snapshot's

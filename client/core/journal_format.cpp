@@ -211,6 +211,7 @@ scanmq::Result<RestoredJob, std::string> RestoredJob::decode(ByteView record, co
         if ((options->flags & protocol::JobOptions::kPure) != 0) out.job_.pure = true;
         if ((options->flags & protocol::JobOptions::kNotPure) != 0) out.job_.pure = false;
         out.job_.finish_late = (options->flags & protocol::JobOptions::kFinishLate) != 0;
+        out.job_.fresh = (options->flags & protocol::JobOptions::kFresh) != 0;
         out.job_.sheddable = (options->flags & protocol::JobOptions::kSheddable) != 0;
         out.job_.as_of_ns = options->as_of_ns;
         out.job_.aliases = options->aliases;

@@ -65,6 +65,7 @@ void ProducerBook::answer(const StoredJob& job, JobAnswer answer, bool was_sent)
         ++row.stats.accepted;
         if (answer.verdict == protocol::Verdict::duplicate) ++row.stats.duplicates;
         if (answer.verdict == protocol::Verdict::coalesced) ++row.stats.coalesced;
+        if (answer.verdict == protocol::Verdict::cached) ++row.stats.cached;
     } else {
         ++row.stats.refused;
     }

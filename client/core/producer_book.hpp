@@ -19,6 +19,7 @@ struct ProducerStats {
     std::uint64_t accepted{};    // taken by the broker, whatever the verdict
     std::uint64_t duplicates{};  // of those, duplicates
     std::uint64_t coalesced{};   // of those, joined to work that was there
+    std::uint64_t cached{};      // of those, ended at once by a known result
     std::uint64_t refused{};
     std::uint64_t waiting{};         // not sent yet (or not in this session)
     std::uint64_t unanswered{};      // sent

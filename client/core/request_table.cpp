@@ -25,6 +25,8 @@ Message copy(const Message& message) {
     if (const auto* m = std::get_if<protocol::DeadLetters>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::AliasSet>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::Backup>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::CacheGet>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::CacheDrop>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::Unsubscribe>(&message)) return *m;
     SCANMQ_ASSERT(false);
 }
@@ -104,6 +106,10 @@ bool RequestTable::on_reply(std::uint64_t re, const Message& reply) {
         done(row, Message{*dead});
     } else if (const auto* backup = std::get_if<protocol::BackupDone>(&reply)) {
         done(row, Message{*backup});
+    } else if (const auto* values = std::get_if<protocol::CacheValues>(&reply)) {
+        done(row, Message{*values});
+    } else if (const auto* dropped = std::get_if<protocol::CacheDropped>(&reply)) {
+        done(row, Message{*dropped});
     }
     return true;
 }

@@ -153,6 +153,27 @@ Result<protocol::BackupDone> Client::backup(std::string_view name, Duration time
     return fail(unexpected("where the backup is"));
 }
 
+Result<std::vector<protocol::CacheValues::One>> Client::cache_get(std::string_view queue,
+                                                                  std::span<const ContentId> keys,
+                                                                  Duration timeout) {
+    auto reply =
+        impl_->request(protocol::CacheGet{std::string(queue), {keys.begin(), keys.end()}}, timeout);
+    if (!reply) return fail(std::move(reply).error());
+    if (auto* values = std::get_if<protocol::CacheValues>(&*reply)) {
+        return std::move(values->values);
+    }
+    return fail(unexpected("results"));
+}
+
+Result<std::uint64_t> Client::cache_drop(std::string_view queue, std::span<const ContentId> keys,
+                                         Duration timeout) {
+    auto reply = impl_->request(protocol::CacheDrop{std::string(queue), {keys.begin(), keys.end()}},
+                                timeout);
+    if (!reply) return fail(std::move(reply).error());
+    if (const auto* dropped = std::get_if<protocol::CacheDropped>(&*reply)) return dropped->results;
+    return fail(unexpected("how many were dropped"));
+}
+
 Result<void> Client::forget_subscription(std::string_view queue, std::string_view durable_name,
                                          Duration timeout) {
     if (durable_name.empty()) {

@@ -128,6 +128,14 @@ class Client {
                            Duration timeout = kDefault);
     // A copy of the broker's state, below its backup directory. It may take long: name a timeout.
     Result<protocol::BackupDone> backup(std::string_view name, Duration timeout = kDefault);
+    // Results that the broker keeps, by fingerprint (topic `cached` lists them): those that are there and
+    // fit one frame. At most items_per_frame_max.
+    Result<std::vector<protocol::CacheValues::One>> cache_get(std::string_view queue,
+                                                              std::span<const ContentId> keys,
+                                                              Duration timeout = kDefault);
+    // Makes it forget these; no keys: all of the queue; no queue and no keys: all. How many there were.
+    Result<std::uint64_t> cache_drop(std::string_view queue, std::span<const ContentId> keys,
+                                     Duration timeout = kDefault);
     // Drops a durable subscription's cursor; a session that has the name loses it.
     Result<void> forget_subscription(std::string_view queue, std::string_view durable_name,
                                      Duration timeout = kDefault);

@@ -347,7 +347,9 @@ Message message(Kind kind, Reader& r, Record& in) {
                     CacheValues::One value;
                     value.key = r.fixed<ContentId>(one, "hash");
                     value.age_ms = r.uint(one, "age_ms");
-                    value.body = r.body(one, "body");
+                    const Body body = r.body(one, "body");
+                    value.bytes = body.bytes;
+                    value.blob_size = body.blob_size;
                     return value;
                 })};
         }

@@ -361,7 +361,7 @@ struct Fields {
             w.array(3);
             w.id(one.key);
             w.uint(one.age_ms);
-            w.body(one.body);
+            w.body(one.body());
         }
     }
     void operator()(const CacheDrop& m) const {

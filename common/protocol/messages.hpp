@@ -445,7 +445,9 @@ struct CacheValues {
     struct One {
         ContentId key;
         std::uint64_t age_ms{};
-        Body body;
+        std::string bytes;          // of the body: a copy, as these are few
+        std::uint64_t blob_size{};  // as Body::blob_size
+        [[nodiscard]] Body body() const noexcept { return {bytes, blob_size}; }
     };
     std::uint64_t re{};
     std::vector<One> values;

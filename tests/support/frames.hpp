@@ -154,8 +154,9 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(BlobGet{content(1), {32, 1U << 21}});
     out.emplace_back(BlobInfo{2, content(1), 70'000, BlobType::body, "SPY"});
     out.emplace_back(CacheGet{"q", {content(1), content(2)}});
-    out.emplace_back(CacheValues{
-        4, {{content(1), 2'500, {"result", 0}}, {content(2), 0, {content(3).view(), 70'000}}}});
+    out.emplace_back(CacheValues{4,
+                                 {{content(1), 2'500, "result", 0},
+                                  {content(2), 0, std::string(content(3).view()), 70'000}}});
     out.emplace_back(CacheDrop{"q", {content(1)}});
     out.emplace_back(CacheDropped{5, 1});
     return out;
