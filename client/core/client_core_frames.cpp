@@ -137,6 +137,10 @@ void ClientCore::on_main(const protocol::Frame& frame, std::size_t index, Now no
         requests_.on_reply(dead->re, message);
     } else if (const auto* backup = std::get_if<protocol::BackupDone>(&message)) {
         requests_.on_reply(backup->re, message);
+    } else if (const auto* values = std::get_if<protocol::CacheValues>(&message)) {
+        requests_.on_reply(values->re, message);
+    } else if (const auto* dropped = std::get_if<protocol::CacheDropped>(&message)) {
+        requests_.on_reply(dropped->re, message);
     }
 }
 

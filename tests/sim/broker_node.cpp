@@ -57,6 +57,7 @@ struct BrokerNode::Process {
     std::size_t received = 0;
     Effects effects;
     std::string scratch;
+    std::vector<CacheAnswer> cache_answers;
 
     // The outbox.
     LogPosition durable = 0;
@@ -80,7 +81,8 @@ BrokerNode::BrokerNode(World& world, Network& network, Oracle& oracle, const Opt
       oracle_(oracle),
       options_(options),
       queues_(std::move(queues)),
-      store_(options.durable ? make_durable_store(world, options) : make_memory_store()) {}
+      store_(options.durable ? make_durable_store(world, options) : make_memory_store()),
+      tier_(world, options.faults) {}
 
 BrokerNode::~BrokerNode() = default;
 
@@ -98,7 +100,8 @@ protocol::Settings BrokerNode::queue_settings() const {
             {"max_result_bytes", max_result_bytes(options_)},
             {"overload", options_.overload},
             {"shed_target_ms", options_.shed_target_ms},
-            {"lossless", options_.lossless}};
+            {"lossless", options_.lossless},
+            {"cache_ttl_ms", options_.cache_ttl_ms}};
 }
 
 void BrokerNode::start() {
@@ -122,6 +125,9 @@ void BrokerNode::start() {
     o.submit_window_bytes = 256U << 10;
     o.batch_bytes = 32U << 10;
     o.memory = memory_plan(options_.seed);
+    o.cache_bytes_max = options_.cache == 0 ? 0 : options_.cache_bytes;
+    o.cache_shared = options_.cache == 2;
+    o.look_ups_max = 50;
     o.wall_offset_ms =
         wall() -
         std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch()).count();
@@ -241,8 +247,16 @@ bool BrokerNode::handle_batch() {
     }
     const Time at = now();
     p.core.set_memory(p.bodies.memory(), waiting_bytes());
-    if (!p.order.empty()) {
+    if (!p.order.empty() || !p.cache_answers.empty()) {
         p.events.clear();
+        for (const CacheAnswer& one : std::exchange(p.cache_answers, {})) {
+            CacheEvent event{one.look_up, one.body.has_value(), {}, 0, one.age};
+            if (one.body) {
+                event.body = p.bodies.put({*one.body, 0});
+                event.bytes = static_cast<std::uint32_t>(one.body->size());
+            }
+            p.events.emplace_back(event);
+        }
         for (const Process::Item& item : p.order) {
             const ConnectionId from{item.from};
             if (item.gone) {
@@ -290,11 +304,27 @@ void BrokerNode::obey() {
         oracle_.durable(p.durable);
     }
     for (Send& out : p.effects.sends) send(out, position);
+    serve_cache();
     for (const BodyHandle handle : p.effects.releases) p.bodies.release(handle);
     p.effects.clear();
-    if (p.bodies.count() != oracle_.model().bodies()) {
+    // A cache keeps bodies whose entries are gone, and entries that it answered have one body.
+    if (options_.cache == 0 && p.bodies.count() != oracle_.model().bodies()) {
         world_.fail("the broker holds " + std::to_string(p.bodies.count()) +
                     " bodies, its records need " + std::to_string(oracle_.model().bodies()));
+    }
+}
+
+void BrokerNode::serve_cache() {
+    Process& p = *process_;
+    for (const CacheAsk& ask : p.effects.cache_asks) {
+        tier_.ask(ask, [this, start = starts_](CacheAnswer answer) {
+            if (!process_ || starts_ != start) return;
+            process_->cache_answers.push_back(std::move(answer));
+            wake();
+        });
+    }
+    for (const CacheKeep& one : p.effects.cache_keeps) {
+        tier_.keep(one.fingerprint, p.bodies.view(one.body).bytes, wall());
     }
 }
 
@@ -449,7 +479,8 @@ void BrokerNode::inspect() {
         expect(found != told_by_records.end(), "it has a row but no records");
         const Told& records = found->second;
         const std::uint64_t live = records.executions;
-        const std::uint64_t told = values["waiting"] + values["running"] + values["delayed"];
+        const std::uint64_t told =
+            values["waiting"] + values["running"] + values["delayed"] + values["looking"];
         expect(told == live, "its row tells " + std::to_string(told) + " executions, its records " +
                                  std::to_string(live));
         expect(values["stream_next"] == records.next,

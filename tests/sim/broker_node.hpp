@@ -16,6 +16,7 @@
 #include "broker/core/broker_core.hpp"
 #include "broker/store/body_store.hpp"
 #include "common/protocol/codec.hpp"
+#include "tests/sim/cache_tier.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/node.hpp"
 #include "tests/sim/oracle.hpp"
@@ -64,6 +65,7 @@ class BrokerNode final : public Node {
     [[nodiscard]] std::uint64_t waiting_bytes() const;
     void log_failed();
     void ask(protocol::Message message);
+    void serve_cache();
     void stop_process();
 
     Network& network_;
@@ -71,6 +73,7 @@ class BrokerNode final : public Node {
     const Options& options_;
     std::vector<std::string> queues_;
     std::unique_ptr<Store> store_;
+    CacheTier tier_;
     std::unique_ptr<Process> process_;
     std::uint64_t starts_ = 0;
     std::uint64_t turns_ = 0;

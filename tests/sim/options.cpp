@@ -128,6 +128,12 @@ Options draw(std::uint64_t seed) {
     o.shed_target_ms = d.count(1, 2'000);
     d.share(f.sheddable_share, 0.7, 1.0);
     d.every(f.stuck_every, p * 1.4, 2s, 12s);
+    o.cache = d.chance(0.7) ? d.count(1, 2) : 0;
+    o.cache_ttl_ms = d.chance(0.5) ? 300'000 : d.count(100, 10'000);
+    o.cache_bytes = d.chance(0.5) ? 64U << 20 : d.between(2'000, 20'000);
+    d.share(f.cache_lose_share, p, 0.5);
+    d.share(f.cache_late_share, p, 0.5);
+    d.share(f.cache_lie_share, p, 0.5);
     return o;
 }
 
@@ -175,6 +181,12 @@ std::vector<Knob> knobs(Options& o) {
     count("lossless", o.lossless);
     count("overload", o.overload);
     count("shed-target-ms", o.shed_target_ms);
+    count("cache", o.cache);
+    count("cache-ttl-ms", o.cache_ttl_ms);
+    out.push_back({"cache-bytes", Kind::bytes, &o.cache_bytes});
+    share("cache-lose-share", f.cache_lose_share);
+    share("cache-late-share", f.cache_late_share);
+    share("cache-lie-share", f.cache_lie_share);
     out.push_back({"retries-cold", Kind::flag, &o.features.retries_cold});
     out.push_back({"wall-jumps", Kind::flag, &o.features.wall_jumps});
     duration("break-every", f.break_every);

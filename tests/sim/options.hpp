@@ -55,6 +55,11 @@ struct FaultOptions {
     double flow_share{};    // of one of a few flows, instead of their producer's
     double large_share{};   // up to 100 KiB
     double sheddable_share{};
+    // Of the tier that keeps results:
+    double cache_lose_share{};  // of questions and of what is to be kept
+    double cache_late_share{};  // of answers: too late for most
+    double
+        cache_lie_share{};  // of values: damaged, another's, gone; half as many answers come twice
     // Of durable subscribers:
     Duration stuck_every{};  // one acknowledges nothing for up to suspend_max
 };
@@ -107,6 +112,9 @@ struct Options {
     std::uint32_t lossless = 0;  // the streams are
     std::uint32_t overload = 0;  // of the queues
     std::uint32_t shed_target_ms = 1'000;
+    std::uint32_t cache = 0;  // 0 none, 1 the broker's own, 2 with a tier that is asked
+    std::uint32_t cache_ttl_ms = 300'000;
+    std::uint64_t cache_bytes = 64U << 20;
     FaultOptions faults;
     Features features = supported();
 };

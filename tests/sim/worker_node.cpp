@@ -62,6 +62,8 @@ void WorkerNode::start() {
     o.instance = random_id(rng);
     o.seed = rng.next();
     o.fetch_inputs = false;
+    // Without a version nothing is kept. Now and then a fleet is mixed.
+    if (options_.cache != 0) o.scanner_version = world_.chance(0.1) ? "2" : "1";
     o.run_on_loop = world_.chance(0.15) && target_ == nullptr;
     o.threads = o.run_on_loop ? 1 : 1 + static_cast<std::uint32_t>(rng.below(4));
     o.window_max = 4 + static_cast<std::uint32_t>(rng.below(100));
