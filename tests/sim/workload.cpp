@@ -18,7 +18,10 @@ std::string result_of(ByteView payload) {
 
 std::string Work::next_payload() {
     Rng& rng = world_.rng;
-    if (!last_plain_.empty() && world_.chance(faults_.pure_share)) return last_plain_;
+    if (!plain_.empty() && world_.chance(faults_.pure_share)) {
+        // Mostly the last one, which is likely to be under way.
+        return world_.chance(0.5) ? plain_.back() : plain_[rng.below(plain_.size())];
+    }
     char kind = 'd';
     double dice = rng.uniform();
     const auto share = [&](double p, char letter) {
@@ -34,7 +37,8 @@ std::string Work::next_payload() {
     std::string payload = kind + std::to_string(++number_) + '|';
     const std::uint64_t most = world_.chance(faults_.large_share) ? 100'000 : 200;
     payload.append(rng.below(most), '.');
-    if (kind == 'd') last_plain_ = payload;
+    if (kind == 'd') plain_.push_back(payload);
+    if (plain_.size() > kAgainMax) plain_.pop_front();
     return payload;
 }
 

@@ -4,6 +4,7 @@
 // Payload: kind letter, number, '|', padding. The number names the work: jobs of one payload share it.
 
 #include <cstdint>
+#include <deque>
 #include <map>
 #include <string>
 
@@ -49,7 +50,8 @@ class Work {
     World& world_;
     FaultOptions faults_;
     std::uint64_t number_ = 0;
-    std::string last_plain_;
+    static constexpr std::size_t kAgainMax = 30;
+    std::deque<std::string> plain_;  // the newest last
     std::map<std::string, std::uint64_t> runs_;
 };
 
