@@ -32,6 +32,8 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "dead_letters_dropped",
     "dead_letters_pushed_out",
     "attempts_started",
+    "deliveries_local",
+    "deliveries_fetch",
     "attempts_failed",
     "attempts_returned",
     "attempts_lost",

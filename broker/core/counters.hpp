@@ -45,6 +45,8 @@ enum class Counter : std::uint8_t {
     dead_letters_dropped,
     dead_letters_pushed_out,
     attempts_started,
+    deliveries_local,  // of attempts with inputs: to a worker that was given them before
+    deliveries_fetch,  // to one that was not, or so long ago that it is forgotten
     attempts_failed,
     attempts_returned,
     attempts_lost,

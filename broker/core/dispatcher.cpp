@@ -113,7 +113,7 @@ std::size_t Runner::dispatch_from(Queue& queue) {
         if (turn.execution == kNoSlot) break;
         const bool versioned = turn.kind == LaneKind::pure && !queue.scanner_version.empty();
         const std::uint64_t bytes = bytes_of(turn.execution);
-        if (Worker* const worker = state_->workers.pick(queue.number, bytes, versioned)) {
+        if (Worker* const worker = pick(queue, turn.execution, bytes, versioned)) {
             if (shedding_.ends(queue, turn.execution)) {
                 if (++ended < Shedding::kSlice) continue;
                 state_->unfinished = true;
@@ -153,7 +153,7 @@ std::size_t Runner::dispatch_aside(Queue& queue) {
         // With nothing left and no credit for it, none will come: another one may do it.
         if (affords || (kept && worker->running.empty())) state_->workers.release_reserved();
         if (!affords) {
-            worker = state_->workers.pick(queue.number, bytes, versioned);
+            worker = pick(queue, slot, bytes, versioned);
         }
         if (worker == nullptr || holds(*state_, queue, slot)) break;
         deliver(queue, *worker, slot, false);
@@ -176,6 +176,13 @@ void Runner::make_way(Queue& queue) {
 
 std::uint64_t Runner::bytes_of(Slot execution) const {
     return state_->table.jobs[state_->table.executions[execution].first_job].bytes;
+}
+
+// Whose turn it is, or who holds its inputs.
+Worker* Runner::pick(const Queue& queue, Slot slot, std::uint64_t bytes, bool versioned) const {
+    const Slot inputs = state_->table.executions[slot].inputs;
+    if (inputs == kNoSlot) return state_->workers.pick(queue.number, bytes, versioned);
+    return state_->workers.pick(queue.number, bytes, versioned, state_->inputs.hash(inputs));
 }
 
 // One worker at a time is kept free of other work until it has nothing left: then it gets what runs
@@ -262,6 +269,10 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
 
     const std::string_view subject = state_->subjects.text(job.subject);
     const std::string_view inputs = state_->inputs.text(execution.inputs);
+    if (execution.inputs != kNoSlot) {
+        const bool local = state_->workers.give(worker, state_->inputs.hash(execution.inputs));
+        state_->counters.add(local ? Counter::deliveries_local : Counter::deliveries_fetch);
+    }
     if (execution.extra != kNoSlot) {
         // What the attempt before reported is over.
         ExecutionExtra& extra = state_->table.extra_of(slot);

@@ -37,6 +37,10 @@ class InternTable {
     [[nodiscard]] std::uint32_t stamp(Slot slot) const noexcept {
         return slot == kNoSlot ? 0 : records_[slot].stamp;
     }
+    // The same for the same text at any time; 0 is only kNoSlot's.
+    [[nodiscard]] std::uint64_t hash(Slot slot) const noexcept {
+        return slot == kNoSlot ? 0 : records_[slot].hash | 1;
+    }
     // Frees what nobody refers to any more.
     void collect();
     // Distinct texts in use.

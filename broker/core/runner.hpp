@@ -77,6 +77,8 @@ class Runner {
     bool pay_debts();
     [[nodiscard]] static bool may_deliver(const Queue& queue);
     [[nodiscard]] std::uint64_t bytes_of(Slot execution) const;
+    [[nodiscard]] Worker* pick(const Queue& queue, Slot execution, std::uint64_t bytes,
+                               bool versioned) const;
     // Microseconds that an attempt of the flow will take.
     [[nodiscard]] std::uint32_t estimate(Queue& queue, Slot flow, std::uint64_t bytes) const;
     // True: gave one.

@@ -1,6 +1,7 @@
 #include "broker/core/worker_ring.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace scanmq::broker {
 
@@ -14,16 +15,18 @@ void Worker::set_current(std::uint16_t queue, bool current) {
     current_[queue] = current;
 }
 
-void WorkerRing::append(List& list, Worker& worker) noexcept {
+void WorkerRing::append(Worker::Place place, Worker& worker) noexcept {
+    List& list = this->list(place);
     worker.before_ = list.last;
     worker.after_ = nullptr;
     (list.last == nullptr ? list.first : list.last->after_) = &worker;
     list.last = &worker;
+    worker.place_ = place;
 }
 
 void WorkerRing::unlink(Worker& worker) noexcept {
     if (worker.place_ == Worker::Place::none) return;
-    List& list = worker.place_ == Worker::Place::idle ? idle_ : busy_;
+    List& list = this->list(worker.place_);
     (worker.before_ == nullptr ? list.first : worker.before_->after_) = worker.after_;
     (worker.after_ == nullptr ? list.last : worker.after_->before_) = worker.before_;
     worker.before_ = worker.after_ = nullptr;
@@ -32,6 +35,7 @@ void WorkerRing::unlink(Worker& worker) noexcept {
 
 void WorkerRing::leave(Worker& worker) noexcept {
     unlink(worker);
+    held_.forget(worker);
     if (reserved_ == &worker) reserved_ = nullptr;
 }
 
@@ -42,8 +46,10 @@ void WorkerRing::update(Worker& worker) {
         return;
     }
     const bool idle = worker.running.empty();
-    append(idle ? idle_ : busy_, worker);
-    worker.place_ = idle ? Worker::Place::idle : Worker::Place::busy;
+    append(idle                  ? Worker::Place::idle
+           : worker.has_thread() ? Worker::Place::free
+                                 : Worker::Place::full,
+           worker);
 }
 
 void WorkerRing::reserve(Worker& worker) noexcept {
@@ -59,13 +65,40 @@ void WorkerRing::release_reserved() {
 }
 
 Worker* WorkerRing::pick(std::uint16_t queue, std::uint64_t bytes, bool versioned) const noexcept {
-    for (const List* list : {&idle_, &busy_}) {
-        for (Worker* worker = list->first; worker != nullptr; worker = worker->after_) {
+    for (const List& list : lists_) {
+        for (Worker* worker = list.first; worker != nullptr; worker = worker->after_) {
             if (worker->credit.available().bytes >= bytes && worker->takes(queue, versioned))
                 return worker;
         }
     }
     return nullptr;
+}
+
+std::uint32_t WorkerRing::load(const Worker& worker) noexcept {
+    const std::uint32_t running = worker.running.size();
+    if (worker.place_ != Worker::Place::full) return running;
+    return running - std::max(worker.info.threads, 1U);
+}
+
+Worker* WorkerRing::pick(std::uint16_t queue, std::uint64_t bytes, bool versioned,
+                         std::uint64_t inputs) const {
+    Worker* const next = pick(queue, bytes, versioned);
+    if (next == nullptr || inputs == 0) return next;
+    Worker* best = nullptr;
+    held_.each_holder(inputs, [&](Worker& holder) {
+        if (holder.place_ == Worker::Place::none || holder.credit.available().bytes < bytes ||
+            !holder.takes(queue, versioned)) {
+            return;
+        }
+        if (best == nullptr ||
+            std::pair(holder.place_, load(holder)) < std::pair(best->place_, load(*best))) {
+            best = &holder;
+        }
+    });
+    if (best == nullptr) return next;
+    // It would wait there, and here it begins at once.
+    if (best->place_ == Worker::Place::full && next->place_ != Worker::Place::full) return next;
+    return load(*best) <= load(*next) + kBusierMax ? best : next;
 }
 
 }  // namespace scanmq::broker

@@ -4,13 +4,18 @@
 // Threads:   broker loop only. Borrows: the workers, which leave() before they go.
 // Invariant: a worker is in the ring exactly while its credit in items is not used up and nothing
 //            keeps it out of it (exclusive, detached, reserved).
-// Fairness:  those with nothing to do come first, in the order they became idle; then round robin.
+// Fairness:  those with nothing to do come first, in the order they became idle; then those with a
+//            thread to spare; then the others; round robin among each.
+// Locality:  who holds the inputs goes before the one whose turn it is, unless work that could begin
+//            at once would wait, or it is busier than that one by more than kBusierMax.
 
+#include <array>
 #include <cstdint>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "broker/core/held_inputs.hpp"
 #include "broker/core/job_table.hpp"
 #include "common/protocol/credit.hpp"
 #include "common/protocol/messages.hpp"
@@ -36,6 +41,7 @@ struct Worker {
     bool gave_back = false;  // it asked its credit back, and told no limit since
     std::set<protocol::Token> revoked;      // taken back; their answers are still to come
     std::vector<protocol::Token> revoking;  // of those, what it has not been told yet
+    HeldList held;                          // HeldInputs' of it
 
     // An attempt of that size.
     [[nodiscard]] bool affords(std::uint64_t bytes) const noexcept {
@@ -48,6 +54,10 @@ struct Worker {
     // Whether it may get an execution of that queue, `versioned` ones only with the queue's version.
     [[nodiscard]] bool takes(std::uint16_t queue, bool versioned) const noexcept {
         return serves(queue) && (!versioned || (queue < current_.size() && current_[queue]));
+    }
+    // Whether a thread is free for one more.
+    [[nodiscard]] bool has_thread() const noexcept {
+        return running.empty() || running.size() < info.threads;
     }
     // A queue of this number and name came to be.
     void set_serves(std::uint16_t queue, const std::string& name);
@@ -66,7 +76,7 @@ struct Worker {
 
   private:
     friend class WorkerRing;
-    enum class Place : std::uint8_t { none, idle, busy };
+    enum class Place : std::uint8_t { idle, free, full, none };
     Worker* before_ = nullptr;
     Worker* after_ = nullptr;
     Place place_ = Place::none;
@@ -76,17 +86,26 @@ struct Worker {
 
 class WorkerRing {
   public:
+    // So many attempts more than another one a worker may have because it holds the inputs.
+    static constexpr std::uint32_t kBusierMax = 4;
+
     // Puts the worker where its credit and its work say. To be called after either changed; a worker that
     // just got an attempt goes to the back.
     void update(Worker& worker);
-    // Before the worker goes, too.
+    // Before the worker goes, too. What it holds is forgotten: it comes back as another one.
     void leave(Worker& worker) noexcept;
     // The worker whose turn it is for an attempt of that size; nullptr: none has credit for it.
     [[nodiscard]] Worker* pick(std::uint16_t queue, std::uint64_t bytes,
                                bool versioned) const noexcept;
+    // The same for one that needs inputs, InternTable::hash of them; 0: none.
+    [[nodiscard]] Worker* pick(std::uint16_t queue, std::uint64_t bytes, bool versioned,
+                               std::uint64_t inputs) const;
+    // It gets an attempt that needs them. True: it holds them already.
+    bool give(Worker& worker, std::uint64_t inputs) { return held_.give(worker, inputs); }
     // Some worker could get an attempt.
     [[nodiscard]] bool any() const noexcept {
-        return idle_.first != nullptr || busy_.first != nullptr || reserved_ != nullptr;
+        return lists_[0].first != nullptr || lists_[1].first != nullptr ||
+               lists_[2].first != nullptr || reserved_ != nullptr;
     }
 
     // One worker may be kept out of the ring until it has nothing left, for what runs alone.
@@ -100,11 +119,17 @@ class WorkerRing {
         Worker* first = nullptr;
         Worker* last = nullptr;
     };
-    static void append(List& list, Worker& worker) noexcept;
+    void append(Worker::Place place, Worker& worker) noexcept;
     void unlink(Worker& worker) noexcept;
 
-    List idle_;
-    List busy_;
+    [[nodiscard]] List& list(Worker::Place place) noexcept {
+        return lists_[static_cast<std::size_t>(place)];
+    }
+    // What one more would have before it: beside it, while threads are free; ahead of it, when not.
+    [[nodiscard]] static std::uint32_t load(const Worker& worker) noexcept;
+
+    std::array<List, 3> lists_;  // by place
+    HeldInputs held_;
     Worker* reserved_ = nullptr;
 };
 

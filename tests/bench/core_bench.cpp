@@ -7,6 +7,8 @@
 //
 // core/flows/N/M                a job's whole cycle beside M waiting jobs of N flows
 //
+// core/inputs/N                 a job's whole cycle with one of N snapshots as its input, 8 workers
+//
 // core/id_window                finding and adding an id beside a million remembered ones
 
 #include <benchmark/benchmark.h>
@@ -53,6 +55,17 @@ class Bench {
     void use_flows(std::uint64_t flows) {
         for (std::uint64_t i = 0; i < flows; ++i) flows_.push_back("flow " + std::to_string(i));
     }
+    // Jobs have an input, one of so many in turns.
+    void use_inputs(std::uint64_t inputs) {
+        for (std::uint64_t i = 0; i < inputs; ++i) {
+            const std::string bytes = "snapshot " + std::to_string(i);
+            BlobRecord record;
+            record.id = content_id(bytes);
+            record.bytes = bytes.size();
+            blobs_.restore(record, now_);
+            inputs_.emplace_back(record.id.view());
+        }
+    }
     void limit_credit(std::uint64_t items) { credit_.items = items; }
     void submit(std::uint64_t jobs) {
         auto& message = std::get<protocol::Submit>(submit_.message);
@@ -68,6 +81,7 @@ class Bench {
                 job.options = std::make_unique<protocol::JobOptions>();
                 job.options->flow = flows_[jobs_ % flows_.size()];
             }
+            if (!inputs_.empty()) job.inputs = inputs_[jobs_ % inputs_.size()];
             bodies_.push_back({{next_body()}, ++jobs_});
         }
         sent_ = {sent_.items + jobs, sent_.bytes + jobs * 264};
@@ -162,6 +176,7 @@ class Bench {
     std::vector<std::string> subjects_{"SPY.vertical", "QQQ.vertical", "IWM.condor",
                                        "AAPL.vertical"};
     std::vector<std::string> flows_;
+    std::vector<std::string> inputs_;
     std::string payload_ = std::string(200, 'x');
     protocol::Frame submit_{{}, protocol::Submit{}};
     std::vector<BodyIn> bodies_;
@@ -226,6 +241,29 @@ void flows(benchmark::State& state) {
         static_cast<double>(jobs), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
 }
 
+void inputs(benchmark::State& state) {
+    constexpr std::uint64_t kBatch = 256;
+    Bench bench(8, 1'000'000);
+    bench.use_inputs(static_cast<std::uint64_t>(state.range(0)));
+    bench.want(1'000'000'000);
+    bench.give_credit();
+    for (std::uint64_t i = 0; i < 1'100'000; i += kBatch) {
+        bench.submit(kBatch);
+        bench.answer();
+        bench.recycle();
+    }
+    const std::uint64_t before = bench.entries();
+    for (auto _ : state) {
+        bench.submit(kBatch);
+        bench.answer();
+        bench.recycle();
+    }
+    const auto jobs = static_cast<std::int64_t>(bench.entries() - before);
+    state.SetItemsProcessed(jobs);
+    state.counters["time_per_job"] = benchmark::Counter(
+        static_cast<double>(jobs), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
+}
+
 void submit_a_million(benchmark::State& state) {
     const auto batch = static_cast<std::uint64_t>(state.range(0));
     constexpr std::uint64_t kJobs = 1'000'000;
@@ -273,6 +311,7 @@ void id_window(benchmark::State& state) {
 
 BENCHMARK(submit_dispatch_done)->Name("core/submit_dispatch_done")->Arg(1)->Arg(16)->Arg(256);
 BENCHMARK(flows)->Name("core/flows")->ArgsProduct({{1, 10, 1'000, 100'000}, {200'000, 1'000'000}});
+BENCHMARK(inputs)->Name("core/inputs")->Arg(0)->Arg(1)->Arg(100)->Arg(1'000);
 BENCHMARK(submit_a_million)->Name("core/submit")->Arg(256)->Unit(benchmark::kMillisecond);
 BENCHMARK(id_window)->Name("core/id_window");
 
