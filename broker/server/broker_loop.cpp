@@ -95,6 +95,9 @@ Result<void, ServerError> BrokerLoop::open() {
         return restored;
     }
     storage_.start([this] { boost::asio::post(loop_, [this] { watcher_.poke(); }); });
+    // Before anybody is granted anything; from now on the housekeeper looks.
+    if (const auto figures = storage_.figures()) storage_.judge(*figures);
+    core_->set_store_full(storage_.store_full());
     for (const std::string& text : options_.queues) {
         const auto spec = parse_queue(text);
         if (!spec) return fail(spec.error());

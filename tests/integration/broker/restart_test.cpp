@@ -232,8 +232,6 @@ TEST_F(Restart, AFullDiskTakesNoMoreJobsAndCompletesWhatWasAccepted) {
     start();
     sent = {};
     auto desk = producer();
-    // The first look at the disk comes with the first wake-ups.
-    desk->until([&] { return desk->counter("loop_turns") > 0; });
     desk->send(protocol::Want{"scans", {}, {1, 1000}});
     EXPECT_THAT(desk->expect_error(protocol::ErrorCode::store_full).sentence, HasSubstr("room"));
     auto worker = peer(kWorker);
