@@ -31,6 +31,10 @@ void declare(config::Options& declared, BenchOptions& options, std::uint64_t& fi
                     "Queue so many jobs without workers and tell the broker's memory");
     declared.number("payload-bytes", options.payload_bytes, {std::uint32_t{kStampBytes}, 65'536U},
                     "bytes", "Size of payload and result");
+    declared.number(
+        "distinct", options.distinct, {0U, 1'000'000U}, "payloads",
+        "All jobs share so many payloads and run once each, in the warm-up; the rest comes "
+        "out of the cache, and no latency is told. 0: each job has its own");
     declared.number("batch", options.batch, {1U, 4'096U}, "jobs", "Jobs of one submission");
     declared.number("producers", options.producers, {1U, 64U}, "processes", "Producer processes");
     declared.number("workers", options.workers, {0U, 64U}, "processes",
@@ -62,6 +66,7 @@ Json describe(const BenchOptions& options, const BenchResult& result) {
     out["mode"] = options.mode;
     out["durability"] = options.self_contained ? Json(options.durability) : Json(nullptr);
     out["payload_bytes"] = options.payload_bytes;
+    out["distinct"] = options.distinct;
     out["batch"] = options.mode == "closed" ? 1U : options.batch;
     out["producers"] = options.mode == "closed" ? 1U : options.producers;
     out["workers"] = options.mode == "fill" ? 0U : options.workers;
@@ -136,6 +141,12 @@ Outcome bench(Invocation& invocation) {
         return fail(
             usage_problem("--data is for a broker that writes: give --durability sync or "
                           "async, too"));
+    }
+    if (options.distinct > 0) {
+        if (options.mode != "throughput") {
+            return fail(usage_problem("--distinct is for --mode throughput"));
+        }
+        options.warm_up = options.distinct;
     }
     if (options.seconds <= 0.0 && options.jobs == 0) {
         return fail(usage_problem("without --seconds, say how many --jobs to send"));

@@ -21,6 +21,7 @@ void declare(config::Options& declared, RoleOptions& options) {
                     "How many producers there are");
     declared.number("payload-bytes", options.payload_bytes, {}, "bytes",
                     "Size of payload and result");
+    declared.number("distinct", options.distinct, {}, "payloads", "Shared by all jobs; 0: none is");
     declared.number("batch", options.batch, {1U}, "jobs", "Jobs of one submission");
     declared.number("warm-up", options.warm_up, {}, "jobs",
                     "Jobs before the measurement, one at a time");
@@ -42,6 +43,7 @@ std::vector<std::string> arguments_of(const RoleOptions& options) {
     add("index", options.index);
     add("producers", options.producers);
     add("payload-bytes", options.payload_bytes);
+    add("distinct", options.distinct);
     add("batch", options.batch);
     add("warm-up", options.warm_up);
     add("rate", options.rate);

@@ -83,6 +83,7 @@ class Tally {
             ++report_.foreign;
             return;
         }
+        if (options_.distinct > 0) return take_shared(at);
         if (stamp->warm_up != 0) {
             ++warm_;
             return;
@@ -104,6 +105,10 @@ class Tally {
     }
     [[nodiscard]] std::uint64_t missing(const std::vector<std::uint64_t>& expected) const {
         std::uint64_t sum = 0;
+        if (options_.distinct > 0) {
+            for (const std::uint64_t jobs : expected) sum += jobs;
+            return sum - std::min(sum, report_.jobs);
+        }
         for (std::size_t p = 0; p < seen_.size() && p < expected.size(); ++p)
             sum += seen_[p].missing(expected[p]);
         return sum;
@@ -114,6 +119,16 @@ class Tally {
     }
 
   private:
+    // Results do not tell jobs apart: they are counted, those of the warm-up first.
+    void take_shared(std::int64_t at) {
+        if (warm_ < std::uint64_t{options_.warm_up} * options_.producers) {
+            ++warm_;
+            return;
+        }
+        if (report_.jobs++ == 0) report_.first_ns = at;
+        report_.last_ns = at;
+    }
+
     const RoleOptions& options_;
     std::vector<SeenIds> seen_;
     std::uint64_t warm_ = 0;
@@ -135,6 +150,7 @@ class Sender {
         stamp.warm_up = warm_up ? 1 : 0;
         stamp.id = warm_up ? warmed_++ : report_.jobs++;
         stamp.due_ns = due_ns;
+        if (options_.distinct > 0) stamp = {options_.run, 0, 0, stamp.id % options_.distinct, 0};
         write_payload(stamp, options_.payload_bytes, payload_);
         client::Job job;
         job.payload = payload_;

@@ -29,6 +29,7 @@ struct RoleOptions {
     std::uint32_t index{};      // of the producer
     std::uint32_t producers{};  // how many there are
     std::uint32_t payload_bytes{200};
+    std::uint32_t distinct{};
     std::uint32_t batch{256};
     std::uint32_t warm_up{500};
     double rate{};         // jobs/s on a fixed schedule; 0: as fast as credit allows

@@ -75,8 +75,9 @@ class Run {
         const std::uint64_t jobs = fill ? options_.jobs + 1024 : options_.window;
         const std::uint64_t item = options_.payload_bytes + client_->limits().item_overhead_bytes;
         const auto made = client_->create_queue(
-            queue_,
-            {{"max_jobs", jobs}, {"max_bytes", std::max<std::uint64_t>(jobs * item, 1U << 20)}});
+            queue_, {{"max_jobs", jobs},
+                     {"max_bytes", std::max<std::uint64_t>(jobs * item, 1U << 20)},
+                     {"pure", options_.distinct > 0 ? 1 : 0}});
         if (!made) return problem_of(made.error(), "cannot create the bench queue");
         created_ = true;
         return fill ? std::nullopt : start_workers();
@@ -127,6 +128,7 @@ class Run {
         out.run = tag_;
         out.producers = options_.producers;
         out.payload_bytes = options_.payload_bytes;
+        out.distinct = options_.distinct;
         out.batch = options_.batch;
         out.warm_up = options_.mode == "fill" ? 0 : options_.warm_up;
         out.seconds = options_.seconds;

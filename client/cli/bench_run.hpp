@@ -20,6 +20,7 @@ struct BenchOptions {
     BrokerOptions broker{.brokers = {}, .name = "bench", .timeout = std::chrono::seconds(30)};
     std::string mode = "throughput";  // throughput, closed, open, fill
     std::uint32_t payload_bytes = 200;
+    std::uint32_t distinct = 0;  // payloads that all jobs share, out of the cache; 0: each its own
     std::uint32_t batch = 256;
     std::uint32_t producers = 1;
     std::uint32_t workers = 2;
