@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/base/rng.hpp"
+#include "common/cache/redis/redis_tier.hpp"
 
 namespace scanmq::broker {
 
@@ -90,6 +91,7 @@ Result<void, ServerError> BrokerLoop::open() {
     options_.core.blob_endpoint =
         options_.blob_advertise.empty() ? *bound : options_.blob_advertise;
 
+    open_cache();
     core_ = std::make_unique<BrokerCore>(options_.core, blobs_);
     if (auto restored = storage_.restore(*core_, bodies_, blobs_, now()); !restored) {
         return restored;
@@ -105,6 +107,25 @@ Result<void, ServerError> BrokerLoop::open() {
         obey();
     }
     return {};
+}
+
+void BrokerLoop::open_cache() {
+    if (options_.cache == "off") options_.core.cache_bytes_max = 0;
+    if (options_.cache == "off" || options_.cache == "memory") return;
+    cache::RedisTierOptions tier;
+    tier.url = cache::parse_redis_url(options_.cache).value();  // check() was asked
+    tier.prefix = options_.cache_prefix;
+    tier.timeout = options_.core.cache_wait;
+    tier.seed = options_.core.seed;
+    tier.log = [](const std::string& sentence) { spdlog::warn("cache: {}", sentence); };
+    options_.core.cache_shared = true;
+    cache_link_ = std::make_unique<CacheLink>(
+        loop_,
+        [tier = std::move(tier)](boost::asio::io_context& context) {
+            return std::make_unique<cache::RedisTier>(context, tier);
+        },
+        options_.core.cache_wait,
+        [this](std::vector<CacheLink::Answer> answers) { take_answers(std::move(answers)); });
 }
 
 Result<void, ServerError> BrokerLoop::run() {

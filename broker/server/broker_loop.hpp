@@ -61,6 +61,7 @@ class BrokerLoop {
     void tell_peers();
     void keep_house(const Housekeeper::Found& found);
     void begin_backup(const BackupRequest& request);
+    void open_cache();
     void serve_cache();
     void take_answers(std::vector<CacheLink::Answer> answers);
     void set_gauges();

@@ -5,6 +5,7 @@
 
 #include "broker/core/queue_settings.hpp"
 #include "broker/store/log_format.hpp"
+#include "common/cache/redis/redis_url.hpp"
 #include "common/config/shared.hpp"
 #include "common/config/values.hpp"
 #include "common/protocol/codec.hpp"
@@ -130,6 +131,8 @@ void declare(config::Options& options, ServerOptions& target) {
         "cache", target.cache,
         "Where results of pure jobs are kept to answer later ones: memory, off, or memory "
         "and a Redis shared with other brokers, redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
+    options.text("cache-prefix", target.cache_prefix,
+                 "What every key in the Redis begins with: brokers of one prefix share results");
     options.bytes("cache-bytes", target.core.cache_bytes_max, {0, 1ULL << 40},
                   "Memory for them, at most an eighth of what --memory-max leaves for traffic");
     options.duration("cache-wait", target.core.cache_wait,
@@ -275,6 +278,11 @@ Result<void, ServerError> check(const ServerOptions& options) {
         return fail(ServerError{"--segment-bytes is " +
                                 std::to_string(options.store.segment_bytes) +
                                 "; it must be a multiple of " + std::to_string(kSegmentHeadBytes)});
+    }
+    if (options.cache != "memory" && options.cache != "off") {
+        if (const auto url = cache::parse_redis_url(options.cache); !url) {
+            return fail(ServerError{"--cache is memory, off or redis://HOST: " + url.error()});
+        }
     }
     for (const std::string& queue : options.queues) {
         if (auto spec = parse_queue(queue); !spec) return fail(std::move(spec).error());

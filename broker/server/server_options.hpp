@@ -52,10 +52,11 @@ struct ServerOptions {
     std::string data = "scanmq-data";
     std::string durability = "sync";  // or async, memory
     StoreOptions store;
-    std::string restore;              // a backup to make the data directory of, instead of serving
-    std::string cache = "memory";     // off, or redis://...: see docs/CONFIG.md
-    std::vector<std::string> queues;  // NAME[,setting=value...]
-    std::string endpoint_file;        // empty: none
+    std::string restore;           // a backup to make the data directory of, instead of serving
+    std::string cache = "memory";  // off, or redis://...: see docs/CONFIG.md
+    std::string cache_prefix = "scanmq:";  // of every key in the Redis
+    std::vector<std::string> queues;       // NAME[,setting=value...]
+    std::string endpoint_file;             // empty: none
     std::string log = "info";
     // What the process may take in memory, the state's file pages left out; 0: three quarters of the machine's.
     std::uint64_t memory_max = 0;

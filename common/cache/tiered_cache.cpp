@@ -181,7 +181,7 @@ class TieredCache::Impl : public std::enable_shared_from_this<Impl> {
                 fill.push_back({key, *values[i], options_.fill_ttl});
             else
                 remember_missing(key);
-            settle(key, std::move(values[i]));
+            settle(key, values[i]);
         }
         forget_gone();
         if (!fill.empty()) fast_.put(std::move(fill), ask.deadline);
