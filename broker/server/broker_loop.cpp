@@ -115,16 +115,19 @@ void BrokerLoop::open_cache() {
     cache::RedisTierOptions tier;
     tier.url = cache::parse_redis_url(options_.cache).value();  // check() was asked
     tier.prefix = options_.cache_prefix;
-    tier.timeout = options_.core.cache_wait;
+    const Duration tier_wait = options_.core.cache_wait;
+    tier.timeout = tier_wait;
     tier.seed = options_.core.seed;
     tier.log = [](const std::string& sentence) { spdlog::warn("cache: {}", sentence); };
     options_.core.cache_shared = true;
+    // The tier keeps the deadline; this is for a tier that does not.
+    options_.core.cache_wait = options_.core.cache_wait * 5 / 4;
     cache_link_ = std::make_unique<CacheLink>(
         loop_,
         [tier = std::move(tier)](boost::asio::io_context& context) {
             return std::make_unique<cache::RedisTier>(context, tier);
         },
-        options_.core.cache_wait,
+        tier_wait,
         [this](std::vector<CacheLink::Answer> answers) { take_answers(std::move(answers)); });
 }
 
