@@ -64,8 +64,12 @@ class ArchiveWriter {
         flush();
         out_.append(value);
     }
-    // One that may be missing at the very end.
+    // Those that may be missing at the very end.
     void last_text(std::string_view value) { text(value); }
+    template <class T>
+    void last_number(const T& value) {
+        number(value);
+    }
     template <std::size_t Size, class Tag>
     void id(const FixedBytes<Size, Tag>& value) {
         raw(value.bytes.data(), Size);
@@ -162,6 +166,11 @@ class ArchiveReader {
     void last_text(std::string_view& value) {
         value = {};
         if (!at_end()) text(value);
+    }
+    template <class T>
+    void last_number(T& value) {
+        value = {};
+        if (!at_end()) number(value);
     }
     template <std::size_t Size, class Tag>
     void id(FixedBytes<Size, Tag>& value) {

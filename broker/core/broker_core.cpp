@@ -185,6 +185,9 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::QueueDelete& m) {
         queues.remove(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::QueueVersion& m) {
+        queues.set_version(s, e.frame->header, m);
+    }
     void on(Session& s, const FrameEvent& e, const protocol::Backup& m);
     void on(Session& s, const FrameEvent& e, const protocol::Query& m) {
         queries.answer(state, s, e.frame->header, m);
@@ -216,7 +219,8 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
                          std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup> ||
-                         std::is_same_v<M, FlowSet> || std::is_same_v<M, CacheDrop>) {
+                         std::is_same_v<M, FlowSet> || std::is_same_v<M, CacheDrop> ||
+                         std::is_same_v<M, QueueVersion>) {
         return kOperator;
     } else {
         return 0;

@@ -124,6 +124,7 @@ void CoreState::mark_current(const Queue& queue) {
 }
 
 void CoreState::follow_version(Queue& queue) {
+    if (queue.version_pinned) return;
     const std::string* version = nullptr;
     for (const Session* session : sessions.list()) {
         if (!session->worker || !session->worker->serves(queue.number)) continue;

@@ -102,6 +102,7 @@ struct Queue {
     bool draining = false;
     std::string scanner_version;      // of its pure results
     std::uint32_t version_stamp = 1;  // another one whenever scanner_version changes; never 0
+    bool version_pinned = false;      // by an operator: it does not follow the workers
     std::uint64_t version_since = 0;  // executions from this number on were accepted under it
     std::uint64_t purge_before = 0;   // executions with a lower number are being ended
 
@@ -226,7 +227,7 @@ class CoreState {
     void mark_current(const Queue& queue);
     // The queue's pure results are of that scanner version from now on.
     void set_version(Queue& queue, std::string version);
-    // A queue takes the scanner version on which all workers that serve it agree.
+    // Unless an operator pinned it, a queue takes the scanner version on which all workers that serve it agree.
     void follow_version(Queue& queue);
     void follow_versions();
     // Tells the memory budget what is held now.

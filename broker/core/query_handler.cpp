@@ -190,6 +190,7 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
             {"wait_ms", millis(queue->waited)},
             {"wait_low_ms", millis(queue->waited_low)},
             {"producers_waiting", queue->credit.waiting()},
+            {"version_pinned", queue->version_pinned ? 1U : 0U},
         };
         for (const auto& [name, value] : gauges) row.emplace_back(name, value);
         row.emplace_back("scanner_version", queue->scanner_version);

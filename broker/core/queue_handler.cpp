@@ -96,6 +96,24 @@ void QueueHandler::alter(Session& session, const protocol::Header& header,
     state_->send(session, protocol::Ok{header.seq}, true);
 }
 
+void QueueHandler::set_version(Session& session, const protocol::Header& header,
+                               const protocol::QueueVersion& message) {
+    Queue* const queue = state_->require_queue(session, header, Kind::queue_version, message.queue);
+    if (queue == nullptr) return;
+    const bool pinned = !message.scanner_version.empty();
+    if (pinned != queue->version_pinned) {
+        queue->version_pinned = pinned;
+        state_->change(*queue, change::VersionPinned{pinned});
+    }
+    if (!pinned) {
+        state_->follow_version(*queue);
+    } else if (message.scanner_version != queue->scanner_version) {
+        state_->set_version(*queue, message.scanner_version);
+    }
+    state_->activate(*queue);  // another worker may take what none took before
+    state_->send(session, protocol::Ok{header.seq}, true);
+}
+
 void QueueHandler::remove(Session& session, const protocol::Header& header,
                           const protocol::QueueDelete& message) {
     Queue* const queue = state_->require_queue(session, header, Kind::queue_delete, message.queue);

@@ -1,5 +1,5 @@
 #pragma once
-// QueueHandler: queues are created, altered and deleted.
+// QueueHandler: queues are created, altered, moved to another scanner version and deleted.
 //
 // Threads:   broker loop only. Borrows: CoreState and the parts it is made with (outlive this).
 // Limits:    options.queues_max. Deleting goes in slices of kSlice items, so that a full queue does
@@ -39,6 +39,8 @@ class QueueHandler {
                const protocol::QueueAlter& message);
     void remove(Session& session, const protocol::Header& header,
                 const protocol::QueueDelete& message);
+    void set_version(Session& session, const protocol::Header& header,
+                     const protocol::QueueVersion& message);
     // Creates it unless it exists. Precondition: name and settings are valid (the shell's configuration).
     void ensure(const std::string& name, const protocol::Settings& settings);
     // Takes the deletions under way one slice further. The queues that are gone are removed by sweep(),

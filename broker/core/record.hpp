@@ -20,8 +20,8 @@
 
 namespace scanmq::broker {
 
-inline constexpr std::uint8_t kRecordVersion =
-    2;  // 1: executions had no flow, nor a queue limits of flows
+// 1: executions had no flow, nor a queue limits of flows. 2: a queue's version was not pinned.
+inline constexpr std::uint8_t kRecordVersion = 3;
 inline constexpr std::size_t kRecordBytesMax = 1U << 20;
 
 struct CommitRecord {
@@ -269,6 +269,15 @@ struct FlowLimited {
     }
 };
 
+// An operator said which scanner version the queue has (in QueueMarked), or that it follows its workers.
+struct VersionPinned {
+    bool pinned{};
+    template <class A>
+    void fields(A& a) {
+        a.number(pinned);
+    }
+};
+
 // Partition 0:
 
 struct QueueCreated {
@@ -323,7 +332,7 @@ struct AliasMoved {
 using Any = std::variant<Accepted, Started, Released, Ended, GroupOpened, GroupSealed, GroupEnded,
                          GroupForgotten, CursorSet, CursorForgotten, DeadDropped, StreamTrimmed,
                          IdsForgotten, QueueMarked, QueueCreated, QueueAltered, QueueDeleted,
-                         AliasMoved, FlowLimited>;
+                         AliasMoved, FlowLimited, VersionPinned>;
 
 template <class T, std::size_t I = 0>
 constexpr std::size_t number_of() {

@@ -48,6 +48,8 @@ Restorer::Done Restorer::queue(PartitionId partition, const QueueRow& row) {
     queue.paused = row.paused;
     queue.draining = row.draining;
     queue.scanner_version = std::string(row.scanner_version);
+    queue.version_pinned = row.version_pinned;
+    queue.version_since = row.version_since;
     queue.next_execution = row.next_execution;
     queue.journal.sequence = row.sequence;
     writer_->begin_at(queue, row.stream_first, row.incarnation);
@@ -177,9 +179,10 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
     if (!row.fingerprint.is_zero()) {
         ExecutionExtra& extra = table.extra_of(slot);
         extra.fingerprint = row.fingerprint;
-        if (number >= queue.version_since) extra.version_stamp = queue.version_stamp;
+        const bool current = number >= queue.version_since;
+        if (current) extra.version_stamp = queue.version_stamp;
         // Of several that have it, full ones and their successors, one takes further jobs.
-        if (queue.fingerprints.find(table, row.fingerprint) == kNoSlot) {
+        if (current && queue.fingerprints.find(table, row.fingerprint) == kNoSlot) {
             table.executions[slot].shared = true;
             queue.fingerprints.insert(row.fingerprint, slot);
         }

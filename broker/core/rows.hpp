@@ -56,6 +56,9 @@ struct QueueRow {
     std::uint64_t ids_begin{};
     std::uint64_t ids_end{};
     std::uint64_t sequence{};  // of the last commit record
+    // Rows of version 2 end without these.
+    bool version_pinned{};
+    std::uint64_t version_since{};  // the first execution accepted under scanner_version
     template <class A>
     void fields(A& a) {
         a.text(name);
@@ -70,6 +73,8 @@ struct QueueRow {
         a.uint(ids_begin);
         a.uint(ids_end);
         a.uint(sequence);
+        a.last_number(version_pinned);
+        a.last_number(version_since);
     }
 };
 

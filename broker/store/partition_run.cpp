@@ -70,6 +70,8 @@ PartitionRun::Done PartitionRun::apply_one(ArchiveReader& reader) {
             return read_and_do<IdsForgotten>(reader);
         case number_of<QueueMarked>():
             return read_and_do<QueueMarked>(reader);
+        case number_of<VersionPinned>():
+            return read_and_do<VersionPinned>(reader);
         case number_of<FlowLimited>():
             return read_and_do<FlowLimited>(reader);
         default:
@@ -345,7 +347,13 @@ PartitionRun::Done PartitionRun::on(const change::IdsForgotten& change) {
 PartitionRun::Done PartitionRun::on(const change::QueueMarked& change) {
     row_.paused = change.paused;
     row_.draining = change.draining;
+    if (change.scanner_version != row_.scanner_version) row_.version_since = row_.next_execution;
     row_.scanner_version = change.scanner_version;
+    return {};
+}
+
+PartitionRun::Done PartitionRun::on(const change::VersionPinned& change) {
+    row_.version_pinned = change.pinned;
     return {};
 }
 

@@ -130,6 +130,7 @@ class PartitionRun {
     [[nodiscard]] Done on(const change::StreamTrimmed& change);
     [[nodiscard]] Done on(const change::IdsForgotten& change);
     [[nodiscard]] Done on(const change::QueueMarked& change);
+    [[nodiscard]] Done on(const change::VersionPinned& change);
     [[nodiscard]] Done on(const change::FlowLimited& change);
     [[nodiscard]] Done append_entry(const EntryRow& row);
 

@@ -24,6 +24,7 @@ constexpr auto kCommands = std::to_array<Command>({
     {"queue resume", "Starts deliveries again, or takes a drain back", queue_resume},
     {"queue drain", "Takes no more jobs and lets those that are there finish", queue_drain},
     {"queue purge", "Ends all jobs that wait in a queue", queue_purge},
+    {"queue version", "Shows or sets the scanner version of a queue's pure results", queue_version},
     {"flow list", "Lists the flows of a queue: what waits, runs and holds them back", flow_list},
     {"flow set", "Gives a flow of a queue limits", flow_set},
     {"flow drop", "Takes the limits of a flow away", flow_drop},

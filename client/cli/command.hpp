@@ -56,6 +56,7 @@ Outcome queue_pause(Invocation& invocation);
 Outcome queue_resume(Invocation& invocation);
 Outcome queue_drain(Invocation& invocation);
 Outcome queue_purge(Invocation& invocation);
+Outcome queue_version(Invocation& invocation);
 Outcome flow_list(Invocation& invocation);
 Outcome flow_set(Invocation& invocation);
 Outcome flow_drop(Invocation& invocation);

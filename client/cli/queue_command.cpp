@@ -168,6 +168,51 @@ Outcome queue_purge(Invocation& invocation) {
     return control(invocation, protocol::QueueAction::purge, "purge", "purged");
 }
 
+Outcome queue_version(Invocation& invocation) {
+    BrokerOptions broker;
+    std::string queue;
+    std::string version;
+    bool follow = false;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    declared.flag("follow", follow, "The version on which the queue's workers agree, from now on");
+    declared.positional("queue", queue, true, "The queue's name");
+    declared.positional("version", version, false,
+                        "Pure jobs go to workers of this version only, until it is set again; "
+                        "without it, the queue's version is shown");
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    if (follow && !version.empty()) {
+        return fail(usage_problem("a version and --follow exclude each other; give one of them"));
+    }
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    if (follow || !version.empty()) {
+        if (const auto answer = (*client)->set_queue_version(queue, version); !answer) {
+            return fail(problem_of(answer.error(),
+                                   fmt::format("cannot set the version of queue {}", queue)));
+        }
+    }
+    const auto rows = (*client)->query("queues", queue);
+    if (!rows) {
+        return fail(problem_of(rows.error(), fmt::format("cannot show queue {}", queue)));
+    }
+    std::string now;
+    bool pinned = false;
+    for (const auto& [name, value] : rows->front()) {
+        if (name == "scanner_version") now = std::get<std::string>(value);
+        if (name == "version_pinned") pinned = std::get<std::uint64_t>(value) != 0;
+    }
+    if (invocation.json) {
+        fmt::print("{}\n",
+                   Json{{"queue", queue}, {"scanner_version", now}, {"pinned", pinned}}.dump());
+    } else {
+        fmt::print("queue {}: scanner version {}, {}\n", queue, now.empty() ? "none yet" : now,
+                   pinned ? "set by an operator" : "as its workers agree");
+    }
+    return ExitCode::ok;
+}
+
 Outcome flow_list(Invocation& invocation) {
     return list_topic(invocation, "flows",
                       {"flow", "weight", "rate_per_s", "burst", "in_flight_max", "priority_max",

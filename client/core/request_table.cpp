@@ -19,6 +19,7 @@ Message copy(const Message& message) {
     if (const auto* m = std::get_if<protocol::QueueCreate>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::QueueAlter>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::FlowSet>(&message)) return *m;
+    if (const auto* m = std::get_if<protocol::QueueVersion>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::QueueDelete>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::QueueControl>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::Cancel>(&message)) return *m;

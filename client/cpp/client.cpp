@@ -99,6 +99,12 @@ Result<void> Client::set_flow(std::string_view queue, std::string_view flow,
         impl_->request(protocol::FlowSet{std::string(queue), std::string(flow), limits}, timeout));
 }
 
+Result<void> Client::set_queue_version(std::string_view queue, std::string_view scanner_version,
+                                       Duration timeout) {
+    return only_ok(impl_->request(
+        protocol::QueueVersion{std::string(queue), std::string(scanner_version)}, timeout));
+}
+
 Result<void> Client::control_queue(std::string_view queue, protocol::QueueAction action,
                                    Duration timeout) {
     return only_ok(impl_->request(protocol::QueueControl{std::string(queue), action}, timeout));

@@ -113,6 +113,9 @@ class Client {
     // Limits of one flow, by the names of docs/PROTOCOL.md, section 8; none takes all away.
     Result<void> set_flow(std::string_view queue, std::string_view flow,
                           const protocol::Settings& limits, Duration timeout = kDefault);
+    // The scanner version of the queue's pure results; "": the one its workers agree on.
+    Result<void> set_queue_version(std::string_view queue, std::string_view scanner_version,
+                                   Duration timeout = kDefault);
     Result<void> control_queue(std::string_view queue, protocol::QueueAction action,
                                Duration timeout = kDefault);
     // Ends jobs `cancelled`, wherever they are. Any number, in frames of items_per_frame_max; after

@@ -330,6 +330,10 @@ Message message(Kind kind, Reader& r, Record& in) {
             m.limits = settings(r, in, "limits");
             return m;
         }
+        case Kind::queue_version: {
+            std::string name_of = queue(r, in);
+            return QueueVersion{std::move(name_of), name(r, in, "scanner_version")};
+        }
         case Kind::query: {
             std::string topic = name(r, in, "topic");
             return Query{std::move(topic), name(r, in, "key")};

@@ -372,6 +372,10 @@ struct Fields {
         w.uint(m.re);
         w.uint(m.results);
     }
+    void operator()(const QueueVersion& m) const {
+        w.str(m.queue);
+        w.str(m.scanner_version);
+    }
     void operator()(const Query& m) const {
         w.str(m.topic);
         w.str(m.key);
@@ -451,6 +455,7 @@ std::size_t field_count(Kind kind) {
         case Kind::dead_done:
         case Kind::alias_set:
         case Kind::query:
+        case Kind::queue_version:
         case Kind::blob_get:
         case Kind::cache_get:
         case Kind::cache_values:

@@ -82,6 +82,8 @@ std::string_view to_string(Kind kind) noexcept {
             return "QUERY";
         case Kind::answer:
             return "ANSWER";
+        case Kind::queue_version:
+            return "QUEUE_VERSION";
         case Kind::blob_put:
             return "BLOB_PUT";
         case Kind::blob_ready:

@@ -54,6 +54,7 @@ enum class Kind : std::uint8_t {
     flow_set = 69,
     query = 70,
     answer = 71,
+    queue_version = 72,
     blob_put = 80,
     blob_ready = 81,
     blob_chunk = 82,

@@ -384,6 +384,12 @@ struct FlowSet {
     Settings limits;
 };
 
+// The queue's pure results are of that scanner version; "": of the one its workers agree on.
+struct QueueVersion {
+    std::string queue;
+    std::string scanner_version;
+};
+
 struct Query {
     std::string topic;  // broker, counters, queues, workers, sessions, streams, snapshots
     std::string key;
@@ -471,7 +477,7 @@ using Message =
                  GroupState, QueueCreate, QueueAlter, QueueDelete, QueueControl, DeadLetters,
                  DeadDone, AliasSet, Backup, BackupDone, FlowSet, Query, Answer, BlobPut, BlobReady,
                  BlobChunk, BlobStored, BlobGet, BlobInfo, CacheGet, CacheValues, CacheDrop,
-                 CacheDropped>;
+                 CacheDropped, QueueVersion>;
 
 struct Header {
     Roles roles{};

@@ -128,6 +128,20 @@ class Queues(Operator):
         self.assertEqual("purged", self.entries("work", 1)[0]["code"])
 
 
+    def test_a_queue_stays_with_the_version_it_was_given_until_it_follows_again(self):
+        self.ok("queue", "create", "work")
+        shown = self.with_broker("queue", "version", "work").json()
+        self.assertEqual({"queue": "work", "scanner_version": "", "pinned": False}, shown)
+        shown = self.with_broker("queue", "version", "work", "engine/7").json()
+        self.assertEqual({"queue": "work", "scanner_version": "engine/7", "pinned": True}, shown)
+        job, = self.submit("work", "one", options=("--pure",))
+        self.assertEqual((1, "engine/7"), (self.queue("work")["version_pinned"], self.queue("work")["scanner_version"]))
+        shown = self.with_broker("queue", "version", "work", "--follow").json()
+        self.assertFalse(shown["pinned"])
+        self.with_broker("queue", "version", "work", "8", "--follow", code=USAGE)
+        self.with_broker("queue", "version", "nowhere", "8", code=FAILED)
+
+
 class DeadLetters(Operator):
     def test_nothing_is_dead_in_a_new_queue(self):
         self.ok("queue", "create", "work")

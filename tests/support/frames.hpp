@@ -144,6 +144,7 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(Backup{"monday"});
     out.emplace_back(BackupDone{8, "/backups/monday", 12'345});
     out.emplace_back(FlowSet{"q", "desk", {{"weight", 3}}});
+    out.emplace_back(QueueVersion{"q", "engine/7"});
     out.emplace_back(Query{"queues", "q"});
     out.emplace_back(
         Answer{3, "queues", {{{"queue", std::string("q")}, {"waiting", std::uint64_t{4}}}}});

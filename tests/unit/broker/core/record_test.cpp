@@ -86,6 +86,32 @@ TEST(Record, ChangesComeBackWithTheirBodies) {
     EXPECT_TRUE(reader.at_end());
 }
 
+TEST(Record, ARowOfAnEarlierVersionEndsBeforeWhatWasAddedSince) {
+    QueueRow row;
+    row.name = "q";
+    row.scanner_version = "7";
+    row.sequence = 300;
+    row.version_pinned = true;
+    row.version_since = 5;
+    std::string bytes;
+    {
+        ArchiveWriter writer(bytes, nullptr);
+        row.fields(writer);
+    }
+    QueueRow read;
+    ArchiveReader whole(bytes);
+    read.fields(whole);
+    EXPECT_TRUE(whole.ok() && whole.at_end());
+    EXPECT_TRUE(read.version_pinned);
+    EXPECT_EQ(read.version_since, 5U);
+    ArchiveReader before(ByteView(bytes).substr(0, bytes.size() - 2));
+    read.fields(before);
+    EXPECT_TRUE(before.ok() && before.at_end());
+    EXPECT_EQ(read.sequence, 300U);
+    EXPECT_FALSE(read.version_pinned);
+    EXPECT_EQ(read.version_since, 0U);
+}
+
 TEST(Record, EveryTruncationIsAnErrorAndReadsNothingBeyond) {
     const std::string bytes = both();
     std::size_t whole = 0;

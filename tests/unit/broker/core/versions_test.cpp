@@ -1,5 +1,8 @@
 // BrokerCore: scanner versions: which a queue takes up, and who gets its pure executions.
 
+#include "broker/core/group_handler.hpp"
+#include "broker/core/publisher.hpp"
+#include "broker/core/restorer.hpp"
 #include "tests/unit/broker/core/core_test.hpp"
 
 namespace scanmq::broker {
@@ -13,6 +16,14 @@ class VersionsTest : public CoreTest {
     std::string version(const std::string& queue = "q") {
         h.op().send(protocol::Query{"queues", queue});
         return value(h.op().next<protocol::Answer>().rows.at(0), "scanner_version");
+    }
+    ErrorCode move(const std::string& to, Peer* by = nullptr) {
+        Peer& peer = by == nullptr ? h.op() : *by;
+        peer.send(protocol::QueueVersion{"q", to});
+        if (peer.count<protocol::Ok>() == 0) return peer.error();
+        EXPECT_TRUE(peer.inbox.back().after_commit);
+        peer.next<protocol::Ok>();
+        return ErrorCode::none;
     }
     Peer& of_version(const std::string& name, const std::string& scanner, Credit credit = kPlenty,
                      std::vector<std::string> queues = {}) {
@@ -65,6 +76,116 @@ TEST_F(VersionsTest, OnlyWorkersOfTheQueuesVersionGetPureExecutions) {
     answer(a, counters, AttemptOutcome::failed, "no");
     EXPECT_EQ(given(b), Numbers{});
     EXPECT_EQ(given(a), Numbers{1});
+}
+
+TEST_F(VersionsTest, AnOperatorMovesTheQueueWhileBothVersionsAreThere) {
+    Peer& a = of_version("a", "1");
+    Peer& b = of_version("b", "2");
+    accept(jobs(job(1, "SPY.vertical", "first")));
+    EXPECT_EQ(given(a), Numbers{1}) << "a was there first";
+    const Numbers first = counters;
+    EXPECT_EQ(move("2"), ErrorCode::none);
+    EXPECT_EQ(version(), "2");
+    EXPECT_EQ(queue_row("version_pinned"), 1U);
+    // What runs goes on, and is not joined: its result is of version 1.
+    EXPECT_TRUE(offer(jobs(job(2, "SPY.vertical", "first"))).exceptions.empty());
+    EXPECT_EQ(given(b), Numbers{2});
+    answer(a, first, AttemptOutcome::done);
+    EXPECT_EQ(ends().at(0).number, 1U);
+    accept(job_range(10, 5));
+    EXPECT_EQ(given(a), Numbers{});
+    EXPECT_EQ(given(b).size(), 1U) << "they are of one payload";
+}
+
+TEST_F(VersionsTest, WhatWaitsGoesToWorkersOfTheVersionThatTheQueueIsMovedTo) {
+    Peer& a = of_version("a", "1", {0, 0});
+    Peer& b = of_version("b", "2");
+    accept(jobs(job(1)));
+    EXPECT_EQ(given(b), Numbers{});
+    EXPECT_EQ(move("2"), ErrorCode::none);
+    EXPECT_EQ(given(b), Numbers{1}) << "at once";
+    EXPECT_EQ(move("1"), ErrorCode::none);
+    EXPECT_TRUE(offer(jobs(job(2))).exceptions.empty()) << "its result is of version 2";
+    grant(a, kPlenty);
+    EXPECT_EQ(given(a), Numbers{2});
+}
+
+TEST_F(VersionsTest, AVersionThatNobodyHasIsWaitedFor) {
+    Peer& a = of_version("a", "1");
+    EXPECT_EQ(move("2"), ErrorCode::none);
+    accept(jobs(job(1)));
+    EXPECT_EQ(given(a), Numbers{});
+    h.op().send(protocol::Query{"explain", "q/" + job_id(1).hex()});
+    EXPECT_EQ(value(h.op().next<protocol::Answer>().rows.at(0), "reason"), "no_version");
+    Peer& b = of_version("b", "2");
+    EXPECT_EQ(given(b), Numbers{1});
+}
+
+TEST_F(VersionsTest, WhatAnOperatorSetStaysUntilItIsToFollowAgain) {
+    Peer& a = of_version("a", "1");
+    forget_changes();
+    EXPECT_EQ(move("1"), ErrorCode::none) << "it is, and stays";
+    EXPECT_EQ(changed<change::VersionPinned>().size(), 1U);
+    EXPECT_TRUE(changed<change::QueueMarked>().empty());
+    a.send(protocol::Bye{});
+    of_version("b", "2");
+    EXPECT_EQ(version(), "1");
+    forget_changes();
+    EXPECT_EQ(move(""), ErrorCode::none);
+    EXPECT_EQ(version(), "2");
+    EXPECT_EQ(queue_row("version_pinned"), 0U);
+    ASSERT_EQ(changed<change::VersionPinned>().size(), 1U);
+    EXPECT_FALSE(changed<change::VersionPinned>()[0].pinned);
+    EXPECT_EQ(changed<change::QueueMarked>().at(0).scanner_version, "2");
+    forget_changes();
+    EXPECT_EQ(move(""), ErrorCode::none);
+    EXPECT_TRUE(h.changes.empty());
+}
+
+TEST_F(VersionsTest, OnlyOperatorsMoveQueuesThatThereAre) {
+    EXPECT_EQ(move("1", producer), ErrorCode::not_permitted);
+    EXPECT_EQ(move("1", &of_version("a", "2")), ErrorCode::not_permitted);
+    EXPECT_EQ(version(), "2");
+    h.op().send(protocol::QueueVersion{"r", "1"});
+    EXPECT_EQ(h.op().error(), ErrorCode::unknown_queue);
+}
+
+TEST_F(VersionsTest, ARestartKeepsWhatWasSetAndWhatWasAcceptedUnderIt) {
+    BlobTable blobs{{}};
+    BrokerOptions options;
+    options.epoch = 8;
+    CoreState state(options, blobs);
+    Effects effects;
+    state.now = h.now;
+    state.effects = &effects;
+    StreamWriter writer(state);
+    Leases leases(state);
+    Publisher publisher(state);
+    GroupHandler groups(state, writer);
+    Restorer restorer(state, {leases, writer, groups, publisher});
+    QueueRow row;
+    row.name = "q";
+    row.next_execution = 3;
+    row.scanner_version = "2";
+    row.version_pinned = true;
+    row.version_since = 2;
+    ASSERT_TRUE(restorer.queue(1, row));
+    const auto fingerprint = content_id("work");
+    for (std::uint64_t number = 1; number <= 2; ++number) {
+        ExecutionRow execution;
+        execution.jobs.emplace_back().id = job_id(number);
+        execution.fingerprint = fingerprint;
+        ASSERT_TRUE(restorer.execution(1, number, execution, nullptr,
+                                       BodyHandle{static_cast<std::uint32_t>(number)}));
+    }
+    Queue& queue = *state.find_queue("q");
+    EXPECT_TRUE(queue.version_pinned);
+    EXPECT_EQ(queue.scanner_version, "2");
+    const Slot shared = queue.fingerprints.find(state.table, fingerprint);
+    ASSERT_NE(shared, kNoSlot);
+    EXPECT_EQ(state.table.executions[shared].number, 2U) << "the other is of an earlier version";
+    EXPECT_EQ(state.table.find_extra(shared)->version_stamp, queue.version_stamp);
+    state.effects = nullptr;
 }
 
 TEST_F(VersionsTest, JobsThatAreNotPureGoToAny) {

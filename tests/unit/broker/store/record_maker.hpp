@@ -267,7 +267,10 @@ class RecordMaker {
         queue.row.paused = rng_.below(2) == 0;
         queue.row.draining = rng_.below(2) == 0;
         queue.row.scanner_version = text(5);
+        queue.row.version_since = queue.row.next_execution;
         write(change::QueueMarked{queue.row.paused, queue.row.draining, queue.row.scanner_version});
+        queue.row.version_pinned = rng_.below(2) == 0;
+        write(change::VersionPinned{queue.row.version_pinned});
     }
     JobRow job(Queue& queue) {
         JobRow out;

@@ -42,8 +42,9 @@ TEST(Commands, EachHasWordsOfItsOwnAndASummary) {
     }
     for (const std::string_view wanted :
          {"job show", "job explain", "job cancel", "dead list", "dead show", "dead retry",
-          "dead drop", "queue pause", "queue resume", "queue drain", "queue purge", "alias set",
-          "alias list", "subscription list", "subscription forget", "backup", "store show"}) {
+          "dead drop", "queue pause", "queue resume", "queue drain", "queue purge", "queue version",
+          "alias set", "alias list", "subscription list", "subscription forget", "backup",
+          "store show"}) {
         EXPECT_TRUE(words.contains(wanted)) << wanted;
     }
 }
