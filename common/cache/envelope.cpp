@@ -4,6 +4,7 @@
 #define XXH_NO_STREAM
 #include <xxhash.h>
 
+#include <algorithm>
 #include <cstring>
 
 namespace scanmq::cache {
@@ -11,7 +12,9 @@ namespace {
 
 constexpr std::string_view kMagic = "smqc";
 constexpr std::size_t kFormatAt = 4;
+constexpr std::string_view kFormat("\x01\0\0\0", 4);  // with the reserved bytes
 constexpr std::size_t kKeyAt = 8;
+static_assert(kFormat[0] == kEnvelopeFormat);
 constexpr std::size_t kMadeAt = 40;
 constexpr std::size_t kSizeAt = 48;
 constexpr std::size_t kChecksumBytes = kEnvelopeBytes - kEnvelopeHeadBytes;
@@ -57,8 +60,7 @@ std::string encode_envelope(const ContentId& key, WallMillis made, ByteView body
     std::string out;
     out.reserve(kEnvelopeBytes + body.size());
     out += kMagic;
-    out.push_back(static_cast<char>(kEnvelopeFormat));
-    out.append(kKeyAt - out.size(), '\0');
+    out += kFormat;
     out += key.view();
     append_u64(out, static_cast<std::uint64_t>(made));
     append_u64(out, body.size());
@@ -73,8 +75,8 @@ Result<Envelope, EnvelopeError> decode_envelope(const ContentId& key, ByteView b
     // What is something else, or of another version, need not have our length.
     if (bytes.substr(0, kMagic.size()) != kMagic.substr(0, bytes.size()))
         return fail(EnvelopeError::wrong_magic);
-    if (bytes.size() > kFormatAt && static_cast<std::uint8_t>(bytes[kFormatAt]) != kEnvelopeFormat)
-        return fail(EnvelopeError::other_format);
+    const ByteView format = bytes.substr(std::min(bytes.size(), kFormatAt), kFormat.size());
+    if (format != kFormat.substr(0, format.size())) return fail(EnvelopeError::other_format);
     if (bytes.size() < kEnvelopeBytes) return fail(EnvelopeError::truncated);
     const std::uint64_t size = read_u64(bytes.substr(kSizeAt));
     const std::uint64_t there = bytes.size() - kEnvelopeBytes;

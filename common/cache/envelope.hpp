@@ -4,7 +4,7 @@
 //
 //   0   4  "smqc"
 //   4   1  format version: 1
-//   5   3  0
+//   5   3  0; anything else is another format
 //   8  32  the key
 //   40  8  when the value was made, wall milliseconds, little-endian
 //   48  8  bytes of the body, little-endian

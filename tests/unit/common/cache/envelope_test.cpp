@@ -52,6 +52,16 @@ TEST(Envelope, SaysWhyNot) {
     EXPECT_EQ(error_of(std::string("smqc\x02", 5)), EnvelopeError::other_format);
 }
 
+// Found by fuzzing: a sealed envelope with something in the reserved bytes was taken for one of ours.
+TEST(Envelope, ReservedBytesAreOfAnotherFormat) {
+    for (const std::size_t at : {5, 6, 7}) {
+        std::string bytes = encode_envelope(kKey, 5, "body");
+        bytes[at] = 1;
+        EXPECT_EQ(error_of(bytes), EnvelopeError::other_format);
+        EXPECT_EQ(error_of(bytes.substr(0, at + 1)), EnvelopeError::other_format);
+    }
+}
+
 TEST(Envelope, EveryFlippedBitIsFound) {
     const std::string good = encode_envelope(kKey, 5, "some body");
     for (std::size_t bit = 0; bit < 8 * good.size(); ++bit) {
