@@ -135,6 +135,7 @@ protocol::Row CacheHandler::own_tier(const CoreState& state) {
             {"bytes_max", results.bytes_max()},
             {"hits", stats.hits - results.unreadable()},
             {"misses", stats.misses + results.unreadable()},
+            {"hit_age_ms", static_cast<std::uint64_t>(results.mean_hit_age() * 1e3)},
             {"stale", state.counters.value(Counter::jobs_stale)},
             {"coalesced", state.counters.value(Counter::jobs_coalesced)},
             {"expired", stats.expired},

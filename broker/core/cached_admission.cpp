@@ -138,6 +138,7 @@ void SubmitHandler::end_with(Frame& frame, Slot job_slot, Slot execution, const 
         ++queue.stale;
         state_->counters.add(Counter::jobs_stale);
     }
+    state_->results.note_hit(state_->now - result.made);
     result.offset = queue.stream.next();
     ending_->end(execution, how);
     // They may have gone with it.

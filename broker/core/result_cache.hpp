@@ -8,6 +8,7 @@
 // Limits:    Options; what has to go is chosen by S3-FIFO. What is larger than that is not kept.
 // See:       docs/PROTOCOL.md, section 8, "Cache"; docs/adr/0004-cache.md
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 
@@ -58,6 +59,13 @@ class ResultCache {
     // Its fingerprint.
     [[nodiscard]] std::optional<ContentId> newest(const ContentId& request, Time now);
 
+    // A job was answered with a result of that age.
+    void note_hit(Duration age) noexcept {
+        mean_hit_age_ += (std::chrono::duration<double>(age).count() - mean_hit_age_) / 32;
+    }
+    // Of late, in seconds.
+    [[nodiscard]] double mean_hit_age() const noexcept { return mean_hit_age_; }
+
     // How many there were.
     std::size_t drop(const ContentId& fingerprint, Time now, Effects& effects);
     std::size_t drop_all(PartitionId partition, Time now, Effects& effects);
@@ -88,6 +96,7 @@ class ResultCache {
     cache::MemoryCache<CachedResult> results_;
     cache::MemoryCache<Newest> requests_;
     std::uint64_t unreadable_ = 0;
+    double mean_hit_age_ = 0;
 };
 
 }  // namespace scanmq::broker

@@ -7,12 +7,10 @@
 #include <set>
 #include <thread>
 
-#include "broker/server/broker_server.hpp"
 #include "client/cpp/client.hpp"
 #include "client/cpp/producer.hpp"
 #include "client/cpp/subscriber.hpp"
-#include "worker/scanners/noop_scanner.hpp"
-#include "worker/server/worker_server.hpp"
+#include "tests/support/in_process.hpp"
 
 namespace scanmq::client {
 namespace {
@@ -20,61 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::ErrorCode;
 
-constexpr Duration kPatience = 30s;
-
-class Broker {
-  public:
-    explicit Broker(broker::ServerOptions options = {}, const std::string& listen = {}) {
-        options.listen = listen.empty() ? "tcp://127.0.0.1:0" : listen;
-        options.blob_listen = "tcp://127.0.0.1:0";
-        options.durability = "memory";
-        auto made = broker::BrokerServer::create(options);
-        EXPECT_TRUE(made.ok()) << made.error().sentence;
-        server_ = std::move(*made);
-        thread_ = std::thread([this] { EXPECT_TRUE(server_->run().ok()); });
-    }
-    ~Broker() {
-        server_->stop();
-        thread_.join();
-    }
-    [[nodiscard]] const std::string& endpoint() const { return server_->endpoint(); }
-
-  private:
-    std::unique_ptr<broker::BrokerServer> server_;
-    std::thread thread_;
-};
-
-class Worker {
-  public:
-    explicit Worker(const std::string& broker)
-        : server_(settings(broker), std::make_unique<worker::NoopScanner>()),
-          thread_([this] { (void)server_.run(); }) {}
-    ~Worker() {
-        server_.abort();
-        thread_.join();
-    }
-
-  private:
-    static worker::Settings settings(const std::string& broker) {
-        worker::Settings out;
-        out.brokers = {broker};
-        out.core.name = "worker";
-        return out;
-    }
-    worker::WorkerServer server_;
-    std::thread thread_;
-};
-
-std::unique_ptr<Client> make(const std::string& broker, bool threaded = false,
-                             const std::string& name = "client") {
-    ClientOptions options;
-    options.brokers = {broker};
-    options.background_thread = threaded;
-    options.name = name;
-    auto client = Client::open(options).value();
-    EXPECT_TRUE(client->wait_open(kPatience).ok());
-    return client;
-}
+using namespace tests;
 
 Job job_of(std::string_view payload) {
     Job out;
