@@ -266,8 +266,11 @@ class RecordMaker {
         if (op < 99) return limit_flow(queue);
         queue.row.paused = rng_.below(2) == 0;
         queue.row.draining = rng_.below(2) == 0;
-        queue.row.scanner_version = text(5);
-        queue.row.version_since = queue.row.next_execution;
+        const auto version = text(5);
+        if (version != queue.row.scanner_version) {
+            queue.row.version_since = queue.row.next_execution;
+        }
+        queue.row.scanner_version = version;
         write(change::QueueMarked{queue.row.paused, queue.row.draining, queue.row.scanner_version});
         queue.row.version_pinned = rng_.below(2) == 0;
         write(change::VersionPinned{queue.row.version_pinned});
