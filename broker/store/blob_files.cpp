@@ -172,8 +172,9 @@ std::vector<BlobInfo> BlobFiles::list() const {
     std::vector<BlobInfo> out;
     for (const auto& [id, blob] : blobs_) {
         out.push_back(blob.info);
-        out.back().idle = std::chrono::duration_cast<Duration>(
-            std::max(used_last_ - blob.used, std::filesystem::file_time_type::duration::zero()));
+        if (blob.used < used_last_) {
+            out.back().idle = std::chrono::duration_cast<Duration>(used_last_ - blob.used);
+        }
     }
     return out;
 }

@@ -109,7 +109,8 @@ class BlobFiles {
     // Guarded by mutex_; a blob of one id is its caller's.
     std::map<ContentId, Blob> blobs_;
     std::uint64_t bytes_ = 0;
-    std::filesystem::file_time_type used_last_{};  // of those found at the start
+    // Of those found at the start. (The clock's epoch lies in the future: not a time to begin with.)
+    std::filesystem::file_time_type used_last_ = std::filesystem::file_time_type::min();
     std::size_t maps_ = 0;
 };
 

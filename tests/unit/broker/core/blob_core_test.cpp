@@ -519,6 +519,7 @@ TEST_F(BlobEncodingTest, IsHeldAsItWasPut) {
     chunk(1, 7, kChunk, kChunk);
     chunk(1, 7, 2 * kChunk, kStored - 2 * kChunk);
     EXPECT_TRUE(only<BlobVerify>().has_value());
+    effects.clear();
     core().verified(id_of(7), BlobVerdict::kept, at, effects);
     EXPECT_EQ(sent<BlobStored>(1)->size, 10 * kChunk) << "of the raw bytes";
     EXPECT_EQ(blobs.bytes(), kStored);

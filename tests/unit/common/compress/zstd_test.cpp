@@ -67,10 +67,10 @@ TEST(Zstd, AnotherSizeThanDeclaredIsRefused) {
     }
 }
 
-// 100 MB in 10 KB: neither grows beyond what was declared.
+// 20 MB in 2 KB: neither grows beyond what was declared.
 TEST(Zstd, ABombIsRefused) {
-    for (const std::string& frame : {*zstd_if_it_pays(std::string(100'000'000, 'b')),
-                                     frame_of(std::string(10'000'000, 'b'), 1, 20)}) {
+    for (const std::string& frame : {*zstd_if_it_pays(std::string(20'000'000, 'b')),
+                                     frame_of(std::string(2'000'000, 'b'), 1, 20)}) {
         ASSERT_LT(frame.size(), 20'000U);
         EXPECT_FALSE(unzstd(frame, 50'000));
         EXPECT_FALSE(content_id_of_zstd(frame, 50'000));
@@ -102,7 +102,7 @@ TEST(Zstd, ChangedBytesGiveAnotherIdOrNone) {
     const std::string raw = text(20'000);
     const std::string frame = *zstd_if_it_pays(raw);
     Rng rng(11);
-    for (int i = 0; i < 2'000; ++i) {
+    for (int i = 0; i < 300; ++i) {
         std::string changed = frame;
         changed[rng.next() % changed.size()] ^= static_cast<char>(1 + rng.next() % 255);
         const auto back = unzstd(changed, raw.size());
