@@ -6,13 +6,10 @@ namespace scanmq::broker {
 
 using protocol::BlobChunk;
 using protocol::BlobGet;
-using protocol::BlobInfo;
 using protocol::BlobPut;
 using protocol::CreditGrant;
 using protocol::ErrorCode;
 using protocol::Kind;
-using protocol::kLimits;
-using protocol::Link;
 using protocol::SessionId;
 
 BlobCore::BlobCore(const BlobOptions& options, BlobTable& blobs, SessionOpen session_open)
@@ -109,63 +106,6 @@ void BlobCore::disconnected(ConnectionId from, Time now, Effects& effects) {
     if (Peer* const peer = find(bound->second)) forget_transfers(*peer, now, effects);
 }
 
-void BlobCore::on_get(Peer& peer, std::uint64_t seq, const BlobGet& get, Time now,
-                      Effects& effects) {
-    peer.out.raise(get.limit);
-    const BlobRecord* const blob = blobs_.find(get.id);
-    if (blob == nullptr) {
-        return refuse(peer, seq, Kind::blob_get, ErrorCode::unknown_blob,
-                      "blob " + get.id.hex() + " is not in the store; put it again", effects);
-    }
-    if (peer.gets.size() >= options_.gets_per_session_max) {
-        return refuse(peer, seq, Kind::blob_get, ErrorCode::over_limit,
-                      "blob_gets_per_session_max is " +
-                          std::to_string(options_.gets_per_session_max) +
-                          "; wait until one under way has ended",
-                      effects);
-    }
-    blobs_.pin(get.id, now);
-    peer.gets.push_back({get.id, 0, blob->bytes});
-    ++counts_.gets;
-    answer(peer, BlobInfo{seq, get.id, blob->bytes, blob->type, blob->label}, effects);
-}
-
-void BlobCore::on_credit(Peer& peer, std::uint64_t seq, const CreditGrant& grant,
-                         Effects& effects) {
-    if (grant.link != Link::blob_out) {
-        return refuse(peer, seq, Kind::credit, ErrorCode::malformed,
-                      "link must be blob_out (5) in a CREDIT on the blob socket", effects);
-    }
-    peer.out.raise(grant.limit);
-}
-
-bool BlobCore::pump(Peer& peer, Time now, Effects& effects) {
-    for (std::uint32_t i = 0; i < options_.chunks_per_pump; ++i) {
-        if (peer.gets.empty() || peer.blocked) return false;
-        Get& get = peer.gets.front();
-        const std::uint64_t bytes =
-            std::min<std::uint64_t>(get.size - get.offset, kLimits.chunk_bytes);
-        if (!peer.out.affords({1, bytes})) return false;
-        peer.out.send({1, bytes});
-        counts_.bytes_out += bytes;
-        answer(peer, BlobChunk{get.id, get.offset, {}}, effects, static_cast<std::uint32_t>(bytes));
-        get.offset += bytes;
-        if (get.offset == get.size) {
-            blobs_.unpin(get.id, now);
-            peer.gets.pop_front();
-        }
-    }
-    return !peer.gets.empty();
-}
-
-bool BlobCore::pump(Time now, Effects& effects) {
-    bool more = false;
-    for (auto& [session, peer] : peers_) {
-        if (!peer.gets.empty() && pump(peer, now, effects)) more = true;
-    }
-    return more;
-}
-
 void BlobCore::set_blocked(ConnectionId connection, bool blocked) {
     const auto bound = connections_.find(connection);
     if (bound == connections_.end()) return;
@@ -186,6 +126,7 @@ void BlobCore::tick(Time now, Effects& effects) {
         if (!session_open_(session)) closed.push_back(session);
     }
     for (const SessionId session : closed) drop_peer(session, now, effects);
+    give_up_idle_gets(now, effects);
     std::vector<ContentId> stuck;
     for (const auto& [id, put] : puts_) {
         if (!put.verifying && !put.waiting && now - put.progress >= options_.put_idle)
@@ -207,10 +148,14 @@ std::vector<std::pair<std::string, std::uint64_t>> BlobCore::counters() const {
             {"blob_puts_failed", counts_.puts_failed},
             {"blob_mismatches", counts_.mismatches},
             {"blob_gets", counts_.gets},
+            {"blob_gets_decoded", counts_.decodes},
+            {"blob_damaged", counts_.damaged},
+            {"blob_raw_bytes", blobs_.raw_bytes()},
             {"blob_bytes_in", counts_.bytes_in},
             {"blob_bytes_out", counts_.bytes_out},
             {"blob_refused", counts_.refused},
             {"blob_puts_held", counts_.held},
+            {"blob_puts_full", counts_.full},
             {"blob_put_bytes", put_bytes_},
             {"blob_peers", peers_.size()}};
 }

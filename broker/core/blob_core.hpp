@@ -6,15 +6,19 @@
 //            jobs use).
 // Threads:   broker loop only. No IO, no clock, no bytes but those of a chunk passing through.
 // Owns:      bindings of connections to sessions, puts and gets under way. Borrows: BlobTable.
-// Invariant: a blob is stored only after verified(id, kept); a blob being sent is pinned; nobody is
-//            sent, or taken from, beyond the credit of his session.
+// Invariant: a blob is stored only after verified(id, kept); one being sent or prepared is pinned;
+//            nobody is sent, or taken from, beyond the credit of his session.
+// Encoding:  a blob is held as its first putter sent it, and sent so to who takes that; for others
+//            it is decoded once, and the bytes are kept while somebody gets them.
 // Limits:    BlobOptions; over them the peer gets over_limit.
 // See:       docs/PROTOCOL.md, sections 7 and 9
 
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <map>
 #include <string>
+#include <tuple>
 #include <unordered_map>
 #include <utility>
 #include <variant>
@@ -32,10 +36,12 @@ struct BlobOptions {
     std::uint32_t puts_per_session_max = 64;  // under way or waiting for another's put
     std::uint32_t gets_per_session_max = 64;
     std::uint32_t blob_bytes_max = protocol::kLimits.blob_bytes_max;
-    // Of all puts under way, which are in memory; more wait for their BLOB_READY. One goes always.
+    // Of all puts under way, which are in memory, and what was decoded to be sent; more wait for
+    // their BLOB_READY or BLOB_INFO. One goes always.
     std::uint64_t put_bytes_max = ~std::uint64_t{0};
-    std::uint32_t chunks_per_pump = 8;             // of one session in one pump()
-    Duration put_idle = std::chrono::seconds(30);  // a put without a chunk for so long is given up
+    std::uint32_t chunks_per_pump = 8;  // of one session in one pump()
+    // A put without a chunk for so long is given up; so is a get of decoded bytes without credit.
+    Duration put_idle = std::chrono::seconds(30);
 };
 
 struct BlobSend {
@@ -44,6 +50,7 @@ struct BlobSend {
     protocol::Message message;
     std::uint32_t
         chunk_bytes{};  // BLOB_CHUNK: the shell fills in so many bytes from the chunk's offset
+    bool decoded{};     // of what BlobPrepare made, not of what is stored
 };
 struct BlobBegin {  // make room for the bytes; what was written for this id is void
     ContentId id;
@@ -66,7 +73,17 @@ struct BlobVerify {  // all is written: hash it, off the loop if large, keep it,
 struct BlobDrop {
     ContentId id;
 };
-using BlobEffect = std::variant<BlobSend, BlobBegin, BlobWrite, BlobVerify, BlobDrop>;
+// Make it ready to be sent, off the loop, and call prepared(): hash what was not since the start, and
+// decode it for peers that do not take its encoding.
+struct BlobPrepare {
+    ContentId id;
+    bool decode{};
+};
+struct BlobForget {  // the decoded bytes
+    ContentId id;
+};
+using BlobEffect =
+    std::variant<BlobSend, BlobBegin, BlobWrite, BlobVerify, BlobDrop, BlobPrepare, BlobForget>;
 
 class BlobCore {
   public:
@@ -87,6 +104,10 @@ class BlobCore {
     void verified(const ContentId& id, BlobVerdict verdict, Time now,
                   std::vector<BlobEffect>& effects);
 
+    // The answer to BlobPrepare; not `ok`: its bytes cannot be read, or are others.
+    void prepared(const ContentId& id, bool decode, bool ok, Time now,
+                  std::vector<BlobEffect>& effects);
+
     // Sends chunks under credit, a few of each session. True: there is more that could go at once.
     bool pump(Time now, std::vector<BlobEffect>& effects);
     // Its outgoing queue is full, or has room again: pump() leaves it out meanwhile.
@@ -102,8 +123,26 @@ class BlobCore {
   private:
     struct Get {
         ContentId id;
+        std::uint64_t re{};
+        bool decode{};
+        bool ready{};  // its BLOB_INFO was sent
         std::uint64_t offset{};
-        std::uint64_t size{};
+        std::uint64_t size{};  // of what is sent
+        Time progress{};
+    };
+    // Bytes that are being made ready, or were decoded and are being sent.
+    struct Form {
+        std::uint32_t users{};  // gets
+        bool waiting{};         // for memory: in held_forms_
+        bool ready{};
+        std::uint64_t taken{};
+    };
+    struct FormKey {
+        ContentId id;
+        bool decode{};
+        bool operator<(const FormKey& other) const noexcept {
+            return std::tie(id, decode) < std::tie(other.id, other.decode);
+        }
     };
     struct Peer {
         protocol::SessionId session;
@@ -112,7 +151,7 @@ class BlobCore {
         protocol::CreditReceiver in;  // blob_in
         protocol::CreditSender out;   // blob_out
         std::uint32_t puts{};         // owned or waited for
-        std::deque<Get> gets;         // served in order
+        std::deque<Get> gets;         // served in order, once ready
         std::vector<ContentId>
             failed;  // puts that ended in an error: the chunks under way are dropped quietly
         bool blocked{};
@@ -133,7 +172,7 @@ class BlobCore {
     };
     struct Counts {
         std::uint64_t puts{}, puts_failed{}, mismatches{}, gets{}, bytes_in{}, bytes_out{},
-            refused{}, held{};
+            refused{}, held{}, decodes{}, damaged{}, full{};
     };
     using Effects = std::vector<BlobEffect>;
     using Puts = std::unordered_map<ContentId, Put>;
@@ -145,6 +184,14 @@ class BlobCore {
                   Effects& effects);
     void on_get(Peer& peer, std::uint64_t seq, const protocol::BlobGet& get, Time now,
                 Effects& effects);
+    void send_info(Peer& peer, Get& get, Time now, Effects& effects);
+    void give_up_idle_gets(Time now, Effects& effects);
+    // Makes it ready when there is memory.
+    void prepare(const FormKey& key, Form& form, Time now, Effects& effects);
+    // A get is over: its pin and its share in decoded bytes go.
+    void end_get(const Get& get, Time now, Effects& effects);
+    void drop_form(const FormKey& key, Effects& effects);
+    void refuse_gets(const FormKey& key, Time now, Effects& effects);
     void on_credit(Peer& peer, std::uint64_t seq, const protocol::CreditGrant& grant,
                    Effects& effects);
 
@@ -153,7 +200,7 @@ class BlobCore {
     }
     // The put takes no memory any more and waits for none.
     void give_up_memory(const ContentId& id, Put& put);
-    // Begins those that waited for memory and fit now.
+    // Begins those that waited for memory and fit now; gets first.
     void start_held(Time now, Effects& effects);
     // Makes the first of put.asked its owner, at once or when there is memory; false when there is no room (it was told).
     bool start(const ContentId& id, Put& put, Time now, Effects& effects);
@@ -184,7 +231,9 @@ class BlobCore {
     std::unordered_map<ConnectionId, protocol::SessionId> connections_;
     Puts puts_;
     std::deque<ContentId> held_;
-    std::uint64_t put_bytes_ = 0;  // of those under way
+    std::map<FormKey, Form> forms_;
+    std::deque<FormKey> held_forms_;
+    std::uint64_t put_bytes_ = 0;  // of those under way, and of what is decoded
     Counts counts_;
 };
 

@@ -24,6 +24,11 @@ namespace {
 // Failed puts that a session's late chunks are compared with; the oldest is forgotten first.
 constexpr std::size_t kFailedMax = 128;
 
+// What its chunks carry.
+std::uint64_t held_bytes(const BlobPut& put) {
+    return put.encoding == protocol::BlobEncoding::raw ? put.size : put.stored_size;
+}
+
 }  // namespace
 
 Credit BlobCore::window(const Peer& peer) const {
@@ -42,6 +47,9 @@ void BlobCore::on_put(Peer& peer, std::uint64_t seq, const BlobPut& put, Time no
         return no(ErrorCode::over_limit, "blob_bytes_max is " +
                                              std::to_string(options_.blob_bytes_max) +
                                              " bytes, this has " + std::to_string(put.size));
+    }
+    if (held_bytes(put) == 0 || held_bytes(put) > put.size) {
+        return no(ErrorCode::malformed, "stored_size must be at least 1 byte and at most size");
     }
     if (const BlobRecord* const blob = blobs_.find(put.id)) {
         if (blob->bytes != put.size) {
@@ -86,10 +94,18 @@ void BlobCore::give_up_memory(const ContentId& id, Put& put) {
 }
 
 void BlobCore::start_held(Time now, Effects& effects) {
+    while (!held_forms_.empty()) {
+        const FormKey key = held_forms_.front();
+        if (!fits_memory(blobs_.find(key.id)->bytes)) return;
+        held_forms_.pop_front();
+        Form& form = forms_.at(key);
+        form.waiting = false;
+        prepare(key, form, now, effects);
+    }
     while (!held_.empty()) {
         const ContentId id = held_.front();
         Put& put = puts_.at(id);
-        if (!fits_memory(put.asked.front().put.size)) return;
+        if (!fits_memory(held_bytes(put.asked.front().put))) return;
         held_.pop_front();
         put.waiting = false;
         if (!start(id, put, now, effects)) pass_on(id, now, effects);
@@ -98,7 +114,8 @@ void BlobCore::start_held(Time now, Effects& effects) {
 
 bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) {
     const Asked& owner = put.asked.front();
-    if (!fits_memory(owner.put.size)) {
+    const std::uint64_t bytes = held_bytes(owner.put);
+    if (!fits_memory(bytes)) {
         put.waiting = true;
         held_.push_back(id);
         ++counts_.held;
@@ -111,12 +128,15 @@ bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) 
     record.bytes = owner.put.size;
     record.type = owner.put.type;
     record.label = owner.put.label;
+    record.encoding = owner.put.encoding;
+    record.encoded_bytes = bytes;
     std::vector<ContentId> dropped;
     const auto reserved = blobs_.reserve(record, now, dropped);
     for (const ContentId& gone : dropped) effects.push_back(BlobDrop{gone});
     if (!reserved) {
+        ++counts_.full;
         refuse(*peer, owner.re, Kind::blob_put, reserved.error(),
-               "no room for " + std::to_string(owner.put.size) +
+               "no room for " + std::to_string(bytes) +
                    " bytes beside what is in use; wait, or raise snapshot_bytes_max",
                effects);
         return false;
@@ -124,10 +144,10 @@ bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) 
     put.offset = 0;
     put.progress = now;
     put.verifying = false;
-    put.taken = owner.put.size;
+    put.taken = bytes;
     put_bytes_ += put.taken;
     peer->in.raise(window(*peer));
-    effects.push_back(BlobBegin{id, owner.put.size});
+    effects.push_back(BlobBegin{id, bytes});
     answer(*peer, BlobReady{owner.re, id, false, peer->in.limit()}, effects);
     return true;
 }
@@ -186,7 +206,7 @@ void BlobCore::on_chunk(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, T
 
 void BlobCore::take(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, Put& put, Time now,
                     Effects& effects) {
-    const std::uint64_t size = put.asked.front().put.size;
+    const std::uint64_t size = held_bytes(put.asked.front().put);
     const std::uint64_t expected = std::min<std::uint64_t>(size - put.offset, kLimits.chunk_bytes);
     if (chunk.offset != put.offset || chunk.bytes.size() != expected) {
         refuse(peer, seq, Kind::blob_chunk, ErrorCode::bad_chunk,
@@ -246,8 +266,7 @@ void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effe
 }
 
 void BlobCore::forget_transfers(Peer& peer, Time now, Effects& effects) {
-    for (const Get& get : peer.gets) blobs_.unpin(get.id, now);
-    peer.gets.clear();
+    for (const Get& get : std::exchange(peer.gets, {})) end_get(get, now, effects);
     if (peer.puts == 0) return;
     std::vector<ContentId> owned;
     for (auto& [id, put] : puts_) {

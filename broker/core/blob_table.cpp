@@ -11,8 +11,8 @@ Result<void, protocol::ErrorCode> BlobTable::reserve(const BlobRecord& blob, Tim
                                                      std::vector<ContentId>& dropped) {
     SCANMQ_ASSERT(!blobs_.contains(blob.id));
     const auto fits = [&](std::uint64_t bytes, std::size_t count) {
-        return blob.bytes <= options_.bytes_max && bytes <= options_.bytes_max - blob.bytes &&
-               count < options_.count_max;
+        return blob.held_bytes() <= options_.bytes_max &&
+               bytes <= options_.bytes_max - blob.held_bytes() && count < options_.count_max;
     };
     if (!fits(bytes_, blobs_.size())) {
         // A put is rare beside what it stores: looking through all blobs is cheaper than keeping them in order.
@@ -29,30 +29,58 @@ Result<void, protocol::ErrorCode> BlobTable::reserve(const BlobRecord& blob, Tim
         std::size_t count = blobs_.size();
         std::size_t going = 0;
         while (going < idle.size() && !fits(bytes, count)) {
-            bytes -= idle[going++]->bytes;
+            bytes -= idle[going++]->held_bytes();
             --count;
         }
         if (!fits(bytes, count)) return fail(protocol::ErrorCode::snapshots_full);
         for (std::size_t i = 0; i < going; ++i) {
             const ContentId id = idle[i]->id;
-            bytes_ -= idle[i]->bytes;
-            blobs_.erase(id);
+            erase(*idle[i]);
             dropped.push_back(id);
         }
     }
     BlobRecord& record = blobs_.emplace(blob.id, blob).first->second;
     record.stored = false;
+    record.checked = false;
     record.pins = 0;
     record.used = now;
-    bytes_ += record.bytes;
+    add(record);
     return {};
 }
 
-void BlobTable::restore(BlobRecord blob, Time now) {
-    blob.stored = true;
-    blob.pins = 0;
+void BlobTable::add(const BlobRecord& blob) {
+    bytes_ += blob.held_bytes();
+    raw_bytes_ += blob.bytes;
+}
+
+void BlobTable::erase(const BlobRecord& blob) {
+    bytes_ -= blob.held_bytes();
+    raw_bytes_ -= blob.bytes;
+    blobs_.erase(ContentId(blob.id));
+}
+
+void BlobTable::use(BlobRecord& blob, Time now) {
     blob.used = now;
-    bytes_ += blob.bytes;
+    if (blob.use_noted) return;
+    blob.use_noted = true;
+    used_.push_back(blob.id);
+}
+
+std::vector<ContentId> BlobTable::take_used() {
+    for (const ContentId& id : used_) {
+        if (const auto found = blobs_.find(id); found != blobs_.end()) {
+            found->second.use_noted = false;
+        }
+    }
+    return std::exchange(used_, {});
+}
+
+void BlobTable::restore(BlobRecord blob, Time now, Duration idle) {
+    blob.stored = true;
+    blob.checked = false;
+    blob.pins = 0;
+    blob.used = now - idle;
+    add(blob);
     const bool added = blobs_.emplace(blob.id, blob).second;
     SCANMQ_ASSERT(added);
 }
@@ -61,14 +89,26 @@ void BlobTable::stored(const ContentId& id, Time now) {
     const auto found = blobs_.find(id);
     SCANMQ_ASSERT(found != blobs_.end() && !found->second.stored);
     found->second.stored = true;
-    found->second.used = now;
+    found->second.checked = true;
+    use(found->second, now);
+}
+
+void BlobTable::checked(const ContentId& id) {
+    const auto found = blobs_.find(id);
+    SCANMQ_ASSERT(found != blobs_.end() && found->second.stored);
+    found->second.checked = true;
+}
+
+void BlobTable::drop(const ContentId& id) {
+    const auto found = blobs_.find(id);
+    SCANMQ_ASSERT(found != blobs_.end() && found->second.stored && found->second.pins == 0);
+    erase(found->second);
 }
 
 void BlobTable::abandon(const ContentId& id) {
     const auto found = blobs_.find(id);
     SCANMQ_ASSERT(found != blobs_.end() && !found->second.stored);
-    bytes_ -= found->second.bytes;
-    blobs_.erase(found);
+    erase(found->second);
 }
 
 const BlobRecord* BlobTable::find(const ContentId& id) const {
@@ -85,20 +125,20 @@ void BlobTable::pin(const ContentId& id, Time now) {
     const auto found = blobs_.find(id);
     SCANMQ_ASSERT(found != blobs_.end() && found->second.stored);
     ++found->second.pins;
-    found->second.used = now;
+    use(found->second, now);
 }
 
 void BlobTable::unpin(const ContentId& id, Time now) {
     const auto found = blobs_.find(id);
     SCANMQ_ASSERT(found != blobs_.end() && found->second.pins > 0);
     --found->second.pins;
-    found->second.used = now;
+    use(found->second, now);
 }
 
 void BlobTable::touch(const ContentId& id, Time now) {
     const auto found = blobs_.find(id);
     SCANMQ_ASSERT(found != blobs_.end() && found->second.stored);
-    found->second.used = now;
+    use(found->second, now);
 }
 
 std::vector<const BlobRecord*> BlobTable::list() const {

@@ -261,6 +261,8 @@ QueryHandler::Rows QueryHandler::snapshots() const {
         rows.push_back({{"id", blob->id.hex()},
                         {"label", blob->label},
                         {"bytes", blob->bytes},
+                        {"stored_bytes", blob->held_bytes()},
+                        {"encoding", std::string(protocol::to_string(blob->encoding))},
                         {"pins", std::uint64_t{blob->pins}},
                         {"age_ms", millis(state_->now - blob->used)}});
     }

@@ -13,6 +13,7 @@
 
 #include "client/core/client_core.hpp"
 #include "client/cpp/wire.hpp"
+#include "common/compress/zstd.hpp"
 #include "common/transport/watcher.hpp"
 
 namespace scanmq::gateway {
@@ -120,8 +121,12 @@ class BrokerLink::Impl : public std::enable_shared_from_this<Impl> {
     }
     void put_blob(std::string bytes, protocol::BlobType type, std::string label, Duration timeout,
                   OnPut on_put) {
-        Put put{std::make_unique<std::string>(std::move(bytes)), std::move(on_put)};
+        auto frame = compress::zstd_if_it_pays(bytes);
+        Put put{std::make_unique<std::string>(std::move(bytes)),
+                std::make_unique<std::string>(std::move(frame).value_or(std::string())),
+                std::move(on_put)};
         client::BlobPutJob job{0, content_id(*put.bytes), *put.bytes, type, std::move(label), {}};
+        job.zstd = *put.zstd;
         job.deadline = now().time + timeout;
         keep(puts_, core_.put_blob(job, now(), effects_), std::move(put));
     }
@@ -165,6 +170,7 @@ class BrokerLink::Impl : public std::enable_shared_from_this<Impl> {
   private:
     struct Put {
         std::unique_ptr<std::string> bytes;  // the core borrows them
+        std::unique_ptr<std::string> zstd;   // the same, encoded; empty: that does not pay
         OnPut on_put;
     };
 

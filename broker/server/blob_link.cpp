@@ -8,6 +8,8 @@
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
 
+#include "common/compress/zstd.hpp"
+
 namespace scanmq::broker {
 
 using transport::Drained;
@@ -19,6 +21,11 @@ constexpr int kFramesPerTurn = 64;
 // About 60 us of hashing: less than what it costs to hand it to another thread and back, twice.
 constexpr std::uint64_t kHashOnLoopMax = 64U << 10;
 constexpr Duration kTickEvery = std::chrono::seconds(1);
+
+BlobInfo info_of(const BlobRecord& record) {
+    return {record.id,    record.type,     record.label,
+            record.bytes, record.encoding, record.encoded_bytes};
+}
 
 Time now() { return std::chrono::steady_clock::now(); }
 
@@ -132,6 +139,10 @@ void BlobLink::obey(Time at) {
             store_.drop(drop->id);
         } else if (const auto* check = std::get_if<BlobVerify>(&effect)) {
             verify(check->id);
+        } else if (const auto* prepared = std::get_if<BlobPrepare>(&effect)) {
+            prepare(*prepared);
+        } else if (const auto* forget = std::get_if<BlobForget>(&effect)) {
+            store_.drop_decoded(forget->id);
         }
     }
     effects_.clear();
@@ -147,7 +158,8 @@ void BlobLink::obey(Time at) {
 
 void BlobLink::send(BlobSend& out) {
     if (auto* chunk = std::get_if<protocol::BlobChunk>(&out.message)) {
-        chunk->bytes = store_.view(chunk->id).substr(chunk->offset, out.chunk_bytes);
+        const ByteView all = out.decoded ? store_.decoded(chunk->id) : store_.view(chunk->id);
+        chunk->bytes = all.substr(chunk->offset, out.chunk_bytes);
     }
     scratch_.clear();
     protocol::encode(out.header, out.message, scratch_);
@@ -162,24 +174,58 @@ void BlobLink::send(BlobSend& out) {
 
 void BlobLink::verify(const ContentId& id) {
     const ByteView bytes = store_.view(id);
-    if (files_ == nullptr && bytes.size() <= kHashOnLoopMax) {
+    const BlobRecord& record = *table_.find_any(id);
+    // However small a frame is, what is in it may be large.
+    if (files_ == nullptr && record.bytes <= kHashOnLoopMax &&
+        record.encoding == protocol::BlobEncoding::raw) {
         small_.push_back(id);
         return;
     }
-    const BlobRecord& record = *table_.find_any(id);
-    boost::asio::post(
-        hasher_->pool,
-        [this, id, bytes, info = BlobInfo{id, record.type, record.label, record.bytes}] {
-            BlobVerdict verdict =
-                content_id(bytes) == id ? BlobVerdict::kept : BlobVerdict::mismatch;
-            if (verdict == BlobVerdict::kept && files_ != nullptr) {
-                if (const auto put = files_->put(info, bytes); !put) {
-                    spdlog::warn("a blob cannot be kept: {}", put.error().sentence);
-                    verdict = BlobVerdict::no_room;
-                }
+    boost::asio::post(hasher_->pool, [this, id, bytes, info = info_of(record)] {
+        BlobVerdict verdict =
+            holds_its_bytes(info, bytes) ? BlobVerdict::kept : BlobVerdict::mismatch;
+        if (verdict == BlobVerdict::kept && files_ != nullptr) {
+            if (const auto put = files_->put(info, bytes); !put) {
+                spdlog::warn("a blob cannot be kept: {}", put.error().sentence);
+                verdict = BlobVerdict::no_room;
             }
-            boost::asio::post(loop_, [this, id, verdict] { end_verify(id, verdict); });
+        }
+        boost::asio::post(loop_, [this, id, verdict] { end_verify(id, verdict); });
+    });
+}
+
+// What is stored stays where it is until prepared(): BlobCore has it pinned.
+void BlobLink::prepare(const BlobPrepare& what) {
+    const BlobRecord& record = *table_.find(what.id);
+    // One that was not hashed may not be in memory: the thread looks, not the loop.
+    const ByteView known = record.checked ? store_.view(what.id) : ByteView();
+    boost::asio::post(hasher_->pool, [this, what, known, info = info_of(record)] {
+        ByteView bytes = known;
+        if (bytes.empty() && files_ != nullptr) {
+            const auto found = files_->view(what.id);
+            if (!found) spdlog::warn("{}", found.error().sentence);
+            if (found && *found) bytes = **found;
+        }
+        std::optional<std::string> decoded;
+        if (what.decode && !bytes.empty()) decoded = compress::unzstd(bytes, info.bytes);
+        const bool ok = what.decode ? decoded.has_value() : !bytes.empty();
+        boost::asio::post(loop_, [this, what, ok, decoded = std::move(decoded)]() mutable {
+            const Time at = now();
+            if (decoded) store_.keep_decoded(what.id, std::move(*decoded));
+            core_.prepared(what.id, what.decode, ok, at, effects_);
+            obey(at);
+            watcher_.poke();
         });
+    });
+}
+
+// So that a restart knows what was used lately.
+void BlobLink::note_use(Time at) {
+    if (!table_.any_used() || at - use_noted_ < BlobFiles::kUsedEvery) return;
+    use_noted_ = at;
+    std::vector<ContentId> ids = table_.take_used();
+    if (files_ == nullptr) return;
+    boost::asio::post(hasher_->pool, [this, ids = std::move(ids)] { files_->used(ids); });
 }
 
 void BlobLink::end_verify(const ContentId& id, BlobVerdict verdict) {
@@ -191,7 +237,11 @@ void BlobLink::end_verify(const ContentId& id, BlobVerdict verdict) {
 }
 
 std::optional<Time> BlobLink::tick(Time at) {
-    if (core_.idle()) return std::nullopt;
+    note_use(at);
+    if (core_.idle()) {
+        if (!table_.any_used()) return std::nullopt;
+        return use_noted_ + BlobFiles::kUsedEvery;
+    }
     if (at - ticked_ >= kTickEvery) {
         ticked_ = at;
         core_.tick(at, effects_);

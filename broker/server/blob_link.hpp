@@ -2,8 +2,8 @@
 // BlobLink: the blob socket: receives, asks BlobCore, obeys it.
 //
 // Role:      owned by the server; bytes live in the BlobStore, decisions in BlobCore.
-// Threads:   broker loop; one more thread hashes large blobs, writes them to their files, and
-//            posts the answer back to the loop.
+// Threads:   broker loop; one more thread hashes large blobs, writes them to their files, decodes
+//            them, notes their use, and posts its answers back to the loop.
 // Owns:      BlobCore, BlobStore, Router, Outbox. Borrows: BlobTable, the loop.
 
 #include <cstdint>
@@ -60,6 +60,8 @@ class BlobLink {
     void obey(Time now);
     void send(BlobSend& out);
     void verify(const ContentId& id);
+    void prepare(const BlobPrepare& what);
+    void note_use(Time now);
     void end_verify(const ContentId& id, BlobVerdict verdict);
     void flush();
 
@@ -80,6 +82,7 @@ class BlobLink {
     zmq::message_t message_;
     std::string scratch_;
     Time ticked_{};
+    Time use_noted_{};
 };
 
 }  // namespace scanmq::broker

@@ -96,7 +96,11 @@ Result<void, ServerError> Storage::restore(BrokerCore& core, BodyStore& bodies, 
         record.bytes = info.bytes;
         record.type = info.type;
         record.label = info.label;
-        blobs.restore(std::move(record), now);
+        record.encoding = info.encoding;
+        record.encoded_bytes = info.encoded_bytes;
+        // Its last use may be so much later than what was written.
+        blobs.restore(std::move(record), now,
+                      std::max(info.idle - BlobFiles::kUsedEvery, Duration::zero()));
     }
     bodies.set_reader(*reader_);
     const Time began = clock_.now();

@@ -1,26 +1,31 @@
 #include "broker/store/blob_files.hpp"
 
+#include <algorithm>
 #include <cstring>
 
 #include "broker/store/state_keys.hpp"
 #include "common/base/assert.hpp"
+#include "common/compress/zstd.hpp"
 
 namespace scanmq::broker {
 namespace {
 
 constexpr ByteView kMagic = "scanmqbl";
-constexpr std::uint64_t kVersion = 1;
+constexpr std::uint64_t kRawVersion = 1;
+constexpr std::uint64_t kVersion = 2;     // of encoded ones
 constexpr std::size_t kPrefixBytes = 12;  // magic, and the length of what follows up to the bytes
 constexpr std::size_t kChecksumBytes = 8;
 constexpr std::size_t kHeadBytesMax = 4096;
 constexpr std::string_view kPart = ".part";
 
 struct Head {
-    std::uint64_t version = kVersion;
+    std::uint64_t version = kRawVersion;
     protocol::BlobType type{};
     std::string_view label;
     std::uint64_t bytes{};
     ContentId id;
+    protocol::BlobEncoding encoding{};
+    std::uint64_t encoded_bytes{};
     template <class A>
     void fields(A& a) {
         a.uint(version);
@@ -28,6 +33,9 @@ struct Head {
         a.text(label);
         a.uint(bytes);
         a.id(id);
+        if (version < kVersion) return;
+        a.number(encoding);
+        a.uint(encoded_bytes);
     }
 };
 
@@ -35,7 +43,10 @@ ByteView checksum(const ContentId& hash) { return hash.view().substr(0, kChecksu
 
 std::string encode_head(const BlobInfo& info) {
     std::string fields;
-    encode_row(Head{kVersion, info.type, info.label, info.bytes, info.id}, fields);
+    const bool raw = info.encoding == protocol::BlobEncoding::raw;
+    encode_row(Head{raw ? kRawVersion : kVersion, info.type, info.label, info.bytes, info.id,
+                    info.encoding, info.encoded_bytes},
+               fields);
     const ContentId hash = content_id(fields);
     fields.append(checksum(hash));
     const auto size = static_cast<std::uint32_t>(fields.size());
@@ -59,6 +70,7 @@ std::size_t decode_head(ByteView file, Head& head) {
     reader.uint(head.version);
     if (reader.ok() && head.version > kVersion) return kPrefixBytes + size;
     if (!decode_row(fields, head)) return 0;
+    if (head.version == kVersion && head.encoding != protocol::BlobEncoding::zstd) return 0;
     return kPrefixBytes + size;
 }
 
@@ -68,6 +80,11 @@ StateError damage(const std::filesystem::path& path, std::string_view what) {
 }
 
 }  // namespace
+
+bool holds_its_bytes(const BlobInfo& info, ByteView held) {
+    if (info.encoding == protocol::BlobEncoding::raw) return content_id(held) == info.id;
+    return compress::content_id_of_zstd(held, info.bytes) == info.id;
+}
 
 Result<std::unique_ptr<BlobFiles>, StateError> BlobFiles::open(const Options& options) {
     if (auto made = Disk::make_directory(options.directory); !made) {
@@ -110,8 +127,11 @@ Result<void, StateError> BlobFiles::scan(bool verify) {
 Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path, bool verify) {
     auto file = Disk::map(path);
     if (!file) return fail(std::move(file).error());
+    const auto started = std::filesystem::file_time_type::clock::now();
     Head head;
     const std::size_t head_bytes = decode_head(*file, head);
+    const BlobInfo info{head.id,    head.type,     std::string(head.label),
+                        head.bytes, head.encoding, head.encoded_bytes};
     Result<void, StateError> done;
     if (head_bytes == 0) {
         done = fail(damage(path, "its head cannot be read"));
@@ -121,17 +141,22 @@ Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path, b
                                    std::to_string(head.version) + "; use a later release"});
     } else if (path_of(head.id) != path) {
         done = fail(damage(path, "it is another blob's"));
-    } else if (file->size() != head_bytes + head.bytes) {
+    } else if (file->size() != head_bytes + info.held_bytes()) {
         done = fail(damage(path, "it has " + std::to_string(file->size() - head_bytes) +
-                                     " bytes of " + std::to_string(head.bytes)));
-    } else if (verify && content_id(file->substr(head_bytes)) != head.id) {
+                                     " bytes of " + std::to_string(info.held_bytes())));
+    } else if (verify && !holds_its_bytes(info, file->substr(head_bytes))) {
         done = fail(damage(path, "its bytes do not hash to its id"));
     } else {
         Blob& blob = blobs_[head.id];
-        blob.info = {head.id, head.type, std::string(head.label), head.bytes};
+        blob.info = info;
         blob.head_bytes = head_bytes;
         blob.verified = verify;
-        bytes_ += head.bytes;
+        std::error_code code;
+        // A clock that was ahead once must not make all others look long unused.
+        blob.used = std::min(std::filesystem::last_write_time(path, code), started);
+        if (code) blob.used = started;
+        used_last_ = std::max(used_last_, blob.used);
+        bytes_ += info.held_bytes();
     }
     Disk::unmap(*file);
     return done;
@@ -145,7 +170,12 @@ std::filesystem::path BlobFiles::path_of(const ContentId& id) const {
 std::vector<BlobInfo> BlobFiles::list() const {
     const std::lock_guard lock(mutex_);
     std::vector<BlobInfo> out;
-    for (const auto& [id, blob] : blobs_) out.push_back(blob.info);
+    for (const auto& [id, blob] : blobs_) {
+        out.push_back(blob.info);
+        if (blob.used < used_last_) {
+            out.back().idle = std::chrono::duration_cast<Duration>(used_last_ - blob.used);
+        }
+    }
     return out;
 }
 
@@ -160,7 +190,7 @@ std::uint64_t BlobFiles::bytes() const {
 }
 
 Result<void, StateError> BlobFiles::put(const BlobInfo& info, ByteView bytes) {
-    SCANMQ_ASSERT(bytes.size() == info.bytes);
+    SCANMQ_ASSERT(bytes.size() == info.held_bytes());
     if (has(info.id)) return {};
     const std::filesystem::path path = path_of(info.id);
     const std::filesystem::path folder = path.parent_path();
@@ -178,8 +208,17 @@ Result<void, StateError> BlobFiles::put(const BlobInfo& info, ByteView bytes) {
     blob.info = info;
     blob.head_bytes = head.size();
     blob.verified = true;
-    bytes_ += info.bytes;
+    blob.used = std::filesystem::file_time_type::clock::now();
+    bytes_ += info.held_bytes();
     return {};
+}
+
+void BlobFiles::used(std::span<const ContentId> ids) const {
+    const auto now = std::filesystem::file_time_type::clock::now();
+    for (const ContentId& id : ids) {
+        std::error_code gone;
+        std::filesystem::last_write_time(path_of(id), now, gone);
+    }
 }
 
 Result<std::optional<ByteView>, StateError> BlobFiles::view(const ContentId& id) {
@@ -193,9 +232,10 @@ Result<std::optional<ByteView>, StateError> BlobFiles::view(const ContentId& id)
     if (blob->mapped.empty() && !blob->read) {
         if (auto done = load(*blob); !done) return fail(std::move(done).error());
     }
-    const ByteView bytes = blob->read ? ByteView(blob->read.get(), blob->info.bytes)
+    const ByteView bytes = blob->read ? ByteView(blob->read.get(), blob->info.held_bytes())
                                       : blob->mapped.substr(blob->head_bytes);
-    if (!blob->verified && content_id(bytes) != id) {
+    if (blob->verified) return std::optional<ByteView>(bytes);
+    if (!holds_its_bytes(blob->info, bytes)) {
         return fail(damage(path_of(id), "its bytes do not hash to its id"));
     }
     blob->verified = true;
@@ -206,7 +246,7 @@ Result<void, StateError> BlobFiles::load(Blob& blob) {
     const std::filesystem::path path = path_of(blob.info.id);
     auto file = Disk::map(path);
     if (!file) return fail(std::move(file).error());
-    if (file->size() != blob.head_bytes + blob.info.bytes) {
+    if (file->size() != blob.head_bytes + blob.info.held_bytes()) {
         Disk::unmap(*file);
         return fail(damage(path, "its size is another than at the start"));
     }
@@ -216,8 +256,9 @@ Result<void, StateError> BlobFiles::load(Blob& blob) {
         blob.mapped = *file;
         return {};
     }
-    blob.read = std::make_unique_for_overwrite<char[]>(blob.info.bytes);
-    std::memcpy(blob.read.get(), file->data() + blob.head_bytes, blob.info.bytes);
+    const std::uint64_t bytes = blob.info.held_bytes();
+    blob.read = std::make_unique_for_overwrite<char[]>(bytes);
+    std::memcpy(blob.read.get(), file->data() + blob.head_bytes, bytes);
     Disk::unmap(*file);
     return {};
 }
@@ -229,7 +270,7 @@ Result<void, StateError> BlobFiles::remove(const ContentId& id) {
         if (found == blobs_.end()) return {};
         if (!found->second.mapped.empty()) --maps_;
         Disk::unmap(found->second.mapped);
-        bytes_ -= found->second.info.bytes;
+        bytes_ -= found->second.info.held_bytes();
         blobs_.erase(found);
     }
     auto gone = Disk::remove(path_of(id));

@@ -20,6 +20,24 @@ void BlobStore::write(const ContentId& id, std::uint64_t offset, ByteView bytes)
     std::memcpy(blob.data.get() + offset, bytes.data(), bytes.size());
 }
 
+void BlobStore::keep_decoded(const ContentId& id, std::string bytes) {
+    drop_decoded(id);
+    decoded_bytes_ += bytes.size();
+    decoded_.emplace(id, std::move(bytes));
+}
+
+void BlobStore::drop_decoded(const ContentId& id) {
+    const auto found = decoded_.find(id);
+    if (found == decoded_.end()) return;
+    decoded_bytes_ -= found->second.size();
+    decoded_.erase(found);
+}
+
+ByteView BlobStore::decoded(const ContentId& id) const {
+    const auto found = decoded_.find(id);
+    return found == decoded_.end() ? ByteView() : ByteView(found->second);
+}
+
 Result<void, StateError> BlobStore::commit(const BlobInfo& info) {
     if (files_ == nullptr) return {};
     auto done = files_->put(info, view(info.id));

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string>
 #include <unordered_map>
 
 #include "broker/store/blob_files.hpp"
@@ -24,6 +25,12 @@ class BlobStore {
   public:
     BlobStore() = default;
     explicit BlobStore(BlobFiles& files) : files_(&files) {}
+
+    // What a blob's bytes were decoded to, for peers that do not take its encoding.
+    void keep_decoded(const ContentId& id, std::string bytes);
+    void drop_decoded(const ContentId& id);
+    // Empty when it is not there.
+    [[nodiscard]] ByteView decoded(const ContentId& id) const;
 
     // Makes room, uninitialised; what was there of this id is dropped.
     void begin(const ContentId& id, std::uint64_t bytes);
@@ -44,7 +51,8 @@ class BlobStore {
     [[nodiscard]] std::uint64_t bytes() const {
         return bytes_ + (files_ != nullptr ? files_->bytes() : 0);
     }
-    [[nodiscard]] std::uint64_t memory() const noexcept { return bytes_; }
+    // What was decoded, too.
+    [[nodiscard]] std::uint64_t memory() const noexcept { return bytes_ + decoded_bytes_; }
     // The last failure to read or remove a file.
     [[nodiscard]] const std::optional<StateError>& error() const noexcept { return error_; }
 
@@ -57,7 +65,9 @@ class BlobStore {
 
     BlobFiles* files_ = nullptr;
     std::unordered_map<ContentId, Blob> blobs_;
+    std::unordered_map<ContentId, std::string> decoded_;
     std::uint64_t bytes_ = 0;
+    std::uint64_t decoded_bytes_ = 0;
     mutable std::optional<StateError> error_;
 };
 

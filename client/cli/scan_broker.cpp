@@ -17,6 +17,7 @@
 namespace scanmq::cli {
 namespace {
 
+constexpr std::uint32_t kPutsAgainMax = 3;  // of one snapshot
 constexpr Duration kLook =
     std::chrono::milliseconds(100);  // between looks at progress and deadline
 
@@ -63,7 +64,8 @@ class BrokerRun {
         const Interrupt interrupt(&client_);
         started_ = last_ = now();
         if (auto problem = submit_all(producer)) return fail(*std::move(problem));
-        if (auto problem = collect(subscriber, interrupt)) return fail(*std::move(problem));
+        if (auto problem = collect(subscriber, producer, interrupt))
+            return fail(*std::move(problem));
         return finish();
     }
 
@@ -71,34 +73,66 @@ class BrokerRun {
     struct JobState {
         Time submitted{};
         bool ended = false;
+        std::uint32_t puts_again = 0;
     };
 
     std::optional<Problem> submit_all(client::Producer& producer) {
         for (std::size_t i = 0; i < inputs_.size(); ++i) {
-            const std::string subject =
-                fmt::format("{}.{}.{}", protocol::subject_token(inputs_[i].symbol), what_, run_);
-            client::Job job;
-            job.id = client_.new_id();
-            job.group = group_;
-            job.subject = subject;
-            job.payload = payload_;
-            job.inputs = inputs_[i].snapshot.view();
-            index_.emplace(job.id, i);
-            jobs_[i].submitted = now();
-            if (const auto ticket = producer.submit(job, deadline_ - now()); !ticket) {
-                return problem_of(ticket.error(), "cannot submit the job of " + inputs_[i].label);
-            }
+            if (auto problem = submit(producer, i)) return problem;
         }
         producer.flush();
         return std::nullopt;
     }
 
+    std::optional<Problem> submit(client::Producer& producer, std::size_t i) {
+        const std::string subject =
+            fmt::format("{}.{}.{}", protocol::subject_token(inputs_[i].symbol), what_, run_);
+        client::Job job;
+        job.id = client_.new_id();
+        job.group = group_;
+        job.subject = subject;
+        job.payload = payload_;
+        job.inputs = inputs_[i].snapshot.view();
+        index_.emplace(job.id, i);
+        jobs_[i].submitted = now();
+        if (const auto ticket = producer.submit(job, deadline_ - now()); !ticket) {
+            return problem_of(ticket.error(), "cannot submit the job of " + inputs_[i].label);
+        }
+        return std::nullopt;
+    }
+
+    // Those whose snapshot the broker does not have any more.
+    std::optional<Problem> submit_lost(client::Producer& producer) {
+        const std::vector<std::size_t> lost = std::exchange(lost_, {});
+        for (const std::size_t i : lost) {
+            const auto put = publish_again(client_, inputs_[i]);
+            if (!put && put.error().code == protocol::ErrorCode::snapshots_full) {
+                lost_.push_back(i);  // until jobs end and let theirs go
+                continue;
+            }
+            if (!put) {
+                return problem_of(put.error(),
+                                  "cannot store the snapshot of " + inputs_[i].label + " again");
+            }
+            if (auto problem = submit(producer, i)) return problem;
+        }
+        if (!lost.empty()) producer.flush();
+        return std::nullopt;
+    }
+
     void take_answers(std::span<const client::JobAnswer> answers) {
         for (const client::JobAnswer& answer : answers) {
+            const auto at = index_.find(answer.id);
+            if (at != index_.end() && answer.code == protocol::ErrorCode::unknown_snapshot &&
+                !inputs_[at->second].kept.empty() && jobs_[at->second].puts_again < kPutsAgainMax) {
+                ++jobs_[at->second].puts_again;
+                lost_.push_back(at->second);
+                index_.erase(at);
+                continue;
+            }
             ++answered_;
             if (answer.verdict == protocol::Verdict::cached) ++report_.cached;
             if (answer.taken()) continue;
-            const auto at = index_.find(answer.id);
             if (at == index_.end() || std::exchange(jobs_[at->second].ended, true)) continue;
             ++ended_;
             report_.failures.push_back({inputs_[at->second].label, "refused",
@@ -107,8 +141,10 @@ class BrokerRun {
         }
     }
 
-    std::optional<Problem> collect(client::Subscriber& subscriber, const Interrupt& interrupt) {
+    std::optional<Problem> collect(client::Subscriber& subscriber, client::Producer& producer,
+                                   const Interrupt& interrupt) {
         while (ended_ < jobs_.size()) {
+            if (auto problem = submit_lost(producer)) return problem;
             progress_.update(ended_, jobs_.size(), report_.failures.size(), now());
             if (!sealed_ && answered_ == jobs_.size()) seal();
             report_.interrupted = interrupt.requested();
@@ -189,6 +225,7 @@ class BrokerRun {
     Id128 group_;
     std::vector<JobState> jobs_;
     std::unordered_map<Id128, std::size_t> index_;
+    std::vector<std::size_t> lost_;
     std::size_t answered_ = 0;
     std::size_t ended_ = 0;
     bool sealed_ = false;

@@ -4,11 +4,14 @@
 
 #include <algorithm>
 #include <map>
+#include <optional>
+#include <utility>
 
 #include "client/cli/rows.hpp"
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
 #include "common/base/nearest.hpp"
+#include "common/compress/zstd.hpp"
 #include "scanner/market/reader.hpp"
 #include "scanner/market/sample_market.hpp"
 #include "scanner/market/snapshot.hpp"
@@ -90,14 +93,23 @@ Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& in
     Progress progress(mode);
     std::uint64_t done = 0;
     for (ScanInput& input : inputs) {
-        const std::string bytes = market::encode_snapshot(input.chain);
+        std::string bytes = market::encode_snapshot(input.chain);
         input.chain = {};
         const auto id = client.put_blob(bytes, protocol::BlobType::snapshot, input.label);
         if (!id) return fail(problem_of(id.error(), "cannot store the snapshot of " + input.label));
         input.snapshot = *id;
+        auto frame = compress::zstd_if_it_pays(bytes);
+        input.kept_size = frame ? bytes.size() : 0;
+        input.kept = frame ? std::move(*frame) : std::move(bytes);
         progress.update(++done, inputs.size(), 0, std::chrono::steady_clock::now());
     }
     return {};
+}
+
+client::Result<ContentId> publish_again(client::Client& client, const ScanInput& input) {
+    std::optional<std::string> raw;
+    if (input.kept_size != 0) raw = compress::unzstd(input.kept, input.kept_size);
+    return client.put_blob(raw ? *raw : input.kept, protocol::BlobType::snapshot, input.label);
 }
 
 Result<std::vector<ScanInput>, Problem> find_snapshots(client::Client& client,

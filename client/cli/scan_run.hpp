@@ -25,6 +25,10 @@ struct ScanInput {
     std::string symbol;  // for the subject; dots are written '/'
     ContentId snapshot;
     market::Chain chain;
+    // What publish() put, in case the broker loses it: a zstd frame of so many bytes, or with 0 the
+    // bytes themselves. Empty: it was there, and cannot be put again.
+    std::string kept;
+    std::uint64_t kept_size{};
 };
 
 // A chain that gave no result, and why.
@@ -60,14 +64,18 @@ struct BrokerScan {
 inline constexpr std::uint32_t kSymbolsMax = 80'000;
 [[nodiscard]] std::vector<ScanInput> sample_inputs(std::uint32_t symbols, std::uint64_t seed);
 
-// Puts each chain as a snapshot and drops it from memory.
+// Puts each chain as a snapshot and drops it from memory, but for what was put.
 [[nodiscard]] Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& inputs,
                                             Progress::Mode progress);
+// Puts again what publish() put.
+[[nodiscard]] client::Result<ContentId> publish_again(client::Client& client,
+                                                      const ScanInput& input);
 // The newest snapshot of each label asked for; of all labels when `all`. Problem: unknown_snapshot.
 [[nodiscard]] Result<std::vector<ScanInput>, Problem> find_snapshots(
     client::Client& client, const std::vector<std::string>& labels, bool all);
 
-// One job per input, as one group, waited for until all have ended, the time-out or Ctrl-C.
+// One job per input, as one group, waited for until all have ended, the time-out or Ctrl-C. A
+// snapshot that the broker has lost is put again, if it can be, and its job submitted again.
 // Problem: whatever keeps the scan from starting (no queue, no subscription).
 [[nodiscard]] Result<ScanReport, Problem> scan_by_broker(client::Client& client,
                                                          const BrokerScan& options,

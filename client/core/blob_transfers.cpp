@@ -9,8 +9,8 @@ using protocol::ErrorCode;
 using protocol::Kind;
 using protocol::Link;
 
-BlobTransfers::BlobTransfers(std::uint32_t chunks_ahead, Outbox& outbox)
-    : chunks_ahead_(std::max(chunks_ahead, 4U)), outbox_(outbox) {}
+BlobTransfers::BlobTransfers(std::uint32_t chunks_ahead, std::uint64_t accepts, Outbox& outbox)
+    : chunks_ahead_(std::max(chunks_ahead, 4U)), accepts_(accepts), outbox_(outbox) {}
 
 void BlobTransfers::put(BlobPutJob put) { puts_.push_back(std::move(put)); }
 
@@ -104,7 +104,11 @@ void BlobTransfers::begin_put() {
     put_offset_ = 0;
     fresh_ = false;
     used_ = true;
-    put_seq_ = outbox_.blob(protocol::BlobPut{put.id, put.bytes.size(), put.type, put.label});
+    const bool encoded = !put.zstd.empty() && (limits_.blob_encodings & protocol::kTakesZstd) != 0;
+    put_bytes_ = encoded ? put.zstd : put.bytes;
+    put_seq_ = outbox_.blob(protocol::BlobPut{
+        put.id, put.bytes.size(), put.type, put.label,
+        encoded ? protocol::BlobEncoding::zstd : protocol::BlobEncoding::raw, put_bytes_.size()});
 }
 
 void BlobTransfers::begin_gets() {
@@ -113,15 +117,15 @@ void BlobTransfers::begin_gets() {
         get_credit_.raise(window());
         fresh_ = false;
         used_ = true;
-        get.seq = outbox_.blob(protocol::BlobGet{get.id, get_credit_.limit()});
+        get.seq = outbox_.blob(protocol::BlobGet{get.id, get_credit_.limit(), accepts_});
     }
 }
 
 void BlobTransfers::send_chunks() {
     if (!put_ready_ || puts_.empty()) return;
     const BlobPutJob& put = puts_.front();
-    while (put_offset_ < put.bytes.size()) {
-        const ByteView bytes = put.bytes.substr(put_offset_, limits_.chunk_bytes);
+    while (put_offset_ < put_bytes_.size()) {
+        const ByteView bytes = put_bytes_.substr(put_offset_, limits_.chunk_bytes);
         if (!put_credit_.affords({1, bytes.size()})) return;
         put_credit_.send({1, bytes.size()});
         outbox_.blob(protocol::BlobChunk{put.id, put_offset_, bytes});
@@ -180,11 +184,21 @@ void BlobTransfers::on_info(const protocol::BlobInfo& info) {
                                      "the blob is larger than blob_bytes_max"}));
             return;
         }
+        const bool raw = info.encoding == protocol::BlobEncoding::raw;
+        if (!raw && ((accepts_ & protocol::kTakesZstd) == 0 || info.stored_size == 0 ||
+                     info.stored_size > info.size)) {
+            finish_get(i, fail(Error{ErrorKind::invalid, ErrorCode::malformed,
+                                     "the broker sends the blob in an encoding, or of a size, that "
+                                     "it was not asked for"}));
+            return;
+        }
         get.sized = true;
-        get.size = info.size;
+        get.size = raw ? info.size : info.stored_size;
+        get.blob.encoding = info.encoding;
+        get.blob.size = info.size;
         get.blob.type = info.type;
         get.blob.label = info.label;
-        get.blob.bytes.reserve(info.size);
+        get.blob.bytes.reserve(get.size);
         return;
     }
 }
@@ -202,7 +216,8 @@ void BlobTransfers::on_chunk(const protocol::BlobChunk& chunk) {
         if (get.size - chunk.offset < chunk.bytes.size()) continue;
         get.blob.bytes.append(chunk.bytes);
         if (get.blob.bytes.size() < get.size) continue;
-        if (content_id(get.blob.bytes) == get.id) {
+        if (get.blob.encoding != protocol::BlobEncoding::raw ||
+            content_id(get.blob.bytes) == get.id) {
             finish_get(i, std::move(get.blob));
         } else if (++get.restarts > kRestartsMax) {
             finish_get(i, fail(Error{ErrorKind::refused, ErrorCode::blob_mismatch,

@@ -27,11 +27,13 @@ struct BlobPutJob {
     protocol::BlobType type{};
     std::string label;
     Time deadline = Time::max();
+    ByteView zstd{};  // a frame of the same bytes, for brokers that take it; stays as long
 };
 
 class BlobTransfers {
   public:
-    BlobTransfers(std::uint32_t chunks_ahead, Outbox& outbox);
+    // `accepts`: encodings that gets may come in beside raw.
+    BlobTransfers(std::uint32_t chunks_ahead, std::uint64_t accepts, Outbox& outbox);
 
     void put(BlobPutJob put);
     void get(std::uint64_t request, const ContentId& id, Time deadline);
@@ -64,7 +66,7 @@ class BlobTransfers {
         std::uint64_t seq{};  // of its BLOB_GET in this session; 0: not sent
         bool sized{};
         BlobFetched blob;
-        std::uint64_t size{};
+        std::uint64_t size{};  // of what its chunks carry
         std::uint32_t restarts{};
     };
 
@@ -85,6 +87,7 @@ class BlobTransfers {
     [[nodiscard]] bool under_way() const noexcept;
 
     std::uint64_t chunks_ahead_;
+    std::uint64_t accepts_;
     Outbox& outbox_;
     protocol::Limits limits_;
     std::string endpoint_;      // of this session's blob socket
@@ -102,6 +105,7 @@ class BlobTransfers {
     std::uint32_t put_restarts_ = 0;
     bool put_ready_ = false;
     std::uint64_t put_offset_ = 0;
+    ByteView put_bytes_;                 // what its chunks carry
     protocol::CreditSender put_credit_;  // blob_in, this session
 
     std::vector<Get> gets_;

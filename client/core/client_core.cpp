@@ -55,7 +55,7 @@ ClientCore::ClientCore(const CoreOptions& options)
       outbox_(options.roles),
       session_(options.session, outbox_),
       requests_(options.requests_max, outbox_),
-      blobs_(options.blob_chunks_ahead, outbox_),
+      blobs_(options.blob_chunks_ahead, options.blob_accepts, outbox_),
       ids_(options.seed) {}
 
 ClientCore::~ClientCore() = default;

@@ -34,6 +34,7 @@ struct CoreOptions {
     std::uint32_t requests_max = 1024;
     std::uint32_t subscriptions_max = 64;
     std::uint32_t blob_chunks_ahead = 64;
+    std::uint64_t blob_accepts = 0;  // encodings that fetched blobs may have: BlobFetched
 };
 
 struct CoreStats {

@@ -66,6 +66,10 @@ struct BlobFetched {
     protocol::BlobType type{};
     std::string label;
     std::string bytes;
+    // Those of a raw blob were checked. Others are given to who takes their encoding: to be decoded to
+    // `size` bytes, and checked.
+    protocol::BlobEncoding encoding{};
+    std::uint64_t size{};
 };
 
 struct SessionChanged {};  // opened or lost: ClientCore::session()

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/cpp/client_impl.hpp"
+#include "common/compress/zstd.hpp"
 
 namespace scanmq::client {
 
@@ -229,6 +230,8 @@ Result<void> Client::Impl::forget(const StreamOptions& options, Duration timeout
 Result<ContentId> Client::Impl::put_blob(ByteView bytes, protocol::BlobType type,
                                          std::string_view label, Duration timeout) {
     BlobPutJob put{0, content_id(bytes), bytes, type, std::string(label), {}};
+    const std::optional<std::string> frame = compress::zstd_if_it_pays(bytes);
+    if (frame) put.zstd = *frame;
     Lock held(mutex_);
     if (closed_) return fail(why(Waited::closed, {}));
     if (bytes.empty() || bytes.size() > core_.limits().blob_bytes_max) {
@@ -248,6 +251,18 @@ Result<ContentId> Client::Impl::put_blob(ByteView bytes, protocol::BlobType type
     return fail(why(waited, "putting the blob"));
 }
 
+Result<Blob> Client::Impl::decoded(Blob blob, const ContentId& id) {
+    if (blob.encoding == protocol::BlobEncoding::raw) return blob;
+    auto raw = compress::unzstd(blob.bytes, blob.size);
+    if (!raw || content_id(*raw) != id) {
+        return fail(Error{ErrorKind::refused, protocol::ErrorCode::blob_mismatch,
+                          "the bytes received do not hash to the id"});
+    }
+    blob.bytes = std::move(*raw);
+    blob.encoding = protocol::BlobEncoding::raw;
+    return blob;
+}
+
 Result<Blob> Client::Impl::get_blob(const ContentId& blob, Duration timeout) {
     Lock held(mutex_);
     if (closed_) return fail(why(Waited::closed, {}));
@@ -259,7 +274,10 @@ Result<Blob> Client::Impl::get_blob(const ContentId& blob, Duration timeout) {
     commit();
     const Waited waited = wait(held, until, [&] { return done.has_value(); });
     gets_.erase(id);
-    if (done) return std::move(*done);
+    if (done) {
+        held.unlock();  // decoding takes its time
+        return *done ? decoded(std::move(**done), blob) : std::move(*done);
+    }
     core_.forget_blob(id);
     return fail(why(waited, "fetching the blob"));
 }

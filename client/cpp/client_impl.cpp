@@ -30,6 +30,7 @@ CoreOptions core_options(const ClientOptions& options) {
     out.seed = rng.next();
     out.requests_max = options.requests_max;
     out.blob_chunks_ahead = options.blob_chunks_ahead;
+    out.blob_accepts = protocol::kTakesZstd;
     return out;
 }
 

@@ -73,6 +73,7 @@ class Client::Impl {
     Result<ContentId> put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
                                Duration timeout);
     Result<Blob> get_blob(const ContentId& id, Duration timeout);
+    [[nodiscard]] static Result<Blob> decoded(Blob blob, const ContentId& id);
 
     // With the lock held. Callbacks may be empty, the journal null; it must outlive detaching.
     void attach_producer(std::uint32_t id, AnswerCallback on_answers, JournalFile* journal);

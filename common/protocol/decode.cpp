@@ -190,12 +190,20 @@ Answer answer(Reader& r, Record& in) {
     return m;
 }
 
+// Of BLOB_PUT and BLOB_INFO; those of earlier peers end before it.
+template <class M>
+void encoding(Reader& r, Record& in, M& m) {
+    if (in.left > 0) m.encoding = enumeration<BlobEncoding>(r, in, "encoding", 0, 1);
+    if (in.left > 0) m.stored_size = r.uint(in, "stored_size");
+}
+
 BlobPut blob_put(Reader& r, Record& in) {
     BlobPut m;
     m.id = r.fixed<ContentId>(in, "hash");
     m.size = r.uint(in, "size");
     m.type = enumeration<BlobType>(r, in, "type", 1, 2);
     m.label = name(r, in, "label");
+    encoding(r, in, m);
     return m;
 }
 
@@ -386,7 +394,9 @@ Message message(Kind kind, Reader& r, Record& in) {
         }
         case Kind::blob_get: {
             const auto id = r.fixed<ContentId>(in, "hash");
-            return BlobGet{id, r.credit(in, "limit")};
+            BlobGet m{id, r.credit(in, "limit")};
+            if (in.left > 0) m.accepts = r.uint(in, "accepts");
+            return m;
         }
         case Kind::blob_info: {
             BlobInfo m;
@@ -395,6 +405,7 @@ Message message(Kind kind, Reader& r, Record& in) {
             m.size = r.uint(in, "size");
             m.type = enumeration<BlobType>(r, in, "type", 1, 2);
             m.label = name(r, in, "label");
+            encoding(r, in, m);
             return m;
         }
     }

@@ -401,6 +401,8 @@ struct Fields {
         w.uint(m.size);
         w.number(m.type);
         w.str(m.label);
+        w.number(m.encoding);
+        w.uint(m.stored_size);
     }
     void operator()(const BlobReady& m) const {
         w.uint(m.re);
@@ -421,6 +423,7 @@ struct Fields {
     void operator()(const BlobGet& m) const {
         w.id(m.id);
         w.credit(m.limit);
+        w.uint(m.accepts);
     }
     void operator()(const BlobInfo& m) const {
         w.uint(m.re);
@@ -428,6 +431,8 @@ struct Fields {
         w.uint(m.size);
         w.number(m.type);
         w.str(m.label);
+        w.number(m.encoding);
+        w.uint(m.stored_size);
     }
 };
 
@@ -456,7 +461,6 @@ std::size_t field_count(Kind kind) {
         case Kind::alias_set:
         case Kind::query:
         case Kind::queue_version:
-        case Kind::blob_get:
         case Kind::cache_get:
         case Kind::cache_values:
         case Kind::cache_drop:
@@ -473,20 +477,20 @@ std::size_t field_count(Kind kind) {
         case Kind::answer:
         case Kind::blob_chunk:
         case Kind::blob_stored:
+        case Kind::blob_get:
             return 3;
         case Kind::error:
         case Kind::credit:
         case Kind::submit:
         case Kind::accepted:
         case Kind::results:
-        case Kind::blob_put:
         case Kind::blob_ready:
             return 4;
-        case Kind::blob_info:
-            return 5;
         case Kind::hello:
+        case Kind::blob_put:
             return 6;
         case Kind::subscribed:
+        case Kind::blob_info:
             return 7;
         case Kind::subscribe:
         case Kind::group_state:

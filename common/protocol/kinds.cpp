@@ -326,4 +326,8 @@ std::string_view to_string(BlobType type) noexcept {
     return type == BlobType::snapshot ? "snapshot" : type == BlobType::body ? "body" : "?";
 }
 
+std::string_view to_string(BlobEncoding encoding) noexcept {
+    return encoding == BlobEncoding::raw ? "raw" : encoding == BlobEncoding::zstd ? "zstd" : "?";
+}
+
 }  // namespace scanmq::protocol

@@ -128,6 +128,10 @@ enum class DeadAction : std::uint8_t { retry = 1, drop = 2 };
 enum class GroupPhase : std::uint8_t { open = 1, sealed = 2, complete = 3, incomplete = 4 };
 
 enum class BlobType : std::uint8_t { snapshot = 1, body = 2 };
+// What a blob's chunks carry: its bytes, or one zstd frame of them. Its id is always that of its bytes.
+enum class BlobEncoding : std::uint8_t { raw = 0, zstd = 1 };
+// Sums of encodings that a peer takes beside raw, which all do.
+inline constexpr std::uint64_t kTakesZstd = 1;
 
 enum class ErrorCode : std::uint16_t {
     none = 0,
@@ -205,5 +209,6 @@ enum class ErrorCode : std::uint16_t {
 [[nodiscard]] std::string_view to_string(JobState state) noexcept;
 [[nodiscard]] std::string_view to_string(GroupPhase phase) noexcept;
 [[nodiscard]] std::string_view to_string(BlobType type) noexcept;
+[[nodiscard]] std::string_view to_string(BlobEncoding encoding) noexcept;
 
 }  // namespace scanmq::protocol

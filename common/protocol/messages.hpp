@@ -406,6 +406,8 @@ struct BlobPut {
     std::uint64_t size{};
     BlobType type{};
     std::string label;
+    BlobEncoding encoding{};
+    std::uint64_t stored_size{};  // what the chunks carry; of raw it is not looked at
 };
 
 struct BlobReady {
@@ -429,7 +431,8 @@ struct BlobStored {
 
 struct BlobGet {
     ContentId id;
-    Credit limit;  // link blob_out
+    Credit limit;             // link blob_out
+    std::uint64_t accepts{};  // encodings beside raw, a sum
 };
 
 struct BlobInfo {
@@ -438,6 +441,8 @@ struct BlobInfo {
     std::uint64_t size{};
     BlobType type{};
     std::string label;
+    BlobEncoding encoding{};
+    std::uint64_t stored_size{};  // what the chunks carry; of raw it is not looked at
 };
 
 // Results that the broker keeps, by fingerprint.

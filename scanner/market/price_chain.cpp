@@ -50,6 +50,7 @@ class Pricer {
         out_.rate = curve.rate(kRateYears);
         for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_forward(e, curve);
         set_spot();
+        decltype(pairs_)().swap(pairs_);  // what comes takes as much memory
         price_contracts();
         for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_atm_volatility(e);
         return std::move(out_);

@@ -33,13 +33,27 @@ std::uint64_t memory_of(const market::PricedChain& priced) {
            sizeof(market::PricedChain) + sizeof(market::Chain);
 }
 
-OpenedSnapshot open_snapshot(ByteView bytes) {
+namespace {
+
+template <class Release>
+OpenedSnapshot open(ByteView bytes, const Release& release) {
     auto chain = market::decode_snapshot(bytes);
     if (!chain) return {nullptr, 0, chain.error().message};
+    release();
     auto priced = std::make_shared<const market::PricedChain>(
         market::price_chain(std::make_shared<const market::Chain>(std::move(chain).value())));
     const std::uint64_t memory = memory_of(*priced);
     return {std::move(priced), memory, {}};
+}
+
+}  // namespace
+
+OpenedSnapshot open_snapshot(ByteView bytes) {
+    return open(bytes, [] {});
+}
+
+OpenedSnapshot open_snapshot_once(std::string& bytes) {
+    return open(bytes, [&] { std::string().swap(bytes); });
 }
 
 Result<ScanRequest, Error> job_request(ByteView payload, std::optional<std::int64_t> as_of_ns) {

@@ -48,6 +48,8 @@ struct OpenedSnapshot {
     std::string problem;                               // a sentence, when there is no chain
 };
 [[nodiscard]] OpenedSnapshot open_snapshot(ByteView bytes);
+// The same, and the bytes are gone before the chain is priced: both together take most memory.
+[[nodiscard]] OpenedSnapshot open_snapshot_once(std::string& bytes);
 // Bytes that a priced chain takes.
 [[nodiscard]] std::uint64_t memory_of(const market::PricedChain& priced);
 

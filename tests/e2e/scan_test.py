@@ -80,6 +80,20 @@ class Scan(Case):
         missing = self.scanmq("scan", "NOSUCH", "--json")
         self.assertEqual((FAILED, "unknown_snapshot"), (missing.code, missing.json()["error"]["code"]))
 
+    def test_a_snapshot_that_the_broker_lost_is_put_again(self):
+        """A store with room for half of them, which forgets what no job uses yet."""
+        self.start_broker("--snapshot-bytes-max", "60KiB", "--blob-grace", "0s")
+        self.start_worker()
+        flags = ("--limit", 40, "--json")
+        local = self.ok("scan", "--local", self.market, *flags).json()
+        remote = self.ok("scan", "--chains", self.market, *flags).json()
+        self.assertEqual((6, []), (remote["jobs"], remote["failed"]))
+        self.assertEqual(self.comparable(local), self.comparable(remote))
+        hashes = [source["snapshot"] for source in remote["sources"]]
+        self.assertEqual(6, len(set(hashes)))
+        stored = self.ok("snapshot", "list", "--json").json()["snapshots"]
+        self.assertLess(len(stored), 6, "or there was nothing to put again")
+
     def test_unreadable_payload_ends_rejected(self):
         self.start_all()
         self.ok("queue", "create", "scans", "pure=true")

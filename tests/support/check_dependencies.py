@@ -14,7 +14,7 @@ import re
 import sys
 
 COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config",
-          "common/http", "common/process")
+          "common/http", "common/process", "common/compress")
 SCANNER = ("scanner/market", "scanner/pricing", "scanner/strategy", "scanner/filter", "scanner/score",
            "scanner/service")
 
@@ -29,8 +29,9 @@ ALLOWED = {
     "common/telemetry": ("common/base",),
     "common/config": ("common/base",),
     "common/process": ("common/base",),
+    "common/compress": ("common/base",),
     "broker/core": ("common/base", "common/protocol", "common/cache"),
-    "broker/store": ("common/base", "common/protocol", "broker/core"),
+    "broker/store": ("common/base", "common/protocol", "common/compress", "broker/core"),
     "broker/http": COMMON + SCANNER + ("scanner/api", "client/core", "client/cpp"),
     "broker/server": COMMON + ("common/cache/redis", "broker/core", "broker/store", "broker/http"),
     "worker/core": ("common/base", "common/protocol", "common/cache"),
@@ -39,7 +40,7 @@ ALLOWED = {
                       "worker/core", "worker/scanners"),
     "worker/server": COMMON + ("common/cache/redis", "worker/core", "worker/scanners", "worker/remote"),
     "client/core": ("common/base", "common/protocol"),
-    "client/cpp": ("common/base", "common/protocol", "common/transport", "client/core"),
+    "client/cpp": ("common/base", "common/protocol", "common/transport", "common/compress", "client/core"),
     "client/cli": COMMON + SCANNER + ("client/core", "client/cpp"),
     **{folder: ("common/base",) + SCANNER for folder in SCANNER},
     "scanner/api": ("common/base",) + SCANNER,

@@ -149,11 +149,16 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(
         Answer{3, "queues", {{{"queue", std::string("q")}, {"waiting", std::uint64_t{4}}}}});
     out.emplace_back(BlobPut{content(1), 70'000, BlobType::snapshot, "SPY"});
+    out.emplace_back(
+        BlobPut{content(1), 70'000, BlobType::snapshot, "SPY", BlobEncoding::zstd, 30'000});
     out.emplace_back(BlobReady{1, content(1), true, {32, 1U << 21}});
     out.emplace_back(BlobChunk{content(1), 65'536, "chunk"});
     out.emplace_back(BlobStored{1, content(1), 70'000});
     out.emplace_back(BlobGet{content(1), {32, 1U << 21}});
+    out.emplace_back(BlobGet{content(1), {32, 1U << 21}, kTakesZstd});
     out.emplace_back(BlobInfo{2, content(1), 70'000, BlobType::body, "SPY"});
+    out.emplace_back(
+        BlobInfo{2, content(1), 70'000, BlobType::body, "SPY", BlobEncoding::zstd, 30'000});
     out.emplace_back(CacheGet{"q", {content(1), content(2)}});
     out.emplace_back(CacheValues{4,
                                  {{content(1), 2'500, "result", 0},

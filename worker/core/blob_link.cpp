@@ -69,7 +69,7 @@ void BlobLink::begin_gets(Time now, BlobEffects& effects) {
         get.id = waiting_.front();
         get.progress = now;
         waiting_.pop_front();
-        send(protocol::BlobGet{get.id, grant()}, effects);
+        send(protocol::BlobGet{get.id, grant(), protocol::kTakesZstd}, effects);
         get.seq = seq_;
         active_.push_back(std::move(get));
     }
@@ -117,8 +117,16 @@ void BlobLink::on_info(const protocol::BlobInfo& info, Time now, BlobEffects& ef
         return fail_get(index, ErrorCode::over_limit,
                         "blob " + info.id.hex() + " is over blob_bytes_max", false, now, effects);
     }
-    get->size = info.size;
-    get->bytes.reserve(info.size);
+    get->encoding = info.encoding;
+    get->raw_size = info.size;
+    const bool raw = info.encoding == protocol::BlobEncoding::raw;
+    if (!raw && (info.stored_size == 0 || info.stored_size > info.size)) {
+        return fail_get(index, ErrorCode::malformed,
+                        "stored_size of blob " + info.id.hex() + " is not within its size", false,
+                        now, effects);
+    }
+    get->size = raw ? info.size : info.stored_size;
+    get->bytes.reserve(*get->size);
     get->progress = now;
     if (info.size == 0) finish_get(index, now, effects);
 }
@@ -142,7 +150,7 @@ void BlobLink::on_chunk(const protocol::BlobChunk& chunk, Time now, BlobEffects&
                      "a chunk of " + chunk.id.hex() + " is out of order", true, now, effects);
         } else {
             get->bytes.append(chunk.bytes);
-            get->hasher.update(chunk.bytes);
+            if (get->encoding == protocol::BlobEncoding::raw) get->hasher.update(chunk.bytes);
             get->progress = now;
             if (get->bytes.size() == *get->size) finish_get(index, now, effects);
         }
@@ -154,18 +162,19 @@ void BlobLink::on_chunk(const protocol::BlobChunk& chunk, Time now, BlobEffects&
 
 void BlobLink::finish_get(std::size_t index, Time now, BlobEffects& effects) {
     Get& get = active_[index];
-    if (get.hasher.finish() != get.id) {
+    if (get.encoding == protocol::BlobEncoding::raw && get.hasher.finish() != get.id) {
         return fail_get(index, ErrorCode::blob_mismatch,
                         "the bytes of " + get.id.hex() + " do not hash to it", true, now, effects);
     }
-    effects.got.push_back({get.id, std::move(get.bytes), ErrorCode::none, {}, false});
+    effects.got.push_back(
+        {get.id, std::move(get.bytes), ErrorCode::none, {}, false, get.encoding, get.raw_size});
     active_.erase(active_.begin() + static_cast<std::ptrdiff_t>(index));
     begin_gets(now, effects);
 }
 
 void BlobLink::fail_get(std::size_t index, ErrorCode code, std::string sentence, bool retry,
                         Time now, BlobEffects& effects) {
-    effects.got.push_back({active_[index].id, {}, code, std::move(sentence), retry});
+    effects.got.push_back({active_[index].id, {}, code, std::move(sentence), retry, {}, 0});
     active_.erase(active_.begin() + static_cast<std::ptrdiff_t>(index));
     begin_gets(now, effects);
 }
@@ -240,7 +249,7 @@ void BlobLink::give_up_unconnected(Time now, BlobEffects& effects) {
     for (const Get& get : active_) waiting_.push_back(get.id);
     active_.clear();
     for (const ContentId& id : waiting_) {
-        effects.got.push_back({id, {}, ErrorCode::unknown_snapshot, sentence, true});
+        effects.got.push_back({id, {}, ErrorCode::unknown_snapshot, sentence, true, {}, 0});
     }
     waiting_.clear();
     for (const Put& put : puts_) {

@@ -5,7 +5,8 @@
 //            put.
 // Threads:   worker loop only. No IO, no clock.
 // Gets:      several at once, the rest wait in order; assembled from chunks under the session's
-//            credit, and handed out only when their hash is the id. A get outlives its session: it
+//            credit, and handed out only when their hash is the id, or as the broker holds them,
+//            encoded, for the shell to decode and check. A get outlives its session: it
 //            begins anew in the next one.
 // Puts:      one at a time, in order; they end with their session.
 // Limits:    gets_max under way, each of blob_bytes_max at most; a transfer without progress for
@@ -27,10 +28,13 @@ namespace scanmq::worker {
 
 struct GotBlob {
     ContentId id;
-    std::string bytes;  // checked; empty unless code is none
+    std::string bytes;  // empty unless code is none; checked when raw
     protocol::ErrorCode code{};
     std::string sentence;
     bool retry{};  // it may be there another time
+    // Not raw: the bytes are to be decoded to `size` bytes, and checked.
+    protocol::BlobEncoding encoding{};
+    std::uint64_t size{};
 };
 
 struct StoredBlob {
@@ -92,7 +96,9 @@ class BlobLink {
     struct Get {
         ContentId id;
         std::uint64_t seq{};                // of its BLOB_GET
-        std::optional<std::uint64_t> size;  // once BLOB_INFO said so
+        std::optional<std::uint64_t> size;  // of what its chunks carry, once BLOB_INFO said so
+        protocol::BlobEncoding encoding{};
+        std::uint64_t raw_size{};
         std::string bytes;
         ContentHasher hasher;
         Time progress{};

@@ -9,8 +9,8 @@ namespace scanmq::worker {
 
 namespace {
 
-Decoded decode(ByteView bytes) {
-    auto opened = service::open_snapshot(bytes);
+Decoded decode(std::string& bytes) {
+    auto opened = service::open_snapshot_once(bytes);
     return {std::move(opened.chain), opened.memory, std::move(opened.problem)};
 }
 

@@ -1,6 +1,7 @@
 #include "worker/scanners/input.hpp"
 
 #include <algorithm>
+#include <stdexcept>
 
 #include "common/base/assert.hpp"
 
@@ -20,7 +21,15 @@ const Decoded& Input::decoded(const Decode& decode) {
     if (ready_.load(std::memory_order_acquire)) return decoded_;
     const std::lock_guard lock(mutex_);
     if (ready_.load(std::memory_order_relaxed)) return decoded_;
-    decoded_ = decode(bytes_);
+    if (spoiled())
+        throw std::runtime_error("its snapshot was lost to a failure; it is fetched again");
+    try {
+        decoded_ = decode(bytes_);
+    } catch (...) {
+        spoiled_.store(bytes_.empty(), std::memory_order_relaxed);
+        throw;
+    }
+    if (decodes_ != nullptr) decodes_->fetch_add(1, std::memory_order_relaxed);
     std::string().swap(bytes_);
     memory_.store(decoded_.bytes + decoded_.problem.capacity(), std::memory_order_relaxed);
     ready_.store(true, std::memory_order_release);
@@ -28,13 +37,17 @@ const Decoded& Input::decoded(const Decode& decode) {
 }
 
 ByteView raw_bytes(Input& input) {
-    const Decoded& decoded = input.decoded([](ByteView bytes) {
-        return Decoded{std::make_shared<const std::string>(bytes), bytes.size(), {}};
+    const Decoded& decoded = input.decoded([](std::string& bytes) {
+        const std::uint64_t size = bytes.size();
+        return Decoded{std::make_shared<const std::string>(std::move(bytes)), size, {}};
     });
     return *static_cast<const std::string*>(decoded.object.get());
 }
 
 std::shared_ptr<Input> InputCache::get(const ContentId& id) {
+    if (const auto old = inputs_.find(id); old != inputs_.end() && (*old->second)->spoiled()) {
+        forget(id);
+    }
     if (const auto found = inputs_.find(id); found != inputs_.end()) {
         ++hits_;
         order_.splice(order_.begin(), order_, found->second);
@@ -42,7 +55,7 @@ std::shared_ptr<Input> InputCache::get(const ContentId& id) {
     }
     ++misses_;
     trim();  // before the new one: it is wanted, whatever its size
-    order_.push_front(std::make_shared<Input>(id));
+    order_.push_front(std::make_shared<Input>(id, decodes_));
     inputs_.emplace(id, order_.begin());
     return order_.front();
 }

@@ -16,6 +16,7 @@
 #include <mutex>
 #include <string>
 #include <unordered_map>
+#include <utility>
 
 #include "common/base/bytes.hpp"
 #include "common/base/id.hpp"
@@ -31,9 +32,12 @@ struct Decoded {
 
 class Input {
   public:
-    using Decode = std::function<Decoded(ByteView)>;
+    // It may take the bytes, so that they are gone before it is done.
+    using Decode = std::function<Decoded(std::string&)>;
 
-    explicit Input(const ContentId& id) : id_(id) {}
+    // `decodes` counts them, if given.
+    explicit Input(const ContentId& id, std::shared_ptr<std::atomic<std::uint64_t>> decodes = {})
+        : id_(id), decodes_(std::move(decodes)) {}
 
     [[nodiscard]] const ContentId& id() const noexcept { return id_; }
     // True once fill() was called.
@@ -42,19 +46,23 @@ class Input {
     void fill(std::string bytes);
 
     // Decodes on the first call and lets go of the bytes; later calls return what the first made. When
-    // `decode` throws, nothing is kept and the next call tries again. Precondition: filled.
+    // `decode` throws, nothing is kept and the next call tries again, unless it took the bytes: then
+    // later calls throw, too, and InputCache makes a new one. Precondition: filled.
     [[nodiscard]] const Decoded& decoded(const Decode& decode);
 
+    [[nodiscard]] bool spoiled() const noexcept { return spoiled_.load(std::memory_order_relaxed); }
     [[nodiscard]] std::uint64_t memory() const noexcept {
         return memory_.load(std::memory_order_relaxed);
     }
 
   private:
     const ContentId id_;
+    const std::shared_ptr<std::atomic<std::uint64_t>> decodes_;
     bool filled_ = false;
     std::string bytes_;
     std::mutex mutex_;  // guards bytes_ and decoded_ until ready_
     std::atomic<bool> ready_{false};
+    std::atomic<bool> spoiled_{false};
     Decoded decoded_;
     std::atomic<std::uint64_t> memory_{0};
 };
@@ -76,6 +84,10 @@ class InputCache {
     [[nodiscard]] std::uint64_t memory() const;
     [[nodiscard]] std::uint64_t hits() const noexcept { return hits_; }
     [[nodiscard]] std::uint64_t misses() const noexcept { return misses_; }
+    // How many were decoded.
+    [[nodiscard]] std::uint64_t decodes() const noexcept {
+        return decodes_->load(std::memory_order_relaxed);
+    }
 
   private:
     void trim();
@@ -85,6 +97,9 @@ class InputCache {
     std::unordered_map<ContentId, std::list<std::shared_ptr<Input>>::iterator> inputs_;
     std::uint64_t hits_ = 0;
     std::uint64_t misses_ = 0;
+    // Shared, because a scan's inputs may outlive the cache.
+    std::shared_ptr<std::atomic<std::uint64_t>> decodes_ =
+        std::make_shared<std::atomic<std::uint64_t>>(0);
 };
 
 }  // namespace scanmq::worker

@@ -1,4 +1,7 @@
 // The worker's inputs: which blobs its attempts wait for, and what happens when they arrive.
+#include <boost/asio/post.hpp>
+
+#include "common/compress/zstd.hpp"
 #include "worker/server/worker_loop.hpp"
 
 namespace scanmq::worker {
@@ -8,6 +11,23 @@ namespace {
 using protocol::ErrorCode;
 
 Time clock_now() { return std::chrono::steady_clock::now(); }
+
+// About 60 us of decoding and hashing: less than handing it to a thread and back costs.
+constexpr std::uint64_t kDecodeOnLoopMax = 32U << 10;
+constexpr std::uint64_t kDecodeKey = ~std::uint64_t{0};  // no attempt's: for ThreadPool::withdraw()
+
+void decode(GotBlob& blob) {
+    auto raw = compress::unzstd(blob.bytes, blob.size);
+    std::string().swap(blob.bytes);  // before the raw bytes are looked at
+    blob.encoding = protocol::BlobEncoding::raw;
+    if (raw && content_id(*raw) == blob.id) {
+        blob.bytes = std::move(*raw);
+        return;
+    }
+    blob.code = ErrorCode::blob_mismatch;
+    blob.sentence = "the bytes of " + blob.id.hex() + " cannot be decoded, or do not hash to it";
+    blob.retry = true;
+}
 
 }  // namespace
 
@@ -43,6 +63,33 @@ void WorkerServer::Impl::want(const ContentId& id, TaskSlot& slot, bool as_input
 }
 
 void WorkerServer::Impl::on_got(GotBlob&& blob) {
+    if (blob.code == ErrorCode::none && blob.encoding != protocol::BlobEncoding::raw) {
+        if (blob.size > kDecodeOnLoopMax) {
+            encoded_.push_back(std::move(blob));
+            if (encoded_.size() == 1) decode_next();
+            return;
+        }
+        decode(blob);
+    }
+    on_decoded(std::move(blob));
+}
+
+// One after another: they take memory, and the threads are the scans'.
+void WorkerServer::Impl::decode_next() {
+    // It stays where it is, whatever comes behind it.
+    GotBlob* const first = &encoded_.front();
+    pool_.post(kDecodeKey, [this, first] {
+        decode(*first);
+        boost::asio::post(loop_, [this] {
+            GotBlob blob = std::move(encoded_.front());
+            encoded_.pop_front();
+            if (!encoded_.empty()) decode_next();
+            if (!exit_) on_decoded(std::move(blob));
+        });
+    });
+}
+
+void WorkerServer::Impl::on_decoded(GotBlob&& blob) {
     const auto found = wanted_.find(blob.id);
     if (found == wanted_.end()) return;
     const Wanted wanted = std::move(found->second);

@@ -5,11 +5,12 @@
 // Order:    one wake-up decodes all frames that wait, hands them to the core at once, runs what may
 //           run on the loop, and sends one DONE; only then are the frames let go.
 // Scans:    run on the loop, on the pool's threads, or by an AsyncScanner, on the loop as well.
-// Threads:  the loop's, but for run_task() and the completions' mutex.
+// Threads:  the loop's, but for run_task(), decode_next()'s work and the completions' mutex.
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <deque>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -50,6 +51,8 @@ class WorkerServer::Impl {
     void arm_timer();
     void on_completions();
     void on_got(GotBlob&& blob);
+    void decode_next();
+    void on_decoded(GotBlob&& blob);
     void on_stored(StoredBlob&& blob);
 
     // Hands events to the core and carries out the effects, until nothing follows from them.
@@ -93,6 +96,7 @@ class WorkerServer::Impl {
     TaskTable tasks_;
     InputCache cache_;
     std::unordered_map<ContentId, Wanted> wanted_;
+    std::deque<GotBlob> encoded_;  // the first is being decoded
 
     boost::asio::steady_timer timer_{loop_};
     std::optional<Time> armed_;

@@ -52,8 +52,9 @@ WorkerServer::Impl::Impl(Settings settings, std::unique_ptr<Scanner> scanner)
       blobs_(loop_, context_,
              {[this](GotBlob&& blob) { on_got(std::move(blob)); },
               [this](StoredBlob&& blob) { on_stored(std::move(blob)); }, [this] { arm_timer(); }}),
-      pool_(settings_.core.run_on_loop || async_ != nullptr ? 0 : settings_.core.threads,
-            std::size_t{settings_.core.threads} * 2) {}
+      // Without scans on it, it has one thread, that decodes what was fetched.
+      pool_(settings_.core.run_on_loop || async_ != nullptr ? 1 : settings_.core.threads,
+            std::size_t{settings_.core.threads} * 2 + 1) {}
 
 Exit WorkerServer::Impl::run() {
     if (settings_.brokers.empty())
@@ -71,6 +72,10 @@ Exit WorkerServer::Impl::run() {
     attach_scanner();
     arm_timer();
     loop_.run();
+    if (scanner_->reads_inputs()) {
+        spdlog::info("inputs: {} fetched, {} decoded, {} found in memory", cache_.misses(),
+                     cache_.decodes(), cache_.hits());
+    }
     exit_->scans_left = !pool_.finish(settings_.scans_patience);
     if (async_ != nullptr && !async_->stop(settings_.scans_patience)) exit_->scans_left = true;
     if (exit_->code == kExitNoBroker) {

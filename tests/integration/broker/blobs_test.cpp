@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "common/compress/zstd.hpp"
 #include "tests/integration/broker/harness.hpp"
 
 namespace scanmq::broker {
@@ -13,7 +14,7 @@ using protocol::kProducer;
 
 class BlobSocket : public testing::Test {
   protected:
-    BlobSocket() {
+    explicit BlobSocket(const ServerOptions& options = {}) : broker(options) {
         main.hello();
         blobs.session = main.session;
     }
@@ -176,6 +177,131 @@ TEST_F(BlobSocket, SnapshotsAreListed) {
     ASSERT_NE(answer, nullptr);
     ASSERT_EQ(answer->rows.size(), 1U);
     EXPECT_EQ(answer->rows[0][0].second, protocol::Value(id.hex()));
+}
+
+// Encoded blobs: the hash is that of the raw bytes, whoever sends or gets what.
+class EncodedBlobs : public BlobSocket {
+  protected:
+    void put(const ContentId& id, std::uint64_t size, const std::string& frame) {
+        blobs.send(protocol::BlobPut{id, size, protocol::BlobType::snapshot, "SPY",
+                                     protocol::BlobEncoding::zstd, frame.size()});
+        put_seq = blobs.seq;
+        const auto* ready = blobs.expect<protocol::BlobReady>();
+        ASSERT_NE(ready, nullptr);
+        limit = ready->limit;
+        send_chunks(id, frame);
+    }
+    std::string get_frame(const ContentId& id, std::uint64_t size) {
+        blobs.send(protocol::BlobGet{
+            id, {got.items + 1000, got.bytes + (1000U << 16)}, protocol::kTakesZstd});
+        const auto* info = blobs.expect<protocol::BlobInfo>();
+        if (info == nullptr) return {};
+        EXPECT_EQ(info->size, size);
+        EXPECT_EQ(info->encoding, protocol::BlobEncoding::zstd);
+        const std::uint64_t stored = info->stored_size;
+        std::string out;
+        while (out.size() < stored) {
+            const auto* chunk = blobs.expect<BlobChunk>();
+            if (chunk == nullptr) return out;
+            out += chunk->bytes;
+            ++got.items;
+            got.bytes += chunk->bytes.size();
+        }
+        return out;
+    }
+    static std::string half_noise(std::size_t size) {
+        return bytes(size / 2) + std::string(size - size / 2, 'h');
+    }
+};
+
+TEST_F(EncodedBlobs, ComeBackAsTheyWerePutOrRaw) {
+    for (const std::size_t size : {10'000UL, 1'000'000UL, 5'000'000UL}) {
+        const std::string data = half_noise(size);
+        const ContentId id = content_id(data);
+        const auto frame = compress::zstd_if_it_pays(data);
+        ASSERT_TRUE(frame);
+        put(id, size, *frame);
+        const auto* stored = after_credit<protocol::BlobStored>();
+        ASSERT_NE(stored, nullptr) << size;
+        EXPECT_EQ(stored->size, size);
+        EXPECT_TRUE(get_frame(id, size) == *frame);
+        EXPECT_TRUE(get(id, 100) == data) << "for a peer that knows of no encodings";
+    }
+    main.send(protocol::Query{"snapshots", ""});
+    const auto* answer = main.expect<protocol::Answer>();
+    ASSERT_NE(answer, nullptr);
+    EXPECT_EQ(answer->rows.size(), 3U);
+    EXPECT_EQ(main.counter("blob_gets_decoded"), 3U);
+    EXPECT_EQ(main.counter("blob_memory_bytes"), main.counter("blob_bytes_held"))
+        << "nothing decoded is left";
+    EXPECT_GT(main.counter("blob_raw_bytes"), main.counter("blob_bytes_held"));
+}
+
+TEST_F(EncodedBlobs, WhatDoesNotDecodeToItsSizeAndHashIsAMismatch) {
+    const std::string data = half_noise(200'000);
+    const ContentId id = content_id(data);
+    const std::string frame = *compress::zstd_if_it_pays(data);
+    const std::string bomb = *compress::zstd_if_it_pays(std::string(60'000'000, 'b'));
+    const std::pair<std::uint64_t, std::string> bad[] = {
+        {data.size(), bomb},            // gives more than it says
+        {data.size() + 1, frame},       // less
+        {data.size(), frame + "x"},     // has more behind it
+        {data.size(), bytes(100'000)},  // is none
+        {data.size(), *compress::zstd_if_it_pays(std::string(200'000, 'x'))}};  // another's
+    for (const auto& [size, sent_bytes] : bad) {
+        put(id, size, sent_bytes);
+        const auto* error = after_credit<protocol::Error>();
+        ASSERT_NE(error, nullptr);
+        EXPECT_EQ(error->code, ErrorCode::blob_mismatch);
+        EXPECT_EQ(error->re, put_seq);
+    }
+    put(id, data.size(), frame);
+    ASSERT_NE(after_credit<protocol::BlobStored>(), nullptr) << "the right one still may come";
+}
+
+// A store for two blobs of 100,000 bytes, without grace.
+class FullBlobStore : public BlobSocket {
+  protected:
+    FullBlobStore() : BlobSocket(small()) {}
+    static ServerOptions small() {
+        ServerOptions options;
+        options.blobs.bytes_max = 250'000;
+        options.blobs.grace = {};
+        return options;
+    }
+    ContentId put(char name) {
+        const std::string data = bytes(99'999) + name;
+        const ContentId id = content_id(data);
+        begin(id, data.size());
+        if (have) return id;
+        send_chunks(id, data);
+        EXPECT_NE(after_credit<protocol::BlobStored>(), nullptr);
+        return id;
+    }
+    void alias(const std::string& name, const ContentId& id) {
+        main.send(protocol::AliasSet{name, id});
+        EXPECT_NE(main.expect<protocol::Ok>(), nullptr);
+    }
+};
+
+TEST_F(FullBlobStore, SaysSoWhenAllIsPinnedAndTakesMoreWhenAPinGoes) {
+    const ContentId first = put('a');
+    const ContentId second = put('b');
+    alias("A", first);
+    alias("B", second);
+    const std::string data = bytes(99'999) + 'c';
+    blobs.send(
+        protocol::BlobPut{content_id(data), data.size(), protocol::BlobType::snapshot, "SPY"});
+    const protocol::Error error = blobs.expect_error(ErrorCode::snapshots_full);
+    EXPECT_THAT(error.sentence, testing::HasSubstr("snapshot_bytes_max"));
+    EXPECT_EQ(main.counter("blob_puts_full"), 1U);
+    alias("B", first);
+    put('c');
+    EXPECT_FALSE(have);
+    blobs.send(protocol::BlobGet{second, {1, 1}});
+    blobs.expect_error(ErrorCode::unknown_blob);
+    put('a');
+    EXPECT_TRUE(have) << "what is pinned stayed";
 }
 
 }  // namespace

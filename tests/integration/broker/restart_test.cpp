@@ -285,5 +285,112 @@ TEST_F(Restart, ABackupBecomesABrokerWithStreamsOfItsOwn) {
     EXPECT_EQ(kept, after);
 }
 
+// Three blobs fill the store: an alias's, a waiting job's, and one that was used lately.
+class RestartWithBlobs : public Restart {
+  protected:
+    RestartWithBlobs() {
+        options.blobs.bytes_max = 170'000;
+        options.blobs.grace = std::chrono::hours(1);
+    }
+    void connect() {
+        start();
+        desk = producer();
+        credit = {};
+        blobs = std::make_unique<Peer>(context, broker->blob_endpoint(), kProducer | kOperator);
+        blobs->session = desk->session;
+    }
+    static std::string data(char name) {
+        std::string out(50'000, name);
+        Rng rng(static_cast<std::uint64_t>(name));
+        for (char& c : out) c = static_cast<char>(rng.next());
+        return out;
+    }
+    static ContentId id(char name) { return content_id(data(name)); }
+    // Whether there was room.
+    bool put(char name) {
+        const std::string bytes = data(name);
+        blobs->send(protocol::BlobPut{id(name), bytes.size(), protocol::BlobType::snapshot, "SPY"});
+        const protocol::Frame* answer = blobs->next();
+        if (answer == nullptr) return false;
+        if (const auto* error = std::get_if<protocol::Error>(&answer->message)) {
+            EXPECT_EQ(error->code, protocol::ErrorCode::snapshots_full) << error->sentence;
+            return false;
+        }
+        if (std::get<protocol::BlobReady>(answer->message).have) return true;
+        blobs->send(protocol::BlobChunk{id(name), 0, bytes});
+        return blobs->expect<protocol::BlobStored>() != nullptr;
+    }
+    bool has(char name) {
+        credit.items += 1;
+        credit.bytes += 50'000;
+        blobs->send(protocol::BlobGet{id(name), credit});
+        const protocol::Frame* answer = blobs->next();
+        if (answer == nullptr || !std::holds_alternative<protocol::BlobInfo>(answer->message)) {
+            credit.items -= 1;
+            credit.bytes -= 50'000;
+            return false;
+        }
+        const auto* chunk = blobs->expect<protocol::BlobChunk>();
+        return chunk != nullptr && chunk->bytes == data(name);
+    }
+    void set_alias(const ContentId& to) {
+        desk->send(protocol::AliasSet{"SPY", to});
+        EXPECT_NE(desk->expect<protocol::Ok>(), nullptr);
+    }
+    Id128 submit_over(char name) {
+        desk->send(protocol::Want{"scans", {}, {1, 1000}});
+        EXPECT_NE(desk->expect<protocol::CreditGrant>(), nullptr);
+        const ContentId input = id(name);
+        protocol::Submit message;
+        message.queue = "scans";
+        protocol::Job& job = message.jobs.emplace_back();
+        job.id = new_ids(1)[0];
+        job.payload.bytes = "payload";
+        job.inputs = input.view();
+        const Id128 out = job.id;
+        desk->send(message);
+        const auto* accepted = desk->expect<protocol::Accepted>();
+        EXPECT_TRUE(accepted != nullptr && accepted->exceptions.empty());
+        return out;
+    }
+    // As if it had been used so much earlier than the others.
+    void age(char name, std::chrono::hours by) {
+        broker.reset();
+        const std::string hex = id(name).hex();
+        const fs::path file = fs::path(options.data) / "blobs" / hex.substr(0, 2) / hex;
+        fs::last_write_time(file, fs::last_write_time(file) - by);
+    }
+
+    std::unique_ptr<Peer> desk;
+    std::unique_ptr<Peer> blobs;
+    protocol::Credit credit;
+};
+
+TEST_F(RestartWithBlobs, WhatIsPinnedOrWasUsedLatelyIsKept) {
+    connect();
+    ASSERT_TRUE(put('a') && put('j') && put('l'));
+    set_alias(id('a'));
+    const Id128 job = submit_over('j');
+    EXPECT_FALSE(put('n'));
+    connect();
+    EXPECT_FALSE(put('n')) << "a restart makes no room";
+    EXPECT_EQ(desk->counter("blob_puts_full"), 1U);
+    age('l', std::chrono::hours(2));
+    connect();
+    ASSERT_TRUE(put('n')) << "the grace of what nobody pins is over";
+    EXPECT_TRUE(has('a') && has('j') && has('n'));
+    EXPECT_FALSE(has('l'));
+    for (const char name : {'a', 'j'}) age(name, std::chrono::hours(2));
+    connect();
+    EXPECT_FALSE(put('m')) << "however long ago they were used, pins hold";
+    set_alias({});
+    desk->send(protocol::Cancel{"scans", {job}});
+    EXPECT_NE(desk->expect<protocol::Cancelled>(), nullptr);
+    EXPECT_FALSE(put('m')) << "used just now";
+    for (const char name : {'a', 'j'}) age(name, std::chrono::hours(2));
+    connect();
+    EXPECT_TRUE(put('m'));
+}
+
 }  // namespace
 }  // namespace scanmq::broker

@@ -4,6 +4,7 @@
 
 #include <map>
 #include <thread>
+#include <vector>
 
 #include "broker/server/broker_server.hpp"
 #include "client/cpp/client.hpp"
@@ -136,6 +137,74 @@ TEST_F(System, ScansAChainOverTheBroker) {
     ASSERT_TRUE(result.ok());
     EXPECT_EQ(result->snapshot, id->hex());
     EXPECT_EQ(result->spreads.size(), 3U);
+}
+
+// A result names exactly what it was computed from, and an alias is what it was at admission.
+TEST_F(System, AResultNamesTheSnapshotsItWasComputedFrom) {
+    const std::string first = scanmq::testing::snapshot_of("ABC", 500);
+    const std::string moved = scanmq::testing::snapshot_of("ABC", 510);
+    const std::string other = scanmq::testing::snapshot_of("XYZ", 300);
+    for (const std::string* bytes : {&first, &moved, &other}) {
+        ASSERT_TRUE(client->put_blob(*bytes, protocol::BlobType::snapshot, "").ok());
+    }
+    const ContentId other_id = content_id(other);
+    client::Producer producer(*client, "scans");
+    client::Job job;
+    job.payload = R"({"limit": 3})";
+    job.aliases = {"ABC@latest"};
+    ASSERT_TRUE(client->set_alias("ABC@latest", content_id(first)).ok());
+    job.subject = "one";
+    ASSERT_TRUE(producer.submit(job).ok());
+    job.subject = "two";
+    job.inputs = other_id.view();
+    ASSERT_TRUE(producer.submit(job).ok());
+    ASSERT_TRUE(producer.drain(kPatience).ok());
+    ASSERT_TRUE(client->set_alias("ABC@latest", content_id(moved)).ok());
+    job.subject = "three";
+    job.inputs = {};
+    ASSERT_TRUE(producer.submit(job).ok());
+    ASSERT_TRUE(producer.drain(kPatience).ok());
+
+    const auto worker = start<EmbeddedScanner>();
+    std::map<std::string, std::vector<std::string>> sources;
+    while (sources.size() < 3) {
+        auto received = subscriber->receive(kPatience);
+        ASSERT_TRUE(received.ok() && received->has_value());
+        for (const protocol::Entry& entry : (*received)->entries()) {
+            const auto result = service::decode_result(entry.body.bytes);
+            ASSERT_TRUE(result.ok()) << entry.sentence;
+            auto& of = sources[std::string(entry.subject)];
+            if (!result->snapshot.empty()) of.push_back(result->snapshot);
+            for (const auto& source : result->sources) of.push_back(source.snapshot);
+        }
+    }
+    using Ids = std::vector<std::string>;
+    EXPECT_EQ(sources["one"], Ids{content_id(first).hex()}) << "not what the alias names now";
+    EXPECT_EQ(sources["two"], (Ids{content_id(first).hex(), other_id.hex()}));
+    EXPECT_EQ(sources["three"], Ids{content_id(moved).hex()});
+}
+
+// The library's put is encoded where that pays, its get is decoded; payloads it puts itself are raw.
+TEST_F(System, LargeBytesComeBackWhateverTheirEncoding) {
+    const auto worker = start<NoopScanner>();
+    const std::string payload(200'000, 'p');
+    const auto id = client->put_blob(payload, protocol::BlobType::body, "");
+    ASSERT_TRUE(id.ok());
+    client::Producer producer(*client, "scans");
+    client::Job job;
+    const std::string large(400'000, 'q');  // put by the library, raw
+    job.payload = large;
+    ASSERT_TRUE(producer.submit(job).ok());
+    ASSERT_TRUE(producer.drain(kPatience).ok());
+    auto received = subscriber->receive(kPatience);
+    ASSERT_TRUE(received.ok() && received->has_value());
+    const auto body = client->fetch_body((*received)->entries().front().body, kPatience);
+    ASSERT_TRUE(body.ok());
+    EXPECT_TRUE(*body == large);
+    const auto got = client->get_blob(*id, kPatience);
+    ASSERT_TRUE(got.ok());
+    EXPECT_TRUE(got->bytes == payload) << "decoded in this thread";
+    EXPECT_EQ(got->encoding, protocol::BlobEncoding::raw);
 }
 
 TEST_F(System, BadRequestEndsRejectedWithTheEnginesSentence) {

@@ -466,5 +466,211 @@ TEST_F(BlobCoreTest, WhatDoesNotBelongHereIsRefused) {
     expect_error(99, ErrorCode::malformed, "field x");
 }
 
+// Encodings: what is held, what is sent, and to whom it is decoded.
+class BlobEncodingTest : public BlobCoreTest {
+  protected:
+    // Raw bytes of ten chunks in two and a half.
+    void put_zstd(std::uint64_t session, std::uint8_t id, std::uint64_t stored = kStored) {
+        frame(session, BlobPut{id_of(id), 10 * kChunk, BlobType::snapshot, "SPY",
+                               protocol::BlobEncoding::zstd, stored});
+    }
+    void store_zstd(std::uint64_t session, std::uint8_t id) {
+        put_zstd(session, id);
+        chunk(session, id, 0, kChunk);
+        chunk(session, id, kChunk, kChunk);
+        chunk(session, id, 2 * kChunk, kStored - 2 * kChunk);
+        core().verified(id_of(id), BlobVerdict::kept, at, effects);
+        ASSERT_NE(blobs.find(id_of(id)), nullptr);
+        effects.clear();
+    }
+    void get(std::uint64_t session, std::uint8_t id, std::uint64_t accepts) {
+        frame(session, BlobGet{id_of(id), {100, 100 * kChunk}, accepts});
+    }
+    std::uint64_t counter(const std::string& name) {
+        for (const auto& [key, value] : core().counters()) {
+            if (key == name) return value;
+        }
+        ADD_FAILURE() << name;
+        return 0;
+    }
+    // Everything pump() sends of gets; how many bytes, and whether they are decoded.
+    std::uint64_t pump_all(bool decoded) {
+        std::uint64_t bytes = 0;
+        while (core().pump(at, effects)) {
+        }
+        for (const BlobEffect& effect : effects) {
+            const auto* out = std::get_if<BlobSend>(&effect);
+            if (out == nullptr) continue;
+            bytes += out->chunk_bytes;
+            EXPECT_EQ(out->decoded, decoded);
+        }
+        std::erase_if(effects,
+                      [](const BlobEffect& e) { return std::holds_alternative<BlobSend>(e); });
+        return bytes;
+    }
+    static constexpr std::uint64_t kStored = 2 * kChunk + kChunk / 2;
+};
+
+TEST_F(BlobEncodingTest, IsHeldAsItWasPut) {
+    put_zstd(1, 7);
+    EXPECT_EQ(only<BlobBegin>()->bytes, kStored);
+    effects.clear();
+    chunk(1, 7, 0, kChunk);
+    chunk(1, 7, kChunk, kChunk);
+    chunk(1, 7, 2 * kChunk, kStored - 2 * kChunk);
+    EXPECT_TRUE(only<BlobVerify>().has_value());
+    effects.clear();
+    core().verified(id_of(7), BlobVerdict::kept, at, effects);
+    EXPECT_EQ(sent<BlobStored>(1)->size, 10 * kChunk) << "of the raw bytes";
+    EXPECT_EQ(blobs.bytes(), kStored);
+    EXPECT_EQ(blobs.raw_bytes(), 10 * kChunk);
+}
+
+TEST_F(BlobEncodingTest, IsSentAsItIsHeldToWhoTakesThat) {
+    store_zstd(1, 7);
+    get(2, 7, protocol::kTakesZstd);
+    const auto info = sent<BlobInfo>(2);
+    EXPECT_EQ(info->size, 10 * kChunk);
+    EXPECT_EQ(info->encoding, protocol::BlobEncoding::zstd);
+    EXPECT_EQ(info->stored_size, kStored);
+    EXPECT_EQ(pump_all(false), kStored);
+    EXPECT_EQ(blobs.find(id_of(7))->pins, 0U);
+    EXPECT_FALSE(only<BlobPrepare>().has_value());
+}
+
+TEST_F(BlobEncodingTest, IsDecodedOnceForThoseThatDoNot) {
+    store_zstd(1, 7);
+    get(2, 7, 0);
+    EXPECT_TRUE(only<BlobPrepare>()->decode);
+    EXPECT_EQ(sends(), 0U) << "its bytes are not there yet";
+    EXPECT_FALSE(core().pump(at, effects));
+    get(3, 7, 0);
+    EXPECT_FALSE(only<BlobPrepare>().has_value());
+    core().prepared(id_of(7), true, true, at, effects);
+    for (int i = 0; i < 2; ++i) {
+        const auto out = only<BlobPrepare>();
+        EXPECT_FALSE(out.has_value());
+    }
+    EXPECT_EQ(sends(), 2U) << "two BLOB_INFOs";
+    for (const BlobEffect& effect : effects) {
+        const auto& info = std::get<BlobInfo>(std::get<BlobSend>(effect).message);
+        EXPECT_EQ(info.encoding, protocol::BlobEncoding::raw);
+        EXPECT_EQ(info.size, 10 * kChunk);
+    }
+    effects.clear();
+    get(1, 7, 0);  // while the bytes are there
+    EXPECT_EQ(sends(), 1U);
+    effects.clear();
+    EXPECT_EQ(pump_all(true), 30 * kChunk);
+    EXPECT_TRUE(only<BlobForget>().has_value()) << "with the last get";
+    EXPECT_EQ(blobs.find(id_of(7))->pins, 0U);
+    EXPECT_EQ(counter("blob_gets_decoded"), 1U);
+    EXPECT_EQ(counter("blob_put_bytes"), 0U);
+}
+
+TEST_F(BlobEncodingTest, DecodedBytesGoWithThoseThatAskedForThem) {
+    store_zstd(1, 7);
+    get(2, 7, 0);
+    core().disconnected(ConnectionId{20}, at, effects);
+    effects.clear();
+    EXPECT_EQ(blobs.find(id_of(7))->pins, 1U) << "another thread reads it";
+    core().prepared(id_of(7), true, true, at, effects);
+    EXPECT_TRUE(only<BlobForget>().has_value());
+    EXPECT_EQ(blobs.find(id_of(7))->pins, 0U);
+    EXPECT_EQ(counter("blob_put_bytes"), 0U);
+}
+
+TEST_F(BlobEncodingTest, DecodedBytesWaitForMemory) {
+    options.put_bytes_max = 12 * kChunk;
+    store_zstd(1, 7);
+    store_zstd(1, 8);
+    get(2, 7, 0);
+    EXPECT_EQ(only<BlobPrepare>()->id, id_of(7));
+    get(3, 8, 0);
+    EXPECT_FALSE(only<BlobPrepare>().has_value());
+    core().prepared(id_of(7), true, true, at, effects);
+    effects.clear();
+    EXPECT_EQ(pump_all(true), 10 * kChunk);
+    EXPECT_EQ(only<BlobPrepare>()->id, id_of(8)) << "its turn";
+    get(2, 7, 0);
+    effects.clear();
+    core().disconnected(ConnectionId{20}, at, effects);  // while it waits
+    core().prepared(id_of(8), true, true, at, effects);
+    effects.clear();
+    EXPECT_EQ(pump_all(true), 10 * kChunk);
+    EXPECT_FALSE(only<BlobPrepare>().has_value());
+    EXPECT_EQ(counter("blob_put_bytes"), 0U);
+}
+
+TEST_F(BlobEncodingTest, AGetOfDecodedBytesWithoutCreditIsGivenUp) {
+    store_zstd(1, 7);
+    frame(2, BlobGet{id_of(7), {1, kChunk}, 0});
+    core().prepared(id_of(7), true, true, at, effects);
+    effects.clear();
+    EXPECT_EQ(pump_all(true), kChunk);
+    at += options.put_idle - seconds(1);
+    core().tick(at, effects);
+    EXPECT_EQ(sends(), 0U);
+    at += seconds(1);
+    core().tick(at, effects);
+    expect_error(2, ErrorCode::bad_chunk, "get the blob again");
+    EXPECT_TRUE(only<BlobForget>().has_value());
+}
+
+TEST_F(BlobEncodingTest, ARestoredBlobIsHashedBeforeItIsSent) {
+    BlobRecord record;
+    record.id = id_of(9);
+    record.bytes = kChunk;
+    record.type = BlobType::snapshot;
+    blobs.restore(record, at);
+    get(2, 9, 0);
+    get(3, 9, protocol::kTakesZstd);
+    const auto check = only<BlobPrepare>();
+    ASSERT_TRUE(check.has_value());
+    EXPECT_FALSE(check->decode);
+    EXPECT_EQ(sends(), 0U);
+    core().prepared(id_of(9), false, true, at, effects);
+    EXPECT_EQ(sends(), 2U);
+    effects.clear();
+    EXPECT_EQ(pump_all(false), 2 * kChunk);
+    get(2, 9, 0);
+    EXPECT_FALSE(only<BlobPrepare>().has_value()) << "once is enough";
+    EXPECT_EQ(sends(), 1U);
+}
+
+TEST_F(BlobEncodingTest, ADamagedBlobIsUnknownAndMayBePutAgain) {
+    BlobRecord record;
+    record.id = id_of(9);
+    record.bytes = kChunk;
+    record.type = BlobType::snapshot;
+    blobs.restore(record, at);
+    get(2, 9, 0);
+    effects.clear();
+    core().prepared(id_of(9), false, false, at, effects);
+    expect_error(2, ErrorCode::unknown_blob, "put it again");
+    EXPECT_EQ(only<BlobDrop>()->id, id_of(9));
+    EXPECT_EQ(blobs.find(id_of(9)), nullptr);
+    EXPECT_EQ(counter("blob_damaged"), 1U);
+    put(2, 9, kChunk);
+    EXPECT_FALSE(sent<BlobReady>(2)->have);
+}
+
+TEST_F(BlobEncodingTest, SizesThatCannotBeAreRefused) {
+    put_zstd(1, 7, 0);
+    expect_error(1, ErrorCode::malformed, "stored_size");
+    put_zstd(1, 7, 10 * kChunk + 1);
+    expect_error(1, ErrorCode::malformed, "stored_size");
+    EXPECT_EQ(blobs.count(), 0U);
+}
+
+TEST_F(BlobEncodingTest, SecondPutterMayTakeOverInAnotherEncoding) {
+    put_zstd(1, 7);
+    frame(2, BlobPut{id_of(7), 10 * kChunk, BlobType::snapshot, "SPY"});
+    effects.clear();
+    core().disconnected(ConnectionId{10}, at, effects);
+    EXPECT_EQ(only<BlobBegin>()->bytes, 10 * kChunk);
+    EXPECT_FALSE(sent<BlobReady>(2)->have);
+}
+
 }  // namespace
 }  // namespace scanmq::broker

@@ -114,5 +114,43 @@ TEST_F(Blobs, ABlobLargerThanTheTableIsRefused) {
     EXPECT_THAT(dropped, IsEmpty());
 }
 
+TEST_F(Blobs, LimitsCountWhatIsHeld) {
+    BlobRecord encoded = blob(1, 400);
+    encoded.encoding = protocol::BlobEncoding::zstd;
+    encoded.encoded_bytes = 60;
+    ASSERT_TRUE(table.reserve(encoded, at(0), dropped).ok());
+    table.stored(id_of(1), at(0));
+    EXPECT_EQ(table.bytes(), 60U);
+    EXPECT_EQ(table.raw_bytes(), 400U);
+    EXPECT_FALSE(put(2, 41, 0));
+    EXPECT_TRUE(put(3, 40, 0));
+    EXPECT_TRUE(put(4, 60, 11)) << "the encoded one goes";
+    EXPECT_EQ(table.raw_bytes(), 100U);
+}
+
+TEST_F(Blobs, WhatWasUsedBeforeARestartKeepsTheRestOfItsGrace) {
+    table.restore(blob(1, 40), at(100), seconds(4));
+    table.restore(blob(2, 40), at(100), seconds(11));
+    EXPECT_TRUE(put(3, 60, 100)) << "the one whose grace was over makes room";
+    EXPECT_THAT(dropped, ElementsAre(id_of(2)));
+    EXPECT_FALSE(put(4, 10, 105)) << "nine seconds after its last use, and the new one";
+    EXPECT_TRUE(put(5, 10, 106));
+    EXPECT_THAT(dropped, ElementsAre(id_of(2), id_of(1)));
+}
+
+TEST_F(Blobs, ThoseUsedAreToldOnce) {
+    ASSERT_TRUE(put(1, 10, 0));
+    ASSERT_TRUE(put(2, 10, 0));
+    EXPECT_EQ(table.take_used().size(), 2U) << "the puts";
+    EXPECT_FALSE(table.any_used());
+    table.pin(id_of(2), at(1));
+    table.unpin(id_of(2), at(2));
+    table.touch(id_of(2), at(3));
+    EXPECT_THAT(table.take_used(), ElementsAre(id_of(2)));
+    table.touch(id_of(2), at(4));
+    EXPECT_THAT(table.take_used(), ElementsAre(id_of(2)));
+    EXPECT_THAT(table.take_used(), IsEmpty());
+}
+
 }  // namespace
 }  // namespace scanmq::broker

@@ -4,8 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <fstream>
+#include <map>
 
 #include "broker/store/blob_store.hpp"
+#include "common/compress/zstd.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace scanmq::broker {
@@ -175,6 +177,61 @@ TEST_F(BlobFilesTest, ABlobStoreSaysWhatItCannotRead) {
     EXPECT_TRUE(store.view(id).empty());
     ASSERT_TRUE(store.error().has_value());
     EXPECT_EQ(store.error()->kind, StateError::Kind::damaged);
+}
+
+// A head of its own: what earlier releases would read as damage must stop them instead.
+TEST_F(BlobFilesTest, KeepsEncodedBlobsAsTheyAreHeld) {
+    const std::string raw(100'000, 'r');
+    const std::string frame = *compress::zstd_if_it_pays(raw);
+    const BlobInfo info{content_id(raw), protocol::BlobType::snapshot, "SPY",
+                        raw.size(),      protocol::BlobEncoding::zstd, frame.size()};
+    EXPECT_TRUE(holds_its_bytes(info, frame));
+    EXPECT_FALSE(holds_its_bytes(info, raw));
+    ASSERT_TRUE(files_->put(info, frame).ok());
+    for (const bool verify : {false, true}) {
+        reopen(verify);
+        ASSERT_TRUE(files_->damaged().empty());
+        const auto list = files_->list();
+        ASSERT_EQ(list.size(), 1U);
+        EXPECT_EQ(list[0].bytes, raw.size());
+        EXPECT_EQ(list[0].encoding, protocol::BlobEncoding::zstd);
+        EXPECT_EQ(list[0].encoded_bytes, frame.size());
+        EXPECT_EQ(files_->bytes(), frame.size());
+        EXPECT_TRUE(view(info.id) == frame);
+    }
+    EXPECT_EQ(content(path(info.id))[20], 2) << "the version";
+    EXPECT_EQ(content(path(put("raw")))[20], 1);
+    // Other bytes of the same length.
+    std::string changed = content(path(info.id));
+    changed.back() = static_cast<char>(changed.back() ^ 1);
+    std::ofstream(path(info.id), std::ios::binary) << changed;
+    reopen();
+    EXPECT_NE(view(info.id).find("do not hash"), std::string::npos);
+}
+
+TEST_F(BlobFilesTest, KnowsWhatWasUsedLongestAgo) {
+    const ContentId one = put("one");
+    const ContentId two = put("two");
+    const ContentId three = put("three");
+    const auto now = fs::last_write_time(path(three));
+    using std::chrono::minutes;
+    fs::last_write_time(path(one), now - minutes(10));
+    fs::last_write_time(path(two), now - minutes(5));
+    // Of a clock that was ahead: taken for now's, and no other is older for it.
+    fs::last_write_time(path(three), now + std::chrono::hours(1000));
+    reopen();
+    std::map<ContentId, Duration> idle;
+    for (const BlobInfo& info : files_->list()) idle[info.id] = info.idle;
+    EXPECT_GE(idle[one], minutes(10));
+    EXPECT_LT(idle[one], minutes(15));
+    EXPECT_GE(idle[two], minutes(5));
+    EXPECT_EQ(idle[three], Duration::zero());
+    const std::vector<ContentId> used{one, content_id("gone")};
+    files_->used(used);
+    reopen();
+    for (const BlobInfo& info : files_->list()) idle[info.id] = info.idle;
+    EXPECT_LT(idle[one], minutes(1));
+    EXPECT_GE(idle[two], minutes(5));
 }
 
 }  // namespace

@@ -236,5 +236,56 @@ TEST_F(ClientBlob, DeadlinesEndTransfers) {
     EXPECT_EQ(rig.take_notices<GetDone>().size(), 1U);
 }
 
+// Encodings go only to brokers that announce them; otherwise the same put is raw.
+TEST_F(ClientBlob, APutIsEncodedForABrokerThatTakesThat) {
+    const std::string frame = "a frame of its bytes";
+    for (const bool announced : {false, true}) {
+        rig.connected();
+        const auto hello = rig.take<protocol::Hello>();
+        ASSERT_TRUE(hello);
+        auto welcome = rig.welcome_to(hello->frame.header.seq);
+        if (announced) welcome.limits = {{"blob_encodings", 1}};
+        rig.feed(welcome);
+        rig.tick();
+        if (!announced) {
+            BlobPutJob job{
+                0, id_, bytes_, protocol::BlobType::snapshot, "label", rig.now.time + 60s};
+            job.zstd = frame;
+            rig.core.put_blob(job, rig.now, rig.effects);
+            rig.settle();
+        }
+        blob_connected();
+        const auto begin = rig.take<protocol::BlobPut>();
+        ASSERT_TRUE(begin);
+        const auto& put = rig.message<protocol::BlobPut>(begin);
+        EXPECT_EQ(put.size, bytes_.size());
+        EXPECT_EQ(put.id, id_);
+        EXPECT_EQ(put.encoding,
+                  announced ? protocol::BlobEncoding::zstd : protocol::BlobEncoding::raw);
+        EXPECT_EQ(put.stored_size, announced ? frame.size() : bytes_.size());
+        feed(protocol::BlobReady{begin->frame.header.seq, id_, false, {100, 100 * kChunk}});
+        std::string sent;
+        while (const auto chunk = rig.take<protocol::BlobChunk>()) {
+            sent += rig.message<protocol::BlobChunk>(chunk).bytes;
+        }
+        EXPECT_TRUE(sent == (announced ? frame : bytes_));
+    }
+}
+
+TEST_F(ClientBlob, AnEncodingThatWasNotAskedForEndsTheGet) {
+    open();
+    get(id_);
+    blob_connected();
+    const auto begin = rig.take<protocol::BlobGet>();
+    ASSERT_TRUE(begin);
+    EXPECT_EQ(rig.message<protocol::BlobGet>(begin).accepts, 0U) << "the core's default";
+    feed(protocol::BlobInfo{begin->frame.header.seq, id_, bytes_.size(), protocol::BlobType::body,
+                            "l", protocol::BlobEncoding::zstd, 100});
+    const auto done = rig.take_notices<GetDone>();
+    ASSERT_EQ(done.size(), 1U);
+    ASSERT_FALSE(done[0].result.ok());
+    EXPECT_EQ(done[0].result.error().code, ErrorCode::malformed);
+}
+
 }  // namespace
 }  // namespace scanmq::client

@@ -256,5 +256,31 @@ TEST_F(BlobLinkTest, PutsEndWithTheSession) {
     EXPECT_EQ(link.puts(), 0U) << "nobody waits for it";
 }
 
+// What the broker holds encoded comes so; the shell decodes and checks it.
+TEST_F(BlobLinkTest, AnEncodedBlobIsHandedOutAsItCame) {
+    const ContentId id = content_id("raw");
+    link.get(id, now, fx);
+    EXPECT_EQ(sent<protocol::BlobGet>().at(0).accepts, protocol::kTakesZstd);
+    frame(protocol::BlobInfo{1, id, 5000, protocol::BlobType::snapshot, "",
+                             protocol::BlobEncoding::zstd, 1500});
+    frame(protocol::BlobChunk{id, 0, std::string(1000, 'z')});
+    EXPECT_TRUE(fx.got.empty());
+    frame(protocol::BlobChunk{id, 1000, std::string(500, 'z')});
+    ASSERT_EQ(fx.got.size(), 1U);
+    EXPECT_EQ(fx.got[0].code, ErrorCode::none);
+    EXPECT_EQ(fx.got[0].encoding, protocol::BlobEncoding::zstd);
+    EXPECT_EQ(fx.got[0].bytes, std::string(1500, 'z'));
+    EXPECT_EQ(fx.got[0].size, 5000U);
+}
+
+TEST_F(BlobLinkTest, AnEncodedBlobLargerThanItsBytesIsRefused) {
+    const ContentId id = content_id("raw");
+    link.get(id, now, fx);
+    frame(protocol::BlobInfo{1, id, 5000, protocol::BlobType::snapshot, "",
+                             protocol::BlobEncoding::zstd, 5001});
+    ASSERT_EQ(fx.got.size(), 1U);
+    EXPECT_EQ(fx.got[0].code, ErrorCode::malformed);
+}
+
 }  // namespace
 }  // namespace scanmq::worker

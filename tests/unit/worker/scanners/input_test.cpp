@@ -52,6 +52,26 @@ TEST(Input, DecodeThatThrowsIsTriedAgain) {
               nullptr);
 }
 
+TEST(InputCache, ADecodeThatTookTheBytesAndThrewBeginsAnew) {
+    InputCache cache(1000);
+    const auto first = cache.get(id_of(1));
+    first->fill("bytes");
+    const auto take = [](std::string& bytes) -> Decoded {
+        std::string().swap(bytes);
+        throw std::bad_alloc();
+    };
+    EXPECT_THROW(static_cast<void>(first->decoded(take)), std::bad_alloc);
+    EXPECT_THROW(static_cast<void>(first->decoded(take)), std::runtime_error) << "for who has it";
+    const auto second = cache.get(id_of(1));
+    EXPECT_NE(second, first);
+    EXPECT_FALSE(second->filled());
+    EXPECT_EQ(cache.decodes(), 0U);
+    second->fill("bytes");
+    static_cast<void>(second->decoded([](std::string&) { return decoded_of(1); }));
+    static_cast<void>(second->decoded([](std::string&) { return decoded_of(1); }));
+    EXPECT_EQ(cache.decodes(), 1U);
+}
+
 TEST(Input, LetsGoOfItsBytesOnceDecoded) {
     Input input(id_of(1));
     input.fill(std::string(100'000, 'x'));
