@@ -28,7 +28,6 @@ using protocol::ErrorCode;
 using protocol::Kind;
 
 namespace {
-
 constexpr std::size_t kExpireSlice = 16'384;
 // Ids and groups are forgotten at most this often: an idle broker need not wake for each.
 constexpr Duration kExpireEvery = std::chrono::milliseconds(250);
