@@ -169,14 +169,21 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
     return std::nullopt;
 }
 
-Slot SubmitHandler::submit_own(Queue& queue, const OwnJob& own) {
-    // A retry takes the place of its dead letter in the store.
-    const bool is_retry = !own.retry_of.is_zero();
-    if (queue.draining || queue.deleting || (state_->store_full && !is_retry)) return kNoSlot;
+bool SubmitHandler::has_place(Queue& queue, std::uint64_t bytes) {
+    if (queue.draining || queue.deleting) return false;
     set_submit_room(queue);
-    if (queue.credit.free_room().items == 0 || queue.credit.free_room().bytes < own.bytes) {
-        return kNoSlot;
-    }
+    const protocol::Credit room = queue.credit.free_room();
+    return room.items > 0 && room.bytes >= bytes;
+}
+
+// A retry needs no more than a place: what it takes besides, its dead letter had.
+bool SubmitHandler::has_room(Queue& queue, std::uint64_t bytes) const {
+    return !state_->store_full && !state_->memory.grants_held() && has_place(queue, bytes);
+}
+
+Slot SubmitHandler::submit_own(Queue& queue, const OwnJob& own) {
+    const bool is_retry = !own.retry_of.is_zero();
+    if (is_retry ? !has_place(queue, own.bytes) : !has_room(queue, own.bytes)) return kNoSlot;
     // A retry runs by itself, whatever else does the same work.
     ContentId shared = own.fingerprint;
     if (!own.shared || (is_retry && queue.fingerprints.find(state_->table, shared) != kNoSlot)) {
@@ -187,7 +194,8 @@ Slot SubmitHandler::submit_own(Queue& queue, const OwnJob& own) {
     const Slot known = joinable(queue, shared);
     // What nobody has to wait for: a retry is asked for because it ran, and is run.
     const Wanted wanted{shared, own.request,
-                        !is_retry && !shared.is_zero() && keeps_results(queue)};
+                        !is_retry && !shared.is_zero() && keeps_results(queue) &&
+                            (own.options.flags & JobOptions::kFresh) == 0};
     const Answer found = cached_answer(frame, {shared, {}, wanted.looked_up}, known != kNoSlot);
     const Slot job_slot =
         add_job(frame, {own.id, hash_id(is_retry ? own.retry_of : own.id), own.subject, own.bytes});

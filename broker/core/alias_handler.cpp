@@ -27,6 +27,8 @@ void AliasHandler::set(Session& session, const protocol::Header& header,
     }
     if (*moved) {
         state_->counters.add(Counter::aliases_moved);
+        state_->counters.add(Counter::standing_skipped,
+                             state_->standing.moved(message.alias, state_->now));
         if (const Alias* const alias = state_->aliases.find(message.alias)) {
             change::AliasMoved change{alias->name, alias->id, alias->generation, {}};
             for (const Alias::Former& version : alias->history) {

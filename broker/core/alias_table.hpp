@@ -62,6 +62,10 @@ class AliasTable {
     // Precondition: held. Versions that nobody needs any more go.
     void release(std::uint64_t generation, Time now);
 
+    // After a restart: the generation was that high once.
+    void raise(std::uint64_t generation) noexcept {
+        if (generation > generation_) generation_ = generation;
+    }
     // Takes a row back, after the blobs. Versions whose blob is not stored are left out; returns how
     // many these were.
     std::size_t restore(std::string_view alias, const AliasRow& row, Time now);

@@ -18,6 +18,7 @@
 #include "broker/core/restorer.hpp"
 #include "broker/core/runner.hpp"
 #include "broker/core/session_handler.hpp"
+#include "broker/core/standing_handler.hpp"
 #include "broker/core/stream_writer.hpp"
 #include "broker/core/submit_handler.hpp"
 
@@ -27,7 +28,6 @@ using protocol::ErrorCode;
 using protocol::Kind;
 
 namespace {
-
 constexpr std::size_t kExpireSlice = 16'384;
 // Ids and groups are forgotten at most this often: an idle broker need not wake for each.
 constexpr Duration kExpireEvery = std::chrono::milliseconds(250);
@@ -44,7 +44,8 @@ BrokerOptions checked(BrokerOptions options) {
 
 class BrokerCore::Impl {
   public:
-    Impl(const BrokerOptions& options, BlobTable& blobs) : state(checked(options), blobs) {}
+    Impl(const BrokerOptions& options, BlobTable& blobs, BodySource& bodies)
+        : state(checked(options), blobs), standing(state, submits, bodies) {}
 
     void begin(Time now, Effects& effects) {
         if (state.started == Time{}) state.started = now;
@@ -64,6 +65,7 @@ class BrokerCore::Impl {
         if (state.look_ups.next_deadline() <= state.now) caches.give_up_late();
         queues.step();
         state.count_memory();
+        standing.step();
         submits.serve();
         runner.dispatch();
         leases.tell_revoked();
@@ -102,6 +104,7 @@ class BrokerCore::Impl {
     QueueHandler queues{state, {leases, ending, control, publisher, writer}};
     SessionHandler sessions{state, leases, runner, publisher};
     AliasHandler aliases{state};
+    StandingHandler standing;
     FlowHandler flows{state};
     CacheHandler caches{state, ending};
     QueryHandler queries{state};
@@ -158,6 +161,12 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::AliasSet& m) {
         aliases.set(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::StandingSet& m) {
+        standing.set(s, e.frame->header, m);
+    }
+    void on(Session& s, const FrameEvent& e, const protocol::StandingDrop& m) {
+        standing.drop(s, e.frame->header, m);
+    }
     void on(Session& s, const FrameEvent& e, const protocol::FlowSet& m) {
         flows.set(s, e.frame->header, m);
     }
@@ -208,7 +217,8 @@ constexpr protocol::Roles BrokerCore::Impl::allowed() {
                          std::is_same_v<M, Submit> || std::is_same_v<M, GroupOpen> ||
                          std::is_same_v<M, GroupSeal>) {
         return kProducer;
-    } else if constexpr (std::is_same_v<M, Cancel> || std::is_same_v<M, AliasSet>) {
+    } else if constexpr (std::is_same_v<M, Cancel> || std::is_same_v<M, AliasSet> ||
+                         std::is_same_v<M, StandingSet> || std::is_same_v<M, StandingDrop>) {
         return kProducer | kOperator;
     } else if constexpr (std::is_same_v<M, Done> || std::is_same_v<M, Progress> ||
                          std::is_same_v<M, Reclaim>) {
@@ -380,8 +390,8 @@ void BrokerCore::Impl::due() {
     state.schedule(control.next_due());
 }
 
-BrokerCore::BrokerCore(const BrokerOptions& options, BlobTable& blobs)
-    : impl_(std::make_unique<Impl>(options, blobs)) {}
+BrokerCore::BrokerCore(const BrokerOptions& options, BlobTable& blobs, BodySource& bodies)
+    : impl_(std::make_unique<Impl>(options, blobs, bodies)) {}
 
 BrokerCore::~BrokerCore() = default;
 

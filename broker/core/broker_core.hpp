@@ -3,8 +3,8 @@
 //
 // Role:      the one state machine of a broker; the shell (broker/server) feeds and obeys it.
 // Threads:   broker loop only. No IO, no clock, no randomness but what is passed in.
-// Owns:      all job state. Bodies stay with the shell (BodyHandle). Borrows: BlobTable (outlives
-//            this).
+// Owns:      all job state. Bodies stay with the shell (BodyHandle). Borrows: BlobTable,
+//            BodySource (outlive this).
 // Invariant: every accepted job gets exactly one final entry; no sender is granted room that is not
 //            there; an execution has at most one live attempt.
 // Limits:    BrokerOptions; each refusal has a wire code and a counter.
@@ -42,6 +42,8 @@ struct BrokerOptions {
     std::uint32_t aliases_max = 100'000;
     std::uint32_t alias_history_max =
         64;  // former versions of one alias, for open groups; 1,024 at most
+    std::uint32_t standing_max = 10'000;           // standing scans of the broker
+    std::uint64_t standing_bytes_max = 64U << 20;  // their payloads that are no blobs
     std::uint32_t groups_per_queue_max = 100'000;
     Duration group_ttl = std::chrono::hours(24);
     std::uint64_t submit_window_items = 16'384;  // most that one WANT is granted at once
@@ -68,7 +70,7 @@ class Restorer;
 
 class BrokerCore {
   public:
-    BrokerCore(const BrokerOptions& options, BlobTable& blobs);
+    BrokerCore(const BrokerOptions& options, BlobTable& blobs, BodySource& bodies);
     ~BrokerCore();
     BrokerCore(const BrokerCore&) = delete;
     BrokerCore& operator=(const BrokerCore&) = delete;

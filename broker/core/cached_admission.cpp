@@ -88,6 +88,19 @@ SubmitHandler::Wanted SubmitHandler::wanted(const Frame& frame, const protocol::
     return out;
 }
 
+void SubmitHandler::set_keys(const Queue& queue, OwnJob& job, const protocol::Body& payload,
+                             const std::vector<std::string>& aliases) const {
+    protocol::Job asked;
+    asked.payload = payload;
+    asked.options = std::make_unique<JobOptions>();
+    asked.options->flags = job.options.flags;
+    if (!is_pure(queue, asked)) return;
+    job.fingerprint = fingerprint(queue, asked, job.inputs);
+    if (!keeps_results(queue) || !serves_older(queue.settings)) return;
+    asked.options->aliases = aliases;
+    job.request = request_key(queue, asked);
+}
+
 SubmitHandler::Answer SubmitHandler::cached_answer(Frame& frame, const Wanted& wanted,
                                                    bool executed) {
     Queue& queue = *frame.queue;

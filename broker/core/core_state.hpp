@@ -33,6 +33,7 @@
 #include "broker/core/queue_settings.hpp"
 #include "broker/core/result_cache.hpp"
 #include "broker/core/session_table.hpp"
+#include "broker/core/standing_table.hpp"
 #include "broker/core/stream.hpp"
 #include "broker/core/submit_credit.hpp"
 #include "broker/core/waiting_room.hpp"
@@ -253,6 +254,7 @@ class CoreState {
     InternTable texts;
     CostTable costs;
     AliasTable aliases;
+    StandingTable standing;
     Bodies bodies;
     ResultCache results;
     LookUps look_ups;

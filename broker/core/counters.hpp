@@ -86,6 +86,10 @@ enum class Counter : std::uint8_t {
     jobs_shed,
     queue_full_refusals,  // of WANTs, in queues that reject
     wants_held,           // WANTs that found no room and wait for it
+    standing_runs,        // jobs made by standing scans
+    standing_skipped,     // moves that a run which was due already tells, too
+    standing_held,        // runs that found no room, and wait for it
+    standing_dropped,     // with their queue
     queues_held,          // a lossless stream had no room, deliveries began to wait
     jobs_cached,          // ended by a result that was there
     jobs_stale,           // of those: by an older one

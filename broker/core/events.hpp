@@ -30,6 +30,14 @@ struct BodyIn {
         digest{};  // 64-bit hash of subject, payload and inputs: tells a duplicate from a conflict
 };
 
+// Where the core gets a handle for a body that it has itself; the shell's. It copies the bytes. An
+// empty body is handle 0.
+class BodySource {
+  public:
+    virtual ~BodySource() = default;
+    [[nodiscard]] virtual BodyHandle put(const protocol::Body& body) = 0;
+};
+
 struct FrameEvent {
     ConnectionId from;
     const protocol::Frame* frame{};

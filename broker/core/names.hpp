@@ -16,6 +16,10 @@ namespace scanmq::broker {
                         [](char c) { return (c >= 0 && c < ' ') || c == 0x7f; });
 }
 
+// What the conflate keys of the broker's own jobs begin with. No client's does: a frame with a control
+// character in a name is malformed.
+inline constexpr char kOwnConflateKey = '\1';
+
 // The sentence of a bad_name; `what`: "a peer's name".
 [[nodiscard]] inline std::string name_rule(std::string_view what) {
     return std::string(what) + " has 1 to " + std::to_string(protocol::kLimits.name_bytes_max) +

@@ -89,6 +89,8 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         rows = subscriptions(message.key, left_out);
     } else if (message.topic == "aliases") {
         rows = aliases(left_out);
+    } else if (message.topic == "standing") {
+        rows = standing(left_out);
     } else if (message.topic == "flows") {
         if (message.key.empty()) {
             return refuse(ErrorCode::unknown_queue, "the key of topic flows is a queue");
@@ -108,12 +110,12 @@ void QueryHandler::answer(CoreState& state, Session& session, const protocol::He
         if (!found) return refuse(found.error().code, found.error().sentence);
         rows = std::move(found).value();
     } else {
-        return refuse(
-            ErrorCode::unknown_topic,
-            "no topic '" + message.topic +
-                "'; there are broker, counters, queues, workers, sessions, snapshots, "
-                "subscriptions, aliases, flows, cache, cached, job, explain, dead, dead_letter, "
-                "store");
+        return refuse(ErrorCode::unknown_topic,
+                      "no topic '" + message.topic +
+                          "'; there are broker, counters, queues, workers, sessions, snapshots, "
+                          "subscriptions, aliases, standing, flows, cache, cached, job, explain, "
+                          "dead, dead_letter, "
+                          "store");
     }
     cut_rows(rows, left_out);
     state.send(session, protocol::Answer{header.seq, message.topic, std::move(rows)}, true);

@@ -1,6 +1,6 @@
 #pragma once
 // QueryHandler: answers QUERY: what the broker, its queues, workers, sessions, snapshots,
-//               subscriptions and aliases are doing.
+//               subscriptions, aliases and standing scans are doing.
 //
 // Threads: broker loop only. Borrows: CoreState (outlives this).
 // Limits:  an ANSWER keeps the frame's limits; rows left out are counted in its last row.
@@ -32,6 +32,7 @@ class QueryHandler {
     // query_streams.cpp; at most one row more than an ANSWER holds. `left_out`: the others.
     [[nodiscard]] Rows subscriptions(const std::string& key, std::uint64_t& left_out) const;
     [[nodiscard]] Rows aliases(std::uint64_t& left_out) const;
+    [[nodiscard]] Rows standing(std::uint64_t& left_out) const;
 
     const CoreState* state_;
     JobQuery jobs_;

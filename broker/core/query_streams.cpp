@@ -1,4 +1,4 @@
-// QueryHandler: topics subscriptions and aliases.
+// QueryHandler: topics subscriptions, aliases and standing.
 
 #include <algorithm>
 
@@ -16,6 +16,19 @@ constexpr std::size_t kRowsMax = protocol::kLimits.items_per_frame_max;
 std::uint64_t millis(Duration duration) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
     return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
+}
+
+// A row's text has at most sentence_bytes_max bytes.
+std::string joined(const std::vector<std::string>& names) {
+    constexpr std::string_view kMore = " ...";
+    constexpr std::size_t kMost = protocol::kLimits.sentence_bytes_max - kMore.size();
+    std::string out;
+    for (const std::string& name : names) {
+        if (out.size() + 2 + name.size() > kMost) return out.append(kMore);
+        if (!out.empty()) out += ", ";
+        out += name;
+    }
+    return out;
 }
 
 struct Standing {
@@ -80,6 +93,30 @@ QueryHandler::Rows QueryHandler::subscriptions(const std::string& key,
                 return Standing{{}, session_of(*one), one->pattern(), one->told(), one->told(), 0};
             });
         }
+    }
+    return rows;
+}
+
+QueryHandler::Rows QueryHandler::standing(std::uint64_t& left_out) const {
+    Rows rows;
+    for (const auto& [name, scan] : state_->standing.all()) {
+        if (rows.size() >= kRowsMax) {
+            left_out = state_->standing.size() - rows.size();
+            break;
+        }
+        Row row{{"name", name},
+                {"queue", scan.job.queue},
+                {"subject", scan.job.subject},
+                {"aliases", joined(scan.job.aliases)},
+                {"min_interval_ms", scan.job.min_interval_ms},
+                {"runs", scan.runs}};
+        if (scan.last_run != Time{}) {
+            row.emplace_back("last_run_ms", millis(state_->now - scan.last_run));
+        }
+        row.emplace_back("pending", std::uint64_t{scan.is_pending()});
+        row.emplace_back("skipped", scan.skipped);
+        row.emplace_back("last_error", scan.problem);
+        rows.push_back(std::move(row));
     }
     return rows;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/standing_handler.hpp"
 #include "common/protocol/codec.hpp"
 
 namespace scanmq::broker {
@@ -132,6 +133,8 @@ void QueueHandler::remove(Session& session, const protocol::Header& header,
         queue->active = false;
     }
     ++deleting_;
+    // Their rows go with the queue's.
+    state_->counters.add(Counter::standing_dropped, drop_standing(*state_, *queue));
     cancel_running(*queue);
 }
 

@@ -20,8 +20,9 @@
 
 namespace scanmq::broker {
 
-// 1: executions had no flow, nor a queue limits of flows. 2: a queue's version was not pinned.
-inline constexpr std::uint8_t kRecordVersion = 3;
+// 1: executions had no flow, nor a queue limits of flows. 2: a queue's version was not pinned. 3: no standing
+// scans.
+inline constexpr std::uint8_t kRecordVersion = 4;
 inline constexpr std::size_t kRecordBytesMax = 1U << 20;
 
 struct CommitRecord {
@@ -278,6 +279,38 @@ struct VersionPinned {
     }
 };
 
+// A standing scan of the queue is this one from now on.
+struct StandingSet {
+    std::string_view name;
+    StandingRow row;
+    StandingRunRow run;
+    template <class A>
+    void fields(A& a) {
+        a.text(name);
+        row.fields(a);
+        run.fields(a);
+    }
+};
+
+// Behind the acceptance of the job: a crash between the two leads to one run more, not to one less.
+struct StandingRan {
+    std::string_view name;
+    StandingRunRow run;
+    template <class A>
+    void fields(A& a) {
+        a.text(name);
+        run.fields(a);
+    }
+};
+
+struct StandingDropped {
+    std::string_view name;
+    template <class A>
+    void fields(A& a) {
+        a.text(name);
+    }
+};
+
 // Partition 0:
 
 struct QueueCreated {
@@ -329,10 +362,11 @@ struct AliasMoved {
 };
 
 // Only appended to: a change's number is its index.
-using Any = std::variant<Accepted, Started, Released, Ended, GroupOpened, GroupSealed, GroupEnded,
-                         GroupForgotten, CursorSet, CursorForgotten, DeadDropped, StreamTrimmed,
-                         IdsForgotten, QueueMarked, QueueCreated, QueueAltered, QueueDeleted,
-                         AliasMoved, FlowLimited, VersionPinned>;
+using Any =
+    std::variant<Accepted, Started, Released, Ended, GroupOpened, GroupSealed, GroupEnded,
+                 GroupForgotten, CursorSet, CursorForgotten, DeadDropped, StreamTrimmed,
+                 IdsForgotten, QueueMarked, QueueCreated, QueueAltered, QueueDeleted, AliasMoved,
+                 FlowLimited, VersionPinned, StandingSet, StandingRan, StandingDropped>;
 
 template <class T, std::size_t I = 0>
 constexpr std::size_t number_of() {

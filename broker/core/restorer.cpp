@@ -87,6 +87,51 @@ void Restorer::alias(std::string_view name, const AliasRow& row) {
     state_->counters.add(Counter::restored_without_blob, lost);
 }
 
+Restorer::Done Restorer::standing(PartitionId partition, std::string_view name,
+                                  const StandingRow& row, const StandingRunRow& run) {
+    auto queue = find(partition);
+    if (!queue) return fail(queue.error());
+    StandingTable& table = state_->standing;
+    // Moves from now on are later than what it saw.
+    state_->aliases.raise(run.generation);
+    if (const StandingScan* const other = table.find(name)) {
+        if (other->set_at > row.set_at) {
+            table.add_stale((*queue)->name, std::string(name));
+            return {};
+        }
+        table.add_stale(other->job.queue, other->name);
+        if (other->job.is_blob()) {
+            state_->blobs.unpin(*ContentId::from_bytes(other->job.payload), state_->now);
+        }
+        table.drop(*other);
+    }
+    StandingScan scan;
+    scan.name = name;
+    scan.job.queue = (*queue)->name;
+    scan.job.subject = row.subject;
+    scan.job.payload = row.payload;
+    scan.job.blob_size = row.blob_size;
+    for (const StandingRow::Input& input : row.inputs) scan.job.aliases.emplace_back(input.alias);
+    scan.job.min_interval_ms = row.min_interval_ms;
+    scan.job.deadline_ms = row.deadline_ms;
+    scan.job.flow = row.flow;
+    scan.job.priority = std::min<std::uint8_t>(row.priority, 9);
+    scan.job.flags = row.flags;
+    scan.set_at = row.set_at;
+    scan.generation = run.generation;
+    scan.runs = run.runs;
+    if (run.at != 0) scan.last_run = came(run.at);
+    if (scan.job.is_blob()) {
+        const auto id = ContentId::from_bytes(scan.job.payload);
+        if (!id || state_->blobs.find(*id) == nullptr) {
+            return damaged("the payload's blob of standing scan '" + scan.name + "' is missing");
+        }
+        state_->blobs.pin(*id, state_->now);
+    }
+    table.restore(std::move(scan));
+    return {};
+}
+
 Restorer::Done Restorer::cursor(PartitionId partition, std::string_view name,
                                 const CursorRow& row) {
     auto queue = find(partition);
@@ -310,6 +355,7 @@ void Restorer::finish() {
         state_->mark_current(*queue);
     }
     state_->aliases.settle(state_->now);
+    state_->standing.settle(state_->aliases, state_->now);
     state_->schedule(state_->now);
 }
 

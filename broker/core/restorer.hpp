@@ -38,6 +38,9 @@ class Restorer {
           publisher_(&parts.publisher) {}
 
     void alias(std::string_view name, const AliasRow& row);
+    // After the queues.
+    [[nodiscard]] Done standing(PartitionId partition, std::string_view name,
+                                const StandingRow& row, const StandingRunRow& run);
 
     [[nodiscard]] Done queue(PartitionId partition, const QueueRow& row);
     // Before the queue's executions.

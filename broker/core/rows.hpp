@@ -15,6 +15,8 @@
 //          cursors     partition, name            CursorRow
 //          flows       partition, flow            FlowRow        only of flows with limits
 //          dead        partition, execution       DeadRow        then its ExecutionRow
+//          standing    partition, name            StandingRow
+//          standing_runs  partition, name         StandingRunRow, one for each of `standing`
 //          aliases     alias                      AliasRow
 // Views:   borrow from the bytes that were read.
 
@@ -269,6 +271,51 @@ struct DeadRow {
         a.number(crashes);
         a.text(sentence);
         a.list(history);
+    }
+};
+
+struct StandingRow {
+    struct Input {
+        std::string_view alias;
+        template <class A>
+        void fields(A& a) {
+            a.text(alias);
+        }
+    };
+    std::string_view subject;
+    ByteView payload;           // of a blob: its content id
+    std::uint64_t blob_size{};  // 0: the payload is the bytes themselves
+    std::vector<Input> inputs;
+    std::uint64_t min_interval_ms{};
+    std::uint64_t deadline_ms{};
+    std::string_view flow;
+    std::uint8_t priority{};
+    std::uint8_t flags{};  // JobOptions::flags
+    WallMillis set_at{};
+    template <class A>
+    void fields(A& a) {
+        a.text(subject);
+        a.text(payload);
+        a.uint(blob_size);
+        a.list(inputs);
+        a.uint(min_interval_ms);
+        a.uint(deadline_ms);
+        a.text(flow);
+        a.number(priority);
+        a.number(flags);
+        a.sint(set_at);
+    }
+};
+
+struct StandingRunRow {
+    std::uint64_t generation{};  // of the aliases, at the last run; 0: none since it was set
+    WallMillis at{};             // of the last run; 0: none
+    std::uint64_t runs{};
+    template <class A>
+    void fields(A& a) {
+        a.uint(generation);
+        a.sint(at);
+        a.uint(runs);
     }
 };
 

@@ -161,11 +161,12 @@ void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
     }
 }
 
-Time SubmitCredit::reclaim(Time now, std::vector<Slot>& sessions) {
-    if (waiting_.empty()) return Time::max();
+Time SubmitCredit::reclaim(Time now, std::vector<Slot>& sessions, bool is_wanted) {
+    if (waiting_.empty() && !is_wanted) return Time::max();
     Time next = Time::max();
     for (auto& [session, link] : links_) {
-        if (session == waiting_.front() || link.asked || !any(link.credit.unused())) continue;
+        if (link.asked || !any(link.credit.unused())) continue;
+        if (!waiting_.empty() && session == waiting_.front()) continue;
         if (now - link.used >= options_.reclaim_idle) {
             link.asked = true;
             sessions.push_back(session);

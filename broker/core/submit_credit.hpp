@@ -77,9 +77,10 @@ class SubmitCredit {
     [[nodiscard]] bool starving() const noexcept { return !waiting_.empty(); }
     // Links that wait.
     [[nodiscard]] std::uint64_t waiting() const noexcept { return waiting_.size(); }
-    // Links to ask for unused credit: they have some, another one starves, and they were quiet for
-    // reclaim_idle. Each is named once until it answers. Returns when to ask again, Time::max(): not.
-    [[nodiscard]] Time reclaim(Time now, std::vector<Slot>& sessions);
+    // Links to ask for unused credit: they have some, another one starves or the caller wants room,
+    // and they were quiet for reclaim_idle. Each is named once until it answers. Returns when to ask
+    // again, Time::max(): not.
+    [[nodiscard]] Time reclaim(Time now, std::vector<Slot>& sessions, bool is_wanted = false);
 
     [[nodiscard]] Credit limit(Slot session) const;
     [[nodiscard]] Credit used() const noexcept { return used_; }

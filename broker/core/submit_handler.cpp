@@ -128,9 +128,9 @@ void SubmitHandler::serve() {
     }
 }
 
-void SubmitHandler::reclaim(Queue& queue) {
+void SubmitHandler::reclaim(Queue& queue, bool is_wanted) {
     asked_.clear();
-    state_->schedule(queue.credit.reclaim(state_->now, asked_));
+    state_->schedule(queue.credit.reclaim(state_->now, asked_, is_wanted));
     for (const Slot session : asked_) {
         state_->counters.add(Counter::reclaims);
         state_->send(*state_->sessions.by_slot(session), protocol::Reclaim{queue.name});
@@ -230,8 +230,8 @@ std::optional<JobVerdict> SubmitHandler::check_known(const IdWindow::Known& know
     return JobVerdict{0, Verdict::duplicate, job_state, ErrorCode::none, {}};
 }
 
-std::optional<JobVerdict> SubmitHandler::check_options(const protocol::Job& job) const {
-    const JobOptions& options = *job.options;
+std::optional<JobVerdict> SubmitHandler::check_options(const JobOptions& options,
+                                                       std::size_t inputs) const {
     if (const char* const option = unsupported_option(options)) {
         return refusal(
             ErrorCode::unsupported,
@@ -253,7 +253,7 @@ std::optional<JobVerdict> SubmitHandler::check_options(const protocol::Job& job)
         return refusal(ErrorCode::bad_option,
                        "delay_ms and deadline_ms are at most delay_max, " + std::to_string(most));
     }
-    if (job.inputs_count() + options.aliases.size() > protocol::kLimits.inputs_per_job_max) {
+    if (inputs > protocol::kLimits.inputs_per_job_max) {
         return refusal(ErrorCode::bad_option,
                        "inputs and aliases together are at most inputs_per_job_max, " +
                            std::to_string(protocol::kLimits.inputs_per_job_max));
@@ -289,7 +289,8 @@ std::optional<JobVerdict> SubmitHandler::check(Frame& frame, const protocol::Job
                        "the id was made before the id window began; take a new one");
     }
     if (job.options) {
-        if (auto verdict = check_options(job)) return verdict;
+        const std::size_t inputs = job.inputs_count() + job.options->aliases.size();
+        if (auto verdict = check_options(*job.options, inputs)) return verdict;
     }
     if (job.subject != frame.subject && !protocol::valid_subject(job.subject)) {
         return refusal(ErrorCode::bad_subject,

@@ -65,6 +65,16 @@ class SubmitHandler {
     // journalled. Views need not outlive the call. kNoSlot: nothing was done, as the queue has no
     // room or is draining, or the store is full.
     Slot submit_own(Queue& queue, const OwnJob& job);
+    // Whether submit_own() takes so many credit bytes.
+    [[nodiscard]] bool has_room(Queue& queue, std::uint64_t bytes) const;
+    // The broker needs room itself: asks unused credit back from who has some.
+    void make_room(Queue& queue) { reclaim(queue, true); }
+    // cached_admission.cpp: gives the job its fingerprint and request key, when it is pure.
+    void set_keys(const Queue& queue, OwnJob& job, const protocol::Body& payload,
+                  const std::vector<std::string>& aliases) const;
+    // What stands against the options of a job with so many inputs and aliases; nothing: they are fine.
+    [[nodiscard]] std::optional<protocol::JobVerdict> check_options(
+        const protocol::JobOptions& options, std::size_t inputs) const;
     // A dead letter's execution again, as a new job. kNoSlot: the queue has no room.
     Slot retry(Queue& queue, const DeadLetter& letter, const Id128& id);
 
@@ -93,7 +103,7 @@ class SubmitHandler {
     void settle_want(Queue& queue, Session& session, const protocol::Header& header,
                      const protocol::Want& message);
     // Asks unused credit back from who has some, when somebody waits for it.
-    void reclaim(Queue& queue);
+    void reclaim(Queue& queue, bool is_wanted = false);
     void take_job(Frame& frame, const protocol::Job& job, const BodyIn& body, std::uint32_t index,
                   std::vector<protocol::JobVerdict>& exceptions);
     // What stands against the job; the checks in the order of docs/PROTOCOL.md, section 8.
@@ -101,7 +111,6 @@ class SubmitHandler {
                                                             const BodyIn& body) const;
     [[nodiscard]] std::optional<protocol::JobVerdict> check_known(const IdWindow::Known& known,
                                                                   const BodyIn& body) const;
-    [[nodiscard]] std::optional<protocol::JobVerdict> check_options(const protocol::Job& job) const;
     [[nodiscard]] std::optional<protocol::JobVerdict> resolve(Frame& frame,
                                                               const protocol::Job& job) const;
     [[nodiscard]] protocol::JobState state_of(Slot execution) const;
@@ -136,6 +145,7 @@ class SubmitHandler {
     // Brings near the flows of the next jobs.
     void prefetch_flows(Frame& frame, std::span<const protocol::Job> jobs) const;
     void leave_flow(Frame& frame);
+    [[nodiscard]] static bool has_place(Queue& queue, std::uint64_t bytes);
     // kNoSlot: there is none, or the fingerprint is zero.
     [[nodiscard]] Slot joinable(Queue& queue, const ContentId& fingerprint);
     void join(Queue& queue, Slot job_slot, Slot execution);

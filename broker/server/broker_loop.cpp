@@ -92,7 +92,7 @@ Result<void, ServerError> BrokerLoop::open() {
         options_.blob_advertise.empty() ? *bound : options_.blob_advertise;
 
     open_cache();
-    core_ = std::make_unique<BrokerCore>(options_.core, blobs_);
+    core_ = std::make_unique<BrokerCore>(options_.core, blobs_, bodies_);
     if (auto restored = storage_.restore(*core_, bodies_, blobs_, now()); !restored) {
         return restored;
     }

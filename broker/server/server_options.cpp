@@ -166,6 +166,10 @@ void declare(config::Options& options, ServerOptions& target) {
                    "Durable subscriptions of one queue");
     options.number("flow-limits-max", target.core.flow_limits_max, {0, 1'000'000}, "flows",
                    "Flows of one queue that have limits");
+    options.number("standing-max", target.core.standing_max, {0, 1'000'000}, "scans",
+                   "Standing scans");
+    options.bytes("standing-bytes-max", target.core.standing_bytes_max, {0, 1ULL << 40},
+                  "Payloads of standing scans that are no blobs");
     options.number("aliases-max", target.core.aliases_max, {0, 10'000'000}, "aliases", "Aliases");
     options.number("alias-history-max", target.core.alias_history_max, {0, 10'000}, "versions",
                    "Former versions of one alias that open groups may still need");

@@ -68,6 +68,11 @@ bool StorageSink::alias(std::string_view alias, const AliasRow& row) {
     return true;
 }
 
+bool StorageSink::standing(PartitionId partition, std::string_view name, const StandingRow& row,
+                           const StandingRunRow& run) {
+    return check(restorer_.standing(partition, name, row, run));
+}
+
 Result<void, StateError> StorageSink::keep_incarnations(StateStore& state) const {
     if (auto begun = state.begin(); !begun) return begun;
     for (const auto& [partition, row] : renewed_) {

@@ -32,6 +32,8 @@ class StorageSink final : public RestoreSink {
     bool dead(PartitionId partition, std::uint64_t number, const DeadRow& row,
               const ExecutionRow& execution) override;
     bool alias(std::string_view alias, const AliasRow& row) override;
+    bool standing(PartitionId partition, std::string_view name, const StandingRow& row,
+                  const StandingRunRow& run) override;
 
     [[nodiscard]] const std::string& problem() const noexcept { return problem_; }
     [[nodiscard]] const BrokerRow& broker_row() const noexcept { return broker_; }

@@ -27,15 +27,15 @@ namespace scanmq::broker {
 
 class BodyReader;
 
-class BodyStore {
+class BodyStore final : public BodySource {
   public:
     BodyStore() = default;
-    ~BodyStore();
+    ~BodyStore() override;
     BodyStore(const BodyStore&) = delete;
     BodyStore& operator=(const BodyStore&) = delete;
 
     // Copies the body, bytes or blob reference. An empty one is handle 0, which needs no release.
-    [[nodiscard]] BodyHandle put(const protocol::Body& body);
+    [[nodiscard]] BodyHandle put(const protocol::Body& body) override;
     // The view lives until release() or evict(), that of a cold body until the next view().
     // A cold body that cannot be read is empty, and read_error() says why. Precondition: a live handle,
     // or 0.

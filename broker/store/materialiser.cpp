@@ -7,9 +7,10 @@
 namespace scanmq::broker {
 namespace {
 
-constexpr std::array<Table, 9> kPartitioned = {Table::executions, Table::runs, Table::entries,
-                                               Table::results,    Table::ids,  Table::groups,
-                                               Table::cursors,    Table::dead, Table::flows};
+constexpr std::array<Table, 11> kPartitioned = {
+    Table::executions, Table::runs,     Table::entries,      Table::results,
+    Table::ids,        Table::groups,   Table::cursors,      Table::dead,
+    Table::flows,      Table::standing, Table::standing_runs};
 constexpr std::size_t kSpareRuns = 64;
 
 std::string gone_key(PartitionId partition) {

@@ -34,6 +34,7 @@ void PartitionRun::clear() {
     last_group_net_ = nullptr;
     cursors_.clear();
     flows_.clear();
+    standing_.clear();
     dropped_.clear();
     row_ = {};
 }
@@ -342,6 +343,28 @@ PartitionRun::Done PartitionRun::write_named(StateStore& store) {
             auto erased = store.erase(Table::flows, key);
             if (!erased) return fail(std::move(erased).error());
         }
+    }
+    return write_standing(store);
+}
+
+PartitionRun::Done PartitionRun::write_standing(StateStore& store) {
+    for (const auto& [name, net] : standing_) {
+        const std::string key = name_key(partition_, name);
+        if (!net.there) {
+            for (const Table table : {Table::standing, Table::standing_runs}) {
+                auto erased = store.erase(table, key);
+                if (!erased) return fail(std::move(erased).error());
+            }
+            continue;
+        }
+        if (net.row) {
+            scratch_.clear();
+            encode_row(*net.row, scratch_);
+            if (auto done = store.put(Table::standing, key, scratch_); !done) return done;
+        }
+        scratch_.clear();
+        encode_row(net.run, scratch_);
+        if (auto done = store.put(Table::standing_runs, key, scratch_); !done) return done;
     }
     return {};
 }

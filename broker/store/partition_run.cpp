@@ -74,6 +74,12 @@ PartitionRun::Done PartitionRun::apply_one(ArchiveReader& reader) {
             return read_and_do<VersionPinned>(reader);
         case number_of<FlowLimited>():
             return read_and_do<FlowLimited>(reader);
+        case number_of<StandingSet>():
+            return read_and_do<StandingSet>(reader);
+        case number_of<StandingRan>():
+            return read_and_do<StandingRan>(reader);
+        case number_of<StandingDropped>():
+            return read_and_do<StandingDropped>(reader);
         default:
             return damage("it has change " + std::to_string(number) + ", which no queue has");
     }
@@ -360,6 +366,27 @@ PartitionRun::Done PartitionRun::on(const change::VersionPinned& change) {
 PartitionRun::Done PartitionRun::on(const change::FlowLimited& change) {
     if (change.flow.size() > kStateKeyBytesMax / 2) return damage("a flow's name is too long");
     flows_[change.flow] = {change.limits};
+    return {};
+}
+
+PartitionRun::Done PartitionRun::on(const change::StandingSet& change) {
+    if (change.name.empty() || change.name.size() > kStateKeyBytesMax / 2) {
+        return damage("a standing scan without a fitting name");
+    }
+    standing_[change.name] = {change.row, change.run, true};
+    return {};
+}
+
+PartitionRun::Done PartitionRun::on(const change::StandingRan& change) {
+    const auto [at, added] = standing_.try_emplace(change.name);
+    if (!added && !at->second.there) return damage("a standing scan ran that is not there");
+    at->second.there = true;
+    at->second.run = change.run;
+    return {};
+}
+
+PartitionRun::Done PartitionRun::on(const change::StandingDropped& change) {
+    standing_[change.name] = {};
     return {};
 }
 

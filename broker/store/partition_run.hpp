@@ -109,6 +109,11 @@ class PartitionRun {
         CursorRow row;
         bool there = false;
     };
+    struct StandingNet {
+        std::optional<StandingRow> row;  // set in this run
+        StandingRunRow run;
+        bool there = false;
+    };
 
     // partition_run.cpp: the changes
     [[nodiscard]] Done apply_one(ArchiveReader& reader);
@@ -132,6 +137,9 @@ class PartitionRun {
     [[nodiscard]] Done on(const change::QueueMarked& change);
     [[nodiscard]] Done on(const change::VersionPinned& change);
     [[nodiscard]] Done on(const change::FlowLimited& change);
+    [[nodiscard]] Done on(const change::StandingSet& change);
+    [[nodiscard]] Done on(const change::StandingRan& change);
+    [[nodiscard]] Done on(const change::StandingDropped& change);
     [[nodiscard]] Done append_entry(const EntryRow& row);
 
     // partition_rows.cpp: what is there, and writing it
@@ -148,6 +156,7 @@ class PartitionRun {
     [[nodiscard]] Result<bool, StateError> old_run(const Execution& execution, RunRow& row);
     [[nodiscard]] Done write_results(StateStore& store);
     [[nodiscard]] Done write_named(StateStore& store);
+    [[nodiscard]] Done write_standing(StateStore& store);
     [[nodiscard]] ByteView execution_row(const Execution& execution);
 
     [[nodiscard]] Failure<StateError> damage(std::string_view what) const;
@@ -178,7 +187,8 @@ class PartitionRun {
     GroupNet* last_group_net_ = nullptr;
     std::map<std::string_view, CursorNet> cursors_;
     std::map<std::string_view, FlowRow> flows_;  // no limits: goes
-    std::vector<std::uint64_t> dropped_;         // dead letters of before
+    std::map<std::string_view, StandingNet> standing_;
+    std::vector<std::uint64_t> dropped_;  // dead letters of before
     // Read into again and again, for their lists' memory.
     JobRow job_;
     change::Started started_;

@@ -16,10 +16,10 @@ class Loader {
     Loader(StateSnapshot& from, RestoreSink& sink) : from_(&from), sink_(&sink) {}
 
     Done all() {
-        Done (Loader::*const steps[])() = {&Loader::broker,  &Loader::gone,   &Loader::queues,
-                                           &Loader::groups,  &Loader::flows,  &Loader::executions,
-                                           &Loader::entries, &Loader::ids,    &Loader::cursors,
-                                           &Loader::dead,    &Loader::aliases};
+        Done (Loader::*const steps[])() = {&Loader::broker,  &Loader::gone,    &Loader::queues,
+                                           &Loader::groups,  &Loader::flows,   &Loader::executions,
+                                           &Loader::entries, &Loader::ids,     &Loader::cursors,
+                                           &Loader::dead,    &Loader::aliases, &Loader::standing};
         for (const auto step : steps) {
             if (auto done = (this->*step)(); !done) return done;
         }
@@ -210,6 +210,22 @@ class Loader {
         });
         if (failed) return fail(std::move(*failed));
         return read;
+    }
+    Done standing() {
+        StandingRow row;
+        StandingRunRow run;
+        return rows(Table::standing,
+                    [&](PartitionId partition, Known&, ByteView key,
+                        ByteView value) -> std::optional<StateError> {
+                        const ByteView name = key.substr(4);
+                        auto ran = from_->get(Table::standing_runs, key);
+                        if (!ran) return std::move(ran).error();
+                        if (!*ran || !decode_row(value, row) || !decode_row(**ran, run)) {
+                            return damage(Table::standing, partition, name, kUnreadable);
+                        }
+                        if (sink_->standing(partition, name, row, run)) return std::nullopt;
+                        return damage(Table::standing, partition, name, kRefused);
+                    });
     }
     static void name_payload(ExecutionRow& row, PartitionId partition, std::uint64_t number) {
         row.payload.key = {};

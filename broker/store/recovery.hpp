@@ -3,7 +3,8 @@
 //
 // Role:      called by the shell before its loop starts. load() streams rows; a RestoreSink makes
 //            the core's tables of them.
-// Order:     broker, queues, groups, executions, entries, ids, cursors, dead letters, aliases; rows
+// Order:     broker, queues, groups, executions, entries, ids, cursors, dead letters, aliases,
+//            standing scans; rows
 //            of a table by key, so that queues come before what is in them, groups before their
 //            jobs, offsets and positions in a row.
 // Views:     of rows live until the call returns. Bodies are views into the store, not copies; with
@@ -41,6 +42,8 @@ class RestoreSink {
     [[nodiscard]] virtual bool dead(PartitionId partition, std::uint64_t number, const DeadRow& row,
                                     const ExecutionRow& execution) = 0;
     [[nodiscard]] virtual bool alias(std::string_view alias, const AliasRow& row) = 0;
+    [[nodiscard]] virtual bool standing(PartitionId partition, std::string_view name,
+                                        const StandingRow& row, const StandingRunRow& run) = 0;
 };
 
 // Everything durable in the log goes into the state. The position then.

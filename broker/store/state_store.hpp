@@ -38,12 +38,14 @@ enum class Table : std::uint8_t {
     aliases,
     blobs,
     flows,
+    standing,
+    standing_runs,
 };
-inline constexpr std::size_t kTables = 13;
+inline constexpr std::size_t kTables = 15;
 inline constexpr std::size_t kStateKeyBytesMax = 500;
 // Of the tables and their rows; a store of a later one is not opened, one of an earlier one becomes this.
-// 1: no flows; executions without one are read.
-inline constexpr std::uint64_t kStateVersion = 2;
+// 1: no flows; executions without one are read. 2: no standing scans.
+inline constexpr std::uint64_t kStateVersion = 3;
 
 [[nodiscard]] std::string_view name_of(Table table);
 

@@ -1,6 +1,7 @@
 #include "client/core/request_table.hpp"
 
 #include <algorithm>
+#include <memory>
 #include <utility>
 
 namespace scanmq::client {
@@ -10,8 +11,23 @@ using protocol::Message;
 
 namespace {
 
+// The payload stays the caller's until it has its answer.
+Message copy(const protocol::StandingSet& from) {
+    protocol::StandingSet out;
+    out.name = from.name;
+    out.queue = from.queue;
+    out.subject = from.subject;
+    out.payload = from.payload;
+    out.aliases = from.aliases;
+    out.min_interval_ms = from.min_interval_ms;
+    if (from.options) out.options = std::make_unique<protocol::JobOptions>(*from.options);
+    return out;
+}
+
 // Requests hold strings of their own, so a second sending is a copy. Only these kinds are requests.
 Message copy(const Message& message) {
+    if (const auto* m = std::get_if<protocol::StandingSet>(&message)) return copy(*m);
+    if (const auto* m = std::get_if<protocol::StandingDrop>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::Query>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::GroupOpen>(&message)) return *m;
     if (const auto* m = std::get_if<protocol::GroupSeal>(&message)) return *m;

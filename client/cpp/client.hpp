@@ -21,6 +21,7 @@
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,7 @@
 
 #include "client/core/effects.hpp"
 #include "client/core/error.hpp"
+#include "client/core/job.hpp"
 #include "client/core/session_state.hpp"
 #include "common/base/id.hpp"
 #include "common/base/time.hpp"
@@ -73,6 +75,28 @@ struct CancelAnswer {
 struct DeadAnswer {
     std::vector<protocol::DeadDone::One> jobs;  // those that were there
     bool repeated{};
+};
+
+// A scan that the broker submits by itself whenever one of its aliases moves. Borrowed.
+struct StandingScan {
+    std::string_view name;
+    std::string_view queue;
+    // Subject, payload, aliases (one at least), priority, flow, pure, finish_late, sheddable and
+    // deadline count; of the others none may be set. A payload over inline_bytes_max is put as a blob.
+    Job job;
+    Duration min_interval{};  // between two runs; the newest state is run in the end
+};
+struct StandingInfo {
+    std::string name;
+    std::string queue;
+    std::string subject;
+    std::string aliases;  // one after another, cut when they are many
+    Duration min_interval{};
+    std::uint64_t runs{};
+    std::optional<Duration> last_run;  // so long ago
+    bool pending{};
+    std::uint64_t skipped{};  // moves that a run which was due already told, too
+    std::string last_error;
 };
 
 class Client {
@@ -129,6 +153,12 @@ class Client {
     // A zero id removes the alias.
     Result<void> set_alias(std::string_view alias, const ContentId& id,
                            Duration timeout = kDefault);
+    // A name that is known is replaced. Errors: refused, and those of put_blob().
+    Result<void> set_standing(const StandingScan& scan, Duration timeout = kDefault);
+    // Error: refused unknown_standing.
+    Result<void> drop_standing(std::string_view name, Duration timeout = kDefault);
+    // As many as one answer holds.
+    Result<std::vector<StandingInfo>> list_standing(Duration timeout = kDefault);
     // A copy of the broker's state, below its backup directory. It may take long: name a timeout.
     Result<protocol::BackupDone> backup(std::string_view name, Duration timeout = kDefault);
     // Results that the broker keeps, by fingerprint (topic `cached` lists them): those that are there and

@@ -342,6 +342,10 @@ Message message(Kind kind, Reader& r, Record& in) {
             std::string name_of = queue(r, in);
             return QueueVersion{std::move(name_of), name(r, in, "scanner_version")};
         }
+        case Kind::standing_set:
+            return standing_set(r, in);
+        case Kind::standing_drop:
+            return StandingDrop{name(r, in, "name")};
         case Kind::query: {
             std::string topic = name(r, in, "topic");
             return Query{std::move(topic), name(r, in, "key")};

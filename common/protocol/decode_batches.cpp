@@ -4,6 +4,15 @@ namespace scanmq::protocol::decoding {
 
 namespace {
 
+std::vector<std::string> aliases_of(Reader& r, Record& in) {
+    std::vector<std::string> out;
+    const auto& limits = r.limits();
+    Record list{r.items(in, "aliases", limits.inputs_per_job_max, "inputs_per_job_max")};
+    const std::uint32_t count = r.ok() ? list.left : 0;
+    for (std::uint32_t i = 0; i < count && r.ok(); ++i) out.push_back(name(r, list, "aliases"));
+    return out;
+}
+
 std::unique_ptr<JobOptions> job_options(Reader& r, Record& in) {
     const std::uint32_t pairs = r.map(in, "options");
     if (!r.ok() || pairs == 0) return nullptr;
@@ -46,14 +55,9 @@ std::unique_ptr<JobOptions> job_options(Reader& r, Record& in) {
             case 8:
                 options->as_of_ns = r.sint(value, "as_of_ns");
                 break;
-            case 9: {
-                const std::uint32_t count =
-                    r.items(value, "aliases", limits.inputs_per_job_max, "inputs_per_job_max");
-                Record aliases{count};
-                for (std::uint32_t a = 0; a < count && r.ok(); ++a)
-                    options->aliases.push_back(name(r, aliases, "aliases"));
+            case 9:
+                options->aliases = aliases_of(r, value);
                 break;
-            }
             default:
                 options->unknown_key = key;
                 r.skip_value();
@@ -94,6 +98,18 @@ Submit submit(Reader& r, Record& in) {
         if (one.left > 0) job.options = job_options(r, one);
         return job;
     });
+    return m;
+}
+
+StandingSet standing_set(Reader& r, Record& in) {
+    StandingSet m;
+    m.name = name(r, in, "name");
+    m.queue = queue(r, in);
+    m.subject = subject(r, in);
+    m.payload = r.body(in, "payload");
+    m.aliases = aliases_of(r, in);
+    m.min_interval_ms = r.uint(in, "min_interval_ms");
+    if (in.left > 0) m.options = job_options(r, in);
     return m;
 }
 

@@ -86,6 +86,7 @@ std::vector<Id> ids(Reader& r, Record& in, const char* field) {
 }
 
 Submit submit(Reader& r, Record& in);
+StandingSet standing_set(Reader& r, Record& in);
 Accepted accepted(Reader& r, Record& in);
 Deliver deliver(Reader& r, Record& in);
 Done done(Reader& r, Record& in);

@@ -376,6 +376,17 @@ struct Fields {
         w.str(m.queue);
         w.str(m.scanner_version);
     }
+    void operator()(const StandingSet& m) const {
+        w.str(m.name);
+        w.str(m.queue);
+        w.str(m.subject);
+        w.body(m.payload);
+        w.array(m.aliases.size());
+        for (const auto& alias : m.aliases) w.str(alias);
+        w.uint(m.min_interval_ms);
+        job_options(w, m.options ? *m.options : JobOptions{});
+    }
+    void operator()(const StandingDrop& m) const { w.str(m.name); }
     void operator()(const Query& m) const {
         w.str(m.topic);
         w.str(m.key);
@@ -444,6 +455,7 @@ std::size_t field_count(Kind kind) {
         case Kind::revoke:
         case Kind::progress:
         case Kind::backup:
+        case Kind::standing_drop:
             return 1;
         case Kind::bye:
         case Kind::reclaimed:
@@ -491,6 +503,7 @@ std::size_t field_count(Kind kind) {
             return 6;
         case Kind::subscribed:
         case Kind::blob_info:
+        case Kind::standing_set:
             return 7;
         case Kind::subscribe:
         case Kind::group_state:

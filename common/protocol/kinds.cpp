@@ -84,6 +84,10 @@ std::string_view to_string(Kind kind) noexcept {
             return "ANSWER";
         case Kind::queue_version:
             return "QUEUE_VERSION";
+        case Kind::standing_set:
+            return "STANDING_SET";
+        case Kind::standing_drop:
+            return "STANDING_DROP";
         case Kind::blob_put:
             return "BLOB_PUT";
         case Kind::blob_ready:
@@ -170,6 +174,8 @@ std::string_view to_string(ErrorCode code) noexcept {
             return "unknown_alias";
         case ErrorCode::unknown_flow:
             return "unknown_flow";
+        case ErrorCode::unknown_standing:
+            return "unknown_standing";
         case ErrorCode::stale_attempt:
             return "stale_attempt";
         case ErrorCode::scanner_unavailable:

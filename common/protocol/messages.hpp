@@ -390,6 +390,21 @@ struct QueueVersion {
     std::string scanner_version;
 };
 
+// A job over aliases that is submitted whenever one of them moves.
+struct StandingSet {
+    std::string name;
+    std::string queue;
+    std::string subject;
+    Body payload;
+    std::vector<std::string> aliases;
+    std::uint64_t min_interval_ms{};      // between two runs
+    std::unique_ptr<JobOptions> options;  // null: all at their defaults
+};
+
+struct StandingDrop {
+    std::string name;
+};
+
 struct Query {
     std::string topic;  // broker, counters, queues, workers, sessions, streams, snapshots
     std::string key;
@@ -482,7 +497,7 @@ using Message =
                  GroupState, QueueCreate, QueueAlter, QueueDelete, QueueControl, DeadLetters,
                  DeadDone, AliasSet, Backup, BackupDone, FlowSet, Query, Answer, BlobPut, BlobReady,
                  BlobChunk, BlobStored, BlobGet, BlobInfo, CacheGet, CacheValues, CacheDrop,
-                 CacheDropped, QueueVersion>;
+                 CacheDropped, QueueVersion, StandingSet, StandingDrop>;
 
 struct Header {
     Roles roles{};

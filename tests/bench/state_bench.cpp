@@ -246,6 +246,10 @@ class CountingSink final : public RestoreSink {
         return true;
     }
     bool alias(std::string_view, const AliasRow&) override { return true; }
+    bool standing(PartitionId, std::string_view, const StandingRow&,
+                  const StandingRunRow&) override {
+        return true;
+    }
 };
 
 constexpr std::uint64_t kMillion = 1'000'000;

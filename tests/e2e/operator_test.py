@@ -162,6 +162,78 @@ class Aliases(Operator):
         self.with_broker("alias", "set", "Y", put["label"])
 
 
+class StandingScans(Case):
+    """A desk follows the market: an alias moves, the scan runs again, whatever became of the broker meanwhile."""
+
+    def setUp(self):
+        super().setUp()
+        self.process = self.start_broker()
+        self.ok("queue", "create", "scans")
+        self.ok("sample-market", "--symbols", 2, "--out", self.dir / "market")
+        rows = self.ok("snapshot", "put", self.dir / "market", "--json").json()["snapshots"]
+        self.old, self.new = (row["id"] for row in rows)
+
+    def listed(self):
+        return {row["name"]: row for row in self.ok("standing", "list", "--json").json()["standing"]}
+
+    def runs(self, name, count):
+        def ran():
+            return self.listed()[name]["runs"] == count
+
+        wait_until(ran, f"{name} ran {count} times")
+
+    def entries(self, count):
+        out = self.ok("watch", "scans", "--from", "earliest", "--count", count, "--json").out
+        return [json.loads(line) for line in out.splitlines()]
+
+    def kill_and_start_broker(self):
+        self.process.kill()
+        (self.dir / "endpoint").unlink()
+        self.process = self.start_broker()
+
+    def test_it_follows_its_alias_across_a_crash(self):
+        self.start_worker()
+        self.ok("standing", "add", "desk", "--alias", "X", "--subject", "desk.x", "--limit", 3, "--min-interval", "0s")
+        self.assertEqual(("no alias 'X'; it runs when it is set", 0, 0),
+                         tuple(self.listed()["desk"][key] for key in ("last_error", "runs", "pending")))
+        self.ok("alias", "set", "X", self.old)
+        self.runs("desk", 1)
+        first = self.entries(1)[0]
+        self.assertEqual(("desk.x", "done"), (first["subject"], first["outcome"]))
+        self.kill_and_start_broker()
+        self.assertEqual(1, self.listed()["desk"]["runs"], "nothing moved: nothing runs")
+        self.start_worker(name="w2")
+        self.ok("alias", "set", "X", self.new)
+        self.runs("desk", 2)
+        self.assertEqual(["done", "done"], [entry["outcome"] for entry in self.entries(2)])
+        self.assertEqual("dropped", self.ok("standing", "drop", "desk", "--json").json()["result"])
+        answer = self.scanmq("standing", "drop", "desk", "--json")
+        self.assertEqual((FAILED, "unknown_standing"), (answer.code, answer.json()["error"]["code"]))
+
+    def test_a_run_that_was_put_off_is_made_after_a_crash(self):
+        self.ok("alias", "set", "X", self.old)
+        (self.dir / "payload").write_text("{}")
+        self.ok("standing", "add", "desk", "--alias", "X", "--payload", self.dir / "payload", "--min-interval", "3s")
+        self.runs("desk", 1)
+        self.ok("alias", "set", "X", self.new)  # mostly within the interval
+        self.kill_and_start_broker()
+        self.runs("desk", 2)
+        self.assertEqual("superseded", self.entries(1)[0]["outcome"])
+
+    def test_usage(self):
+        for arguments, expected in [
+            (("standing", "add", "desk"), "--alias"),
+            (("standing", "add", "desk", "--alias", "X", "--pure", "--not-pure"), "not both"),
+            (("standing", "add", "desk", "--alias", "X", "--preset", "none"), "preset"),
+        ]:
+            with self.subTest(arguments=arguments):
+                answer = self.scanmq(*arguments)
+                self.assertEqual(USAGE, answer.code)
+                self.assertIn(expected, answer.err)
+        answer = self.scanmq("standing", "add", "desk", "--alias", "X", "--queue", "none", "--json")
+        self.assertEqual((FAILED, "unknown_queue"), (answer.code, answer.json()["error"]["code"]))
+
+
 class Watching(Operator):
     def test_a_name_goes_on_where_it_was_and_is_forgotten(self):
         self.ok("queue", "create", "work")

@@ -41,7 +41,7 @@ struct BrokerNode::Process {
         std::size_t first_body{}, bodies{};
     };
 
-    explicit Process(const BrokerOptions& options) : blobs({}), core(options, blobs) {}
+    explicit Process(const BrokerOptions& options) : blobs({}), core(options, blobs, bodies) {}
 
     BodyStore bodies;
     BlobTable blobs;

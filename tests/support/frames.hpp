@@ -145,6 +145,19 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(BackupDone{8, "/backups/monday", 12'345});
     out.emplace_back(FlowSet{"q", "desk", {{"weight", 3}}});
     out.emplace_back(QueueVersion{"q", "engine/7"});
+    {
+        StandingSet m{"desk", "q", "desk.condors", {"payload", 0}, {"SPY@latest", "QQQ@latest"},
+                      250,    {}};
+        out.emplace_back(std::move(m));
+    }
+    {
+        StandingSet m{"desk", "q", "desk", {kHash, 1'000'000}, {"SPY@latest"}, 0, {}};
+        m.options = std::make_unique<JobOptions>();
+        m.options->priority = 7;
+        m.options->flow = "desk";
+        out.emplace_back(std::move(m));
+    }
+    out.emplace_back(StandingDrop{"desk"});
     out.emplace_back(Query{"queues", "q"});
     out.emplace_back(
         Answer{3, "queues", {{{"queue", std::string("q")}, {"waiting", std::uint64_t{4}}}}});

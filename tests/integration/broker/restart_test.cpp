@@ -200,6 +200,63 @@ TEST_F(Restart, AWorkerThatIsBackGoesOnWithWhatItRan) {
     EXPECT_EQ(worker->counter("attempts_adopted"), 1U);
 }
 
+TEST_F(Restart, AStandingScanRunsForWhatMovedBeforeIt) {
+    start();
+    const auto put = [&](const Peer& owner, const std::string& bytes) {
+        Peer blobs(context, broker->blob_endpoint(), kProducer | kOperator);
+        blobs.session = owner.session;
+        const ContentId id = content_id(bytes);
+        blobs.send(protocol::BlobPut{id, bytes.size(), protocol::BlobType::snapshot, "SPY"});
+        EXPECT_NE(blobs.expect<protocol::BlobReady>(), nullptr);
+        blobs.send(protocol::BlobChunk{id, 0, bytes});
+        EXPECT_NE(blobs.expect<protocol::BlobStored>(), nullptr);
+        return id;
+    };
+    const auto runs = [](Peer& desk) {
+        desk.send(protocol::Query{"standing", ""});
+        const auto* answer = desk.expect<protocol::Answer>();
+        if (answer == nullptr || answer->rows.size() != 1) return std::uint64_t{0};
+        for (const auto& [name, value] : answer->rows[0]) {
+            if (name == "runs") return std::get<std::uint64_t>(value);
+        }
+        return std::uint64_t{0};
+    };
+    {
+        auto desk = producer();
+        const ContentId first = put(*desk, "first");
+        const ContentId second = put(*desk, "second");
+        desk->send(protocol::AliasSet{"SPY@latest", first});
+        EXPECT_NE(desk->expect<protocol::Ok>(), nullptr);
+        protocol::StandingSet scan;
+        scan.name = "desk";
+        scan.queue = "scans";
+        scan.subject = "desk";
+        scan.payload.bytes = "payload";
+        scan.aliases = {"SPY@latest"};
+        scan.min_interval_ms = 1'500;
+        desk->send(std::move(scan));
+        EXPECT_NE(desk->expect<protocol::Ok>(), nullptr);
+        EXPECT_EQ(runs(*desk), 1U);
+        desk->send(protocol::AliasSet{"SPY@latest", second});  // put off, mostly
+        EXPECT_NE(desk->expect<protocol::Ok>(), nullptr);
+    }
+    start();
+    auto desk = producer();
+    EXPECT_TRUE(desk->until([&] { return runs(*desk) == 2; }));
+    auto worker = peer(kWorker);
+    worker->hello("worker", protocol::WorkerInfo{1, "1", {}});
+    worker->send(protocol::CreditGrant{protocol::Link::deliver, "", 0, {100, 1U << 20}});
+    answer(*worker, deliveries(*worker, 1));
+    const auto all = entries(2);
+    ASSERT_EQ(all.size(), 2U);
+    EXPECT_EQ(all[0].outcome, protocol::FinalOutcome::superseded);
+    EXPECT_EQ(all[1].outcome, protocol::FinalOutcome::done);
+    EXPECT_EQ(all[1].subject, "desk");
+    start();
+    desk = producer();
+    EXPECT_EQ(runs(*desk), 2U) << "nothing moved";
+}
+
 TEST_F(Restart, ADirectoryIsOneBrokersAlone) {
     start();
     auto second = BrokerServer::create([this] {

@@ -209,7 +209,7 @@ TEST_F(FlowsTest, CancelPurgeAndExpiryLeaveNoFlowBehind) {
 
 TEST_F(FlowsTest, LimitsAndAttemptsSurviveARestart) {
     BlobTable blobs{{}};
-    BrokerCore core(few_limits(), blobs);
+    BrokerCore core(few_limits(), blobs, h.source);
     Restorer& restorer = core.restore(h.now);
     QueueRow queue;
     queue.name = "q";

@@ -49,7 +49,7 @@ BrokerOptions with_test_defaults(BrokerOptions options) {
 }  // namespace
 
 Harness::Harness(BrokerOptions options, BlobTable::Options blob_options)
-    : blobs(blob_options), core(with_test_defaults(options), blobs) {}
+    : blobs(blob_options), core(with_test_defaults(options), blobs, source) {}
 
 Harness::~Harness() = default;
 
@@ -88,14 +88,18 @@ void Harness::create_queue(const std::string& queue, const protocol::Settings& s
     op().next<protocol::Ok>();
 }
 
+BodyHandle Harness::add_body(const protocol::Body& body) {
+    if (body.bytes.empty()) return {};
+    const BodyHandle handle{++handles_given_};
+    handles.insert(handle.value);
+    bodies_[handle.value] = body.bytes;
+    return handle;
+}
+
 void Harness::add_bodies(Posted& posted) {
     const auto add = [&](const protocol::Body& body, std::string_view digest_of) {
         BodyIn in;
-        if (!body.bytes.empty()) {
-            in.handle = {++handles_given_};
-            handles.insert(in.handle.value);
-            bodies_[in.handle.value] = body.bytes;
-        }
+        in.handle = add_body(body);
         in.digest = std::hash<std::string_view>{}(digest_of);
         posted.bodies.push_back(in);
     };

@@ -113,7 +113,18 @@ class Harness {
     [[nodiscard]] std::uint64_t row(const std::string& topic, const std::string& key,
                                     const std::string& column);
 
+    // Bodies of the core's own jobs.
+    class Source final : public BodySource {
+      public:
+        explicit Source(Harness& harness) : harness_(&harness) {}
+        BodyHandle put(const protocol::Body& body) override { return harness_->add_body(body); }
+
+      private:
+        Harness* harness_;
+    };
+
     BlobTable blobs;
+    Source source{*this};
     BrokerCore core;
     Effects effects;
     Time now{std::chrono::hours(1)};
@@ -131,6 +142,7 @@ class Harness {
         protocol::Frame frame;
         std::vector<BodyIn> bodies;
     };
+    BodyHandle add_body(const protocol::Body& body);
     void add_bodies(Posted& posted);
     void collect();
     std::string_view keep(std::string_view text);

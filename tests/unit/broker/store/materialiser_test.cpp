@@ -78,6 +78,10 @@ class BodySink final : public RestoreSink {
         return add(row.payload);
     }
     bool alias(std::string_view, const AliasRow&) override { return true; }
+    bool standing(PartitionId, std::string_view, const StandingRow&,
+                  const StandingRunRow&) override {
+        return true;
+    }
 
   private:
     bool add(const StoredBody& body) {

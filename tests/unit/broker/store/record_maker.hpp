@@ -72,6 +72,11 @@ class RowLines final : public RestoreSink {
     bool alias(std::string_view alias, const AliasRow& row) override {
         return add("alias " + std::string(alias), 0, 0, row);
     }
+    bool standing(PartitionId partition, std::string_view name, const StandingRow& row,
+                  const StandingRunRow& run) override {
+        add("run of " + std::string(name), partition, 0, run);
+        return add("standing " + std::string(name), partition, 0, row);
+    }
 
   private:
     template <class Row>
@@ -137,6 +142,9 @@ class RecordMaker {
             }
             for (const auto& [name, cursor] : queue.cursors) out.cursor(partition, name, cursor);
             for (const auto& [name, flow] : queue.flows) out.flow(partition, name, flow);
+            for (const auto& [name, one] : queue.standing) {
+                out.standing(partition, name, one.first, one.second);
+            }
             for (const auto& [number, dead] : queue.dead) {
                 out.dead(partition, number, dead.first, dead.second);
             }
@@ -160,6 +168,7 @@ class RecordMaker {
         std::map<Id128, GroupRow> groups;
         std::map<std::string_view, CursorRow> cursors;
         std::map<std::string_view, FlowRow> flows;
+        std::map<std::string_view, std::pair<StandingRow, StandingRunRow>> standing;
         std::map<std::uint64_t, std::pair<DeadRow, ExecutionRow>> dead;
 
         [[nodiscard]] std::uint64_t next() const { return row.stream_first + entries.size(); }
@@ -263,7 +272,8 @@ class RecordMaker {
         if (op < 91) return drop_dead(queue);
         if (op < 95) return change_group(queue);
         if (op < 97) return change_cursor(queue);
-        if (op < 99) return limit_flow(queue);
+        if (op < 98) return limit_flow(queue);
+        if (op < 99) return change_standing(queue);
         queue.row.paused = rng_.below(2) == 0;
         queue.row.draining = rng_.below(2) == 0;
         const auto version = text(5);
@@ -372,6 +382,34 @@ class RecordMaker {
         run.worker = {};
         run.instance = {};
         if (change.kept) keep(run.history, change.attempt);
+    }
+    // Sets, runs or drops one.
+    void change_standing(Queue& queue) {
+        std::string& name = texts_.emplace_back("standing");
+        name += std::to_string(rng_.below(3));
+        const StandingRunRow run{rng_.next(), wall(), rng_.next()};
+        const auto known = queue.standing.find(name);
+        if (known == queue.standing.end() || rng_.below(3) == 0) {
+            StandingRow row;
+            row.subject = text(12);
+            row.payload = text(300);
+            row.blob_size = rng_.below(2);
+            for (auto n = 1 + rng_.below(3); n > 0; --n) row.inputs.push_back({text(8)});
+            row.min_interval_ms = rng_.next();
+            row.deadline_ms = rng_.next();
+            row.flow = text(6);
+            row.priority = static_cast<std::uint8_t>(rng_.below(10));
+            row.flags = static_cast<std::uint8_t>(rng_.below(8));
+            row.set_at = wall();
+            write(change::StandingSet{name, row, run});
+            queue.standing[name] = {row, run};
+        } else if (rng_.below(2) == 0) {
+            write(change::StandingRan{name, run});
+            known->second.second = run;
+        } else {
+            write(change::StandingDropped{name});
+            queue.standing.erase(known);
+        }
     }
     static void keep(std::vector<AttemptRow>& history, const AttemptRow& attempt) {
         history.push_back(attempt);

@@ -148,6 +148,12 @@ TEST_F(ClientRequest, EveryKindIsAskedAgainAndItsAnswerSaysSo) {
     round(protocol::DeadLetters{"q", protocol::DeadAction::retry, {job}},
           protocol::DeadDone{0, {{job, {}}}});
     round(protocol::AliasSet{"SPY@latest", {}}, protocol::Ok{});
+    protocol::StandingSet standing;
+    standing.name = "desk";
+    standing.payload.bytes = "payload";
+    standing.options = std::make_unique<protocol::JobOptions>();
+    round(std::move(standing), protocol::Ok{});
+    round(protocol::StandingDrop{"desk"}, protocol::Ok{});
     round(protocol::Backup{"monday"}, protocol::BackupDone{0, "backups/monday", 5});
 }
 

@@ -225,6 +225,26 @@ TEST(DecoderRefusals, InlineBodyOverItsLimit) {
     EXPECT_NE(error.sentence.find("inline_bytes_max"), std::string::npos);
 }
 
+TEST(DecoderRefusals, AStandingScansFieldsHaveTheLimitsOfAJobs) {
+    const auto with = [](const auto& change) {
+        StandingSet set{"desk", "q", "desk", {"payload", 0}, {"SPY@latest"}, 0, {}};
+        change(set);
+        std::string bytes;
+        encode({kProducer, SessionId{5}, 1}, Message(std::move(set)), bytes);
+        return refusal(bytes);
+    };
+    const auto many = with(
+        [](StandingSet& set) { set.aliases.assign(kLimits.inputs_per_job_max + 1, "SPY@latest"); });
+    EXPECT_EQ(many.code, ErrorCode::over_limit);
+    EXPECT_NE(many.sentence.find("inputs_per_job_max"), std::string::npos) << many.sentence;
+    const std::string body(kLimits.inline_bytes_max + 1, 'x');
+    EXPECT_EQ(with([&](StandingSet& set) { set.payload.bytes = body; }).code,
+              ErrorCode::over_limit);
+    EXPECT_EQ(with([](StandingSet& set) { set.name.assign(129, 'x'); }).code,
+              ErrorCode::over_limit);
+    EXPECT_EQ(with([](StandingSet& set) { set.aliases = {"a\nb"}; }).code, ErrorCode::malformed);
+}
+
 TEST(DecoderRefusals, EnumerationOutsideItsValues) {
     Done done;
     done.outcomes.push_back(
