@@ -151,7 +151,8 @@ TEST_F(System, AResultNamesTheSnapshotsItWasComputedFrom) {
     client::Producer producer(*client, "scans");
     client::Job job;
     job.payload = R"({"limit": 3})";
-    job.aliases = {"ABC@latest"};
+    const std::vector<std::string> aliases{"ABC@latest"};
+    job.aliases = aliases;
     ASSERT_TRUE(client->set_alias("ABC@latest", content_id(first)).ok());
     job.subject = "one";
     ASSERT_TRUE(producer.submit(job).ok());

@@ -265,9 +265,10 @@ TEST_F(DamagedLog, ANewerFormatIsRefusedWithItsNumber) {
     files.set_contents(segment.path, bytes);
     const auto found = find_log(files, "log", 0);
     ASSERT_FALSE(found.ok());
+    const std::string records = std::to_string(kRecordVersion);
     EXPECT_THAT(found.error().sentence,
-                HasSubstr("written by a newer scanmq-broker (log format 2, records 2; this one "
-                          "reads up to 1 and 2); start that version"));
+                HasSubstr("written by a newer scanmq-broker (log format 2, records " + records +
+                          "; this one reads up to 1 and " + records + "); start that version"));
 }
 
 }  // namespace
