@@ -30,7 +30,7 @@ using namespace scanmq::broker;
 class Bench {
   public:
     explicit Bench(std::uint64_t workers, std::uint64_t max_jobs)
-        : blobs_({}), core_(options(), blobs_, bodies_) {
+        : blobs_({}), core_(options(), blobs_, no_bodies_) {
         core_.ensure_queue(
             "q",
             {{"max_jobs", max_jobs}, {"max_bytes", 1ULL << 40}, {"stream_max_bytes", 32 << 20}},
@@ -171,7 +171,7 @@ class Bench {
     };
 
     BlobTable blobs_;
-    NoBodies bodies_;
+    NoBodies no_bodies_;
     BrokerCore core_;
     Effects effects_;
     Time now_{std::chrono::hours(1)};
