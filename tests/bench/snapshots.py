@@ -103,7 +103,7 @@ def run_latency(programs, binaries, sets, putting):
                              "--workers", 1)
     if putting:
         rows = programs.scanmq("snapshot", "list")["snapshots"]
-        put_bytes = sum(row["bytes"] for row in rows)
+        put_bytes = sum(row.get("bytes", 0) for row in rows)  # of those listed
         under_way = putter.poll() is None
         programs.end(putter)
         result["put"] = {"bytes": put_bytes, "stored_bytes": sum(row.get("stored_bytes", 0) for row in rows),
