@@ -145,7 +145,8 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
     Queue& queue = *frame.queue;
     const ByteView inputs = job.options ? ByteView(frame.resolved) : job.inputs;
     const Wanted wanted = this->wanted(frame, job, inputs);
-    Slot known = joinable(queue, wanted.fingerprint);
+    const bool fresh = job.options && (job.options->flags & protocol::JobOptions::kFresh) != 0;
+    Slot known = joinable(queue, wanted.fingerprint, fresh);
     const Answer found = cached_answer(frame, wanted, known != kNoSlot);
     if (found.result != nullptr) known = kNoSlot;
     const Slot job_slot = add_job(frame, {job.id, body.digest, job.subject, credit_bytes(job)});
@@ -191,7 +192,7 @@ Slot SubmitHandler::submit_own(Queue& queue, const OwnJob& own) {
     }
     Frame frame;
     frame.queue = &queue;
-    const Slot known = joinable(queue, shared);
+    const Slot known = joinable(queue, shared, false);
     // What nobody has to wait for: a retry is asked for because it ran, and is run.
     const Wanted wanted{shared, own.request,
                         !is_retry && !shared.is_zero() && keeps_results(queue) &&
@@ -253,11 +254,15 @@ Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& i
 
 // The execution that a job of this fingerprint may join. What takes no more is shared no more: the
 // next ones join the execution that is made now.
-Slot SubmitHandler::joinable(Queue& queue, const ContentId& fingerprint) {
+Slot SubmitHandler::joinable(Queue& queue, const ContentId& fingerprint, bool fresh) {
     if (fingerprint.is_zero()) return kNoSlot;
     const Slot known = queue.fingerprints.find(state_->table, fingerprint);
     if (known == kNoSlot) return kNoSlot;
-    if (state_->table.find_extra(known)->jobs < kJobsPerExecutionMax &&
+    const ExecutionExtra& extra = *state_->table.find_extra(known);
+    const ExecutionState state = state_->table.executions[known].state;
+    const bool cached =
+        state == ExecutionState::looking || (state == ExecutionState::running && extra.offered);
+    if (extra.jobs < kJobsPerExecutionMax && !(fresh && cached) &&
         may_join(*state_, queue, known)) {
         return known;
     }

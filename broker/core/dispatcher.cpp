@@ -278,10 +278,13 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
         ExecutionExtra& extra = state_->table.extra_of(slot);
         extra.progress_done = extra.progress_total = 0;
         extra.progress_note.clear();
+        extra.offered = may_be_kept(queue, worker, slot);
     }
     const ExecutionExtra* const extra = state_->table.find_extra(slot);
-    const std::size_t encoded =
-        protocol::kItemFixedBytesMax + job.bytes + subject.size() + inputs.size();
+    const ByteView fingerprint =
+        extra != nullptr && extra->offered ? extra->fingerprint.view() : ByteView();
+    const std::size_t encoded = protocol::kItemFixedBytesMax + job.bytes + subject.size() +
+                                inputs.size() + fingerprint.size();
     protocol::Deliver& message = open_batch(queue, worker, encoded);
     message.attempts.push_back({counter,
                                 job.id,
@@ -289,9 +292,29 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
                                 {},
                                 inputs,
                                 extra == nullptr ? std::nullopt : extra->as_of_ns,
-                                deadline_ms(execution)});
+                                deadline_ms(execution),
+                                fingerprint});
     worker.batch.started.push_back({execution.number, counter});
     state_->effects->sends[worker.batch.send].bodies.push_back(execution.payload);
+}
+
+// Whether the worker may answer with a result that is kept: as at admission, of this version, and none of
+// its jobs asks to be run.
+bool Runner::may_be_kept(const Queue& queue, const Worker& worker, Slot slot) const {
+    const ExecutionExtra& extra = *state_->table.find_extra(slot);
+    if (extra.fingerprint.is_zero() || extra.version_stamp != queue.version_stamp ||
+        queue.settings.cache_ttl_ms == 0 || queue.scanner_version.empty() ||
+        worker.info.scanner_version != queue.scanner_version) {
+        return false;
+    }
+    for (Slot job = state_->table.executions[slot].first_job; job != kNoSlot;
+         job = state_->table.jobs[job].next) {
+        const JobExtra* const its = state_->table.find_job_extra(job);
+        if (its == nullptr) continue;
+        if ((its->flags & protocol::JobOptions::kFresh) != 0 || !its->retry_of.is_zero())
+            return false;
+    }
+    return true;
 }
 
 std::uint32_t Runner::estimate(Queue& queue, Slot flow, std::uint64_t bytes) const {

@@ -100,6 +100,7 @@ struct ExecutionExtra {
     std::uint64_t look_up = 0;  // while looking: its number in the LookUps
     // Queue::version_stamp when the fingerprint was made; 0: of an earlier version, or not known.
     std::uint32_t version_stamp = 0;
+    bool offered = false;  // while it runs: its worker may answer it with a result that is kept
     std::optional<std::int64_t> as_of_ns;
     std::vector<AttemptNote> history;  // the newest RunRow::kHistoryMax
     std::uint64_t progress_done = 0;

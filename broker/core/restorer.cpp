@@ -226,6 +226,7 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         extra.fingerprint = row.fingerprint;
         const bool current = number >= queue.version_since;
         if (current) extra.version_stamp = queue.version_stamp;
+        extra.offered = run != nullptr;  // it may have been
         // Of several that have it, full ones and their successors, one takes further jobs.
         if (current && queue.fingerprints.find(table, row.fingerprint) == kNoSlot) {
             table.executions[slot].shared = true;

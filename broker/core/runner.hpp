@@ -87,6 +87,7 @@ class Runner {
     [[nodiscard]] Worker* reserve(Queue& queue, std::uint64_t bytes, bool versioned);
     void deliver(Queue& queue, Worker& worker, Slot execution, bool alone);
     [[nodiscard]] std::uint64_t deadline_ms(const ExecutionRecord& execution) const;
+    [[nodiscard]] bool may_be_kept(const Queue& queue, const Worker& worker, Slot slot) const;
     void forget_conflated(Queue& queue, Slot execution);
     protocol::Deliver& open_batch(Queue& queue, Worker& worker, std::size_t encoded_bytes);
     void note_started(Worker& worker);

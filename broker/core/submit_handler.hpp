@@ -146,8 +146,9 @@ class SubmitHandler {
     void prefetch_flows(Frame& frame, std::span<const protocol::Job> jobs) const;
     void leave_flow(Frame& frame);
     [[nodiscard]] static bool has_place(Queue& queue, std::uint64_t bytes);
-    // kNoSlot: there is none, or the fingerprint is zero.
-    [[nodiscard]] Slot joinable(Queue& queue, const ContentId& fingerprint);
+    // kNoSlot: there is none, or the fingerprint is zero. `fresh`: not one that may end with a result of a
+    // cache.
+    [[nodiscard]] Slot joinable(Queue& queue, const ContentId& fingerprint, bool fresh);
     void join(Queue& queue, Slot job_slot, Slot execution);
     // What a job asks for, and may be answered with.
     struct Wanted {

@@ -127,17 +127,11 @@ void declare(config::Options& options, ServerOptions& target) {
                    "Finished jobs of a queue whose ids are remembered");
     options.duration("id-window-ttl", target.core.id_window_ttl, {},
                      "Time for which they are remembered");
-    options.text(
-        "cache", target.cache,
-        "Where results of pure jobs are kept to answer later ones: memory, off, or memory "
-        "and a Redis shared with other brokers, redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
-    options.text("cache-prefix", target.cache_prefix,
-                 "What every key in the Redis begins with: brokers of one prefix share results");
+    config::add_cache(options, target.cache);
+    config::add_cache_prefix(options, target.cache_prefix);
     options.bytes("cache-bytes", target.core.cache_bytes_max, {0, 1ULL << 40},
                   "Memory for them, at most an eighth of what --memory-max leaves for traffic");
-    options.duration("cache-wait", target.core.cache_wait,
-                     {milliseconds(1), std::chrono::seconds(10)},
-                     "How long a job waits for the Redis before it goes to a worker");
+    config::add_cache_wait(options, target.core.cache_wait);
     options.number("look-ups-max", target.core.look_ups_max, {1, 1'000'000}, "jobs",
                    "Jobs that wait for the Redis at one time; others go to workers at once");
     options.duration("max-run", target.core.max_run,

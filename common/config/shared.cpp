@@ -43,6 +43,24 @@ void add_json(Options& options, bool& json) {
     options.flag("json", json, "Print JSON instead of text");
 }
 
+void add_cache(Options& options, std::string& where) {
+    options.text(
+        "cache", where,
+        "Where results of pure jobs are kept to answer later ones: memory, off, or memory and a "
+        "Redis that brokers and their workers share, redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
+}
+
+void add_cache_prefix(Options& options, std::string& prefix) {
+    options.text("cache-prefix", prefix,
+                 "What every key in the Redis begins with: brokers and workers of one prefix share "
+                 "results");
+}
+
+void add_cache_wait(Options& options, Duration& wait) {
+    options.duration("cache-wait", wait, {std::chrono::milliseconds(1), std::chrono::seconds(10)},
+                     "How long a job waits for the Redis, then it goes on without");
+}
+
 void add_insecure(Options& options, bool& insecure) {
     options.flag(
         "insecure", insecure,

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/base/time.hpp"
 #include "common/config/options.hpp"
 
 namespace scanmq::config {
@@ -21,6 +22,9 @@ void add_name(Options& options, std::string& name);                    // --name
 void add_threads(Options& options, std::uint32_t& threads);            // --threads
 void add_log(Options& options, std::string& level);                    // --log
 void add_json(Options& options, bool& json);                           // --json
+void add_cache(Options& options, std::string& where);                  // --cache
+void add_cache_prefix(Options& options, std::string& prefix);          // --cache-prefix
+void add_cache_wait(Options& options, Duration& wait);                 // --cache-wait
 void add_insecure(Options& options, bool& insecure);                   // --insecure
 
 }  // namespace scanmq::config

@@ -66,7 +66,14 @@ std::unique_ptr<JobOptions> job_options(Reader& r, Record& in) {
     return options;
 }
 
-// Of an attempt's options, deadline_ms and as_of_ns: others are a later version's and skipped.
+ByteView fingerprint(Reader& r, Record& in) {
+    const ByteView raw = r.bin(in, "fingerprint", ContentId::kSize, "its size");
+    if (r.ok() && raw.size() != ContentId::kSize)
+        r.refuse(ErrorCode::malformed, "fingerprint", "is not 32 bytes");
+    return raw;
+}
+
+// Of an attempt's options, deadline_ms, as_of_ns and fingerprint: others are a later version's and skipped.
 void attempt_options(Reader& r, Record& in, Attempt& attempt) {
     const std::uint32_t pairs = r.map(in, "options");
     for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
@@ -76,6 +83,8 @@ void attempt_options(Reader& r, Record& in, Attempt& attempt) {
             attempt.deadline_ms = r.uint(value, "deadline_ms");
         } else if (key == 8) {
             attempt.as_of_ns = r.sint(value, "as_of_ns");
+        } else if (key == 10) {
+            attempt.fingerprint = fingerprint(r, value);
         } else {
             r.skip_value();
         }

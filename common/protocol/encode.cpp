@@ -177,7 +177,8 @@ struct Fields {
         w.str(m.queue);
         w.array(m.attempts.size());
         for (const auto& a : m.attempts) {
-            const std::size_t options = (a.deadline_ms != 0 ? 1U : 0U) + (a.as_of_ns ? 1U : 0U);
+            const std::size_t options = (a.deadline_ms != 0 ? 1U : 0U) + (a.as_of_ns ? 1U : 0U) +
+                                        (a.fingerprint.empty() ? 0U : 1U);
             w.array(options > 0 ? 6 : 5);
             w.uint(a.counter);
             w.id(a.job);
@@ -193,6 +194,10 @@ struct Fields {
             if (a.as_of_ns) {
                 w.uint(8);
                 w.sint(*a.as_of_ns);
+            }
+            if (!a.fingerprint.empty()) {
+                w.uint(10);
+                w.bin(a.fingerprint);
             }
         }
     }

@@ -201,6 +201,8 @@ struct Attempt {
     ByteView inputs;
     std::optional<std::int64_t> as_of_ns{};
     std::uint64_t deadline_ms{};  // what is left until its result is unwanted; 0: no deadline
+    // A content id: a result kept under it may be the answer. Empty: it has to be run.
+    ByteView fingerprint{};
 };
 
 struct Deliver {

@@ -87,7 +87,8 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(Deliver{3,
                              "q",
                              {{70'000, id(4), "SPY", {"body", 0}, kInputs, std::nullopt},
-                              {70'001, id(5), "SPY", {"body", 0}, {}, -7, 1'500}}});
+                              {70'001, id(5), "SPY", {"body", 0}, {}, -7, 1'500, kHash},
+                              {70'002, id(6), "", {}, {}, std::nullopt, 0, kHash}}});
     out.emplace_back(Revoke{{{3, 70'000}}});
     out.emplace_back(protocol::Progress{{{{3, 70'000}, 5, 10, "strikes"}}});
     out.emplace_back(Done{3,

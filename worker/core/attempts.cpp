@@ -98,7 +98,9 @@ void WorkerCore::on_finished(const FinishedEvent& event, Effects& effects) {
     }
     if (attempt->state == AttemptState::running) {
         // A scan that was stopped, or never made, says nothing about how long scans take.
-        if (!attempt->revoked && event.outcome != AttemptOutcome::returned) {
+        if (event.cached) {
+            ++counters_.cached;
+        } else if (!attempt->revoked && event.outcome != AttemptOutcome::returned) {
             credit_.add_service(event.service);
         }
         attempts_.stop_running(event.attempt, AttemptState::finished);

@@ -59,6 +59,7 @@ struct FinishedEvent {
     protocol::ErrorCode code{};
     std::string_view sentence;
     Duration service{};  // how long the scanner took
+    bool cached{};       // it was not run: the result was known
 };
 
 // Effects::puts was carried out: the result is a blob (code none), or could not be put.

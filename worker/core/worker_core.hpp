@@ -72,6 +72,7 @@ struct WorkerCounters {
     std::uint64_t reconnects{};  // asked for
     std::uint64_t delivered{};
     std::uint64_t done{};
+    std::uint64_t cached{};  // not run: the result was known
     std::uint64_t failed{};
     std::uint64_t rejected{};
     std::uint64_t returned{};

@@ -11,6 +11,7 @@
 #include "common/process/spawn.hpp"
 #include "worker/scanners/embedded_scanner.hpp"
 #include "worker/scanners/noop_scanner.hpp"
+#include "worker/server/known_results.hpp"
 
 namespace scanmq::worker {
 
@@ -61,6 +62,11 @@ void ProgramOptions::declare(config::Options& options) {
                      "Leave with an error when no broker answered in this time; 0 keeps trying");
     options.bytes("cache-bytes", settings.cache_bytes, {1U << 20, 1ULL << 40},
                   "Memory for decoded and priced chains");
+    config::add_cache(options, settings.results.where);
+    config::add_cache_prefix(options, settings.results.prefix);
+    options.bytes("cache-result-bytes", settings.results.bytes_max, {0, 1ULL << 40},
+                  "Memory for results of pure jobs");
+    config::add_cache_wait(options, settings.results.wait);
     config::add_log(options, log);
 }
 
@@ -109,6 +115,7 @@ Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::complete() {
         settings.core.threads = std::max(1U, std::thread::hardware_concurrency());
     }
     settings.core.window_max = std::max(settings.core.window_max, settings.core.threads);
+    if (auto wrong = check_result_cache(settings.results.where)) return fail(std::move(*wrong));
     if (scanner == "embedded") return std::unique_ptr<Scanner>(std::make_unique<EmbeddedScanner>());
     if (scanner == "process") return process_scanner();
     if (scanner == "http") return http_scanner();

@@ -73,12 +73,24 @@ void TaskTable::take(const Taken& taken) {
     slot.missing = 0;
     slot.body_hashed = false;
     slot.cancel.store(false, std::memory_order_relaxed);
+    const auto fingerprint = ContentId::from_bytes(taken.attempt->fingerprint);
+    slot.keyed = fingerprint.has_value();
+    if (!slot.keyed) return;
+    ++keyed_;
+    slot.kept = false;
+    slot.fingerprint = *fingerprint;
+    slot.wanted_until = {};
 }
 
 void TaskTable::release(AttemptId id) noexcept {
     TaskSlot* slot = find(id);
     if (slot == nullptr) return;
     slot->live = false;
+    if (slot->keyed) {
+        --keyed_;
+        slot->keyed = false;
+        slot->known.reset();
+    }
     slot->inputs.clear();
     shrink(slot->owned);
     shrink(slot->outcome.storage);

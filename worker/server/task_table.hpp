@@ -6,6 +6,8 @@
 // Lifetimes: a slot begins with views into the frame that delivered it. It must own its bytes
 //            before that frame goes, or before another thread sees it.
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -34,12 +36,24 @@ struct TaskSlot {
     // Of an AsyncScanner's call: since when, and whether it is still to be finished.
     Time started{};
     bool under_way = false;
+    // Of an attempt with a fingerprint: a result kept under it is the answer.
+    bool keyed = false;
+    bool kept = false;  // its result is, or need not be
+    ContentId fingerprint;
+    Time wanted_until{};                       // Time{}: no deadline
+    std::shared_ptr<const std::string> known;  // the result, found: outcome.body is a view of it
 
     // Copies what is borrowed, a result that is its payload, too; views stay valid until release().
     void own();
     // The payload came as a blob.
     void set_payload(ByteView bytes);
 };
+
+// When so many milliseconds from now have passed.
+[[nodiscard]] inline Time deadline_from(Time now, std::uint64_t ms) noexcept {
+    constexpr std::uint64_t kLongestMs = 365ULL * 24 * 60 * 60 * 1000;  // no overflow
+    return now + std::chrono::milliseconds(std::min(ms, kLongestMs));
+}
 
 class TaskTable {
   public:
@@ -54,8 +68,11 @@ class TaskTable {
     void release(AttemptId id) noexcept;
     // Sets the cancel flag of everything held.
     void cancel_all() noexcept;
+    // How many of those held have a fingerprint.
+    [[nodiscard]] std::size_t keyed() const noexcept { return keyed_; }
 
   private:
+    std::size_t keyed_ = 0;
     std::vector<std::unique_ptr<TaskSlot>> slots_;  // stable addresses for the pool's threads
 };
 

@@ -105,15 +105,14 @@ void WorkerServer::Impl::carry_out() {
         taken_.push_back(taken.id);
     }
     if (async_ != nullptr) complete_tasks(effects_.taken);
+    if (known_ && tasks_.keyed() > 0) note_deadlines(effects_.taken);
     for (Send& message : effects_.sends) send(message);
     follow_session();
     for (const AttemptId id : effects_.fetches) fetch(id);
-    if (settings_.core.run_on_loop) {
-        run_on_loop(effects_.starts);
-    } else if (async_ != nullptr) {
-        for (const AttemptId id : effects_.starts) start_asynchronous(id);
+    if (known_ && tasks_.keyed() > 0) {
+        look_up_or_start(effects_.starts);
     } else {
-        for (const AttemptId id : effects_.starts) start_on_pool(id);
+        start(effects_.starts);
     }
     for (const AttemptId id : effects_.results) push_finished(*tasks_.find(id));
     for (const AttemptId id : effects_.puts) put(id);

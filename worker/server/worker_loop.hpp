@@ -1,7 +1,8 @@
 #pragma once
 // WorkerServer::Impl: the loop. Receives a batch, feeds the core, carries out what it decided.
 //
-// Role:     private to worker_server.cpp, worker_loop.cpp, worker_inputs.cpp and worker_scans.cpp.
+// Role:     private to worker_server.cpp, worker_loop.cpp, worker_inputs.cpp, worker_results.cpp and
+//           worker_scans.cpp.
 // Order:    one wake-up decodes all frames that wait, hands them to the core at once, runs what may
 //           run on the loop, and sends one DONE; only then are the frames let go.
 // Scans:    run on the loop, on the pool's threads, or by an AsyncScanner, on the loop as well.
@@ -21,6 +22,7 @@
 #include "common/transport/watcher.hpp"
 #include "worker/scanners/async_scanner.hpp"
 #include "worker/server/blob_transfers.hpp"
+#include "worker/server/known_results.hpp"
 #include "worker/server/task_table.hpp"
 #include "worker/server/thread_pool.hpp"
 #include "worker/server/worker_server.hpp"
@@ -34,6 +36,9 @@ class WorkerServer::Impl {
     Exit run();
     void post_drain(int times);
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return core_.counters(); }
+    [[nodiscard]] ResultCacheCounters result_cache() const noexcept {
+        return known_ ? known_->counters() : ResultCacheCounters{};
+    }
 
   private:
     // A blob that is being got, and who waits for it.
@@ -64,6 +69,11 @@ class WorkerServer::Impl {
     void send(Send& send);
     void fetch(AttemptId id);
     void want(const ContentId& id, TaskSlot& slot, bool as_input);
+    void note_deadlines(std::span<const Taken> all);
+    void look_up_or_start(std::span<const AttemptId> starts);
+    void on_known(std::span<const KnownResults::Found> found);
+    void keep_result(TaskSlot& slot);
+    void start(std::span<const AttemptId> starts);
     void run_on_loop(std::span<const AttemptId> starts);
     void start_on_pool(AttemptId id);
     void start_asynchronous(AttemptId id);
@@ -78,11 +88,12 @@ class WorkerServer::Impl {
     void cancel(AttemptId id);
     void recall(AttemptId id);
     void run_task(TaskSlot& slot) const;
-    void push_finished(const TaskSlot& slot);
+    void push_finished(TaskSlot& slot);
     void push_progress(const TaskSlot& slot);
     void put(AttemptId id);
     void connect_next();
     void log(const Note& note) const;
+    void log_counters() const;
 
     Settings settings_;
     boost::asio::io_context loop_{1};  // before the scanner, which may have handlers on it
@@ -95,6 +106,8 @@ class WorkerServer::Impl {
     Effects effects_;
     TaskTable tasks_;
     InputCache cache_;
+    std::optional<KnownResults> known_;  // none: off
+    bool looking_up_ = false;            // in look_up_or_start(): a step goes on after it
     std::unordered_map<ContentId, Wanted> wanted_;
     std::deque<GotBlob> encoded_;  // the first is being decoded
 

@@ -17,8 +17,6 @@ namespace {
 using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 
-constexpr std::uint64_t kLongestMs = 365ULL * 24 * 60 * 60 * 1000;  // no overflow
-
 Time clock_now() { return std::chrono::steady_clock::now(); }
 
 CallId call_id(AttemptId id) { return {(std::uint64_t{id.generation} << 32U) | id.slot}; }
@@ -32,6 +30,16 @@ ErrorCode code_or(ErrorCode code, ErrorCode instead) {
 }
 
 }  // namespace
+
+void WorkerServer::Impl::start(std::span<const AttemptId> starts) {
+    if (settings_.core.run_on_loop) {
+        run_on_loop(starts);
+    } else if (async_ != nullptr) {
+        for (const AttemptId id : starts) start_asynchronous(id);
+    } else {
+        for (const AttemptId id : starts) start_on_pool(id);
+    }
+}
 
 void WorkerServer::Impl::run_on_loop(std::span<const AttemptId> starts) {
     if (starts.empty()) return;
@@ -83,11 +91,10 @@ void WorkerServer::Impl::complete_tasks(std::span<const Taken> all) {
     const Time now = clock_now();
     for (const Taken& taken : all) {
         Task& task = tasks_.find(taken.id)->task;
-        const std::uint64_t left_ms = taken.attempt->deadline_ms;
         task.job = hash_id(taken.attempt->job);
         task.deadline.reset();
-        if (left_ms != 0)
-            task.deadline = now + std::chrono::milliseconds(std::min(left_ms, kLongestMs));
+        if (taken.attempt->deadline_ms != 0)
+            task.deadline = deadline_from(now, taken.attempt->deadline_ms);
     }
 }
 
@@ -161,7 +168,7 @@ void WorkerServer::Impl::renew_if_empty() {
     async_->renewed();
 }
 
-// Only what no thread has begun.
+// Only what waits for a thread: a look-up ends soon, and may be all that is needed.
 void WorkerServer::Impl::recall(AttemptId id) {
     TaskSlot* slot = tasks_.find(id);
     if (slot == nullptr || async_ != nullptr || !pool_.withdraw(call_id(id).value)) return;
@@ -173,6 +180,10 @@ void WorkerServer::Impl::cancel(AttemptId id) {
     TaskSlot* slot = tasks_.find(id);
     if (slot == nullptr) return;
     slot->cancel.store(true, std::memory_order_relaxed);
+    if (known_ && known_->forget(id)) {
+        slot->outcome.failed("cancelled while its result was looked for");
+        return push_finished(*slot);
+    }
     if (slot->under_way) async_->cancel(call_id(id));
 }
 
@@ -203,8 +214,10 @@ void WorkerServer::Impl::on_completions() {
     step({});
 }
 
-void WorkerServer::Impl::push_finished(const TaskSlot& slot) {
+void WorkerServer::Impl::push_finished(TaskSlot& slot) {
+    if (slot.keyed) keep_result(slot);
     FinishedEvent event;
+    event.cached = slot.known != nullptr;
     event.attempt = slot.id;
     event.body = slot.outcome.body;
     event.sentence = slot.outcome.sentence;

@@ -54,7 +54,11 @@ WorkerServer::Impl::Impl(Settings settings, std::unique_ptr<Scanner> scanner)
               [this](StoredBlob&& blob) { on_stored(std::move(blob)); }, [this] { arm_timer(); }}),
       // Without scans on it, it has one thread, that decodes what was fetched.
       pool_(settings_.core.run_on_loop || async_ != nullptr ? 1 : settings_.core.threads,
-            std::size_t{settings_.core.threads} * 2 + 1) {}
+            std::size_t{settings_.core.threads} * 2 + 1) {
+    if (settings_.results.where == "off") return;
+    known_.emplace(loop_, settings_.results,
+                   [this](std::span<const KnownResults::Found> found) { on_known(found); });
+}
 
 Exit WorkerServer::Impl::run() {
     if (settings_.brokers.empty())
@@ -76,6 +80,7 @@ Exit WorkerServer::Impl::run() {
         spdlog::info("inputs: {} fetched, {} decoded, {} found in memory", cache_.misses(),
                      cache_.decodes(), cache_.hits());
     }
+    log_counters();
     exit_->scans_left = !pool_.finish(settings_.scans_patience);
     if (async_ != nullptr && !async_->stop(settings_.scans_patience)) exit_->scans_left = true;
     if (exit_->code == kExitNoBroker) {
@@ -133,6 +138,10 @@ void WorkerServer::Impl::arm_timer() {
     std::optional<Time> due = core_.next_deadline();
     if (const auto blob_due = blobs_.next_deadline(); blob_due && (!due || *blob_due < *due))
         due = blob_due;
+    if (const auto known_due = known_ ? known_->next_deadline() : std::nullopt;
+        known_due && (!due || *known_due < *due)) {
+        due = known_due;
+    }
     if (!due || (armed_ && *armed_ <= *due)) return;
     armed_ = due;
     timer_.expires_at(*due);
@@ -147,8 +156,18 @@ void WorkerServer::Impl::on_timer() {
     if (drain_frames() == Drained::more) frames_.poke();
     if (exit_) return;
     blobs_.tick(std::chrono::steady_clock::now());
+    if (!exit_ && known_) known_->tick(std::chrono::steady_clock::now());
     if (!exit_) tick();
     arm_timer();
+}
+
+void WorkerServer::Impl::log_counters() const {
+    const WorkerCounters& all = core_.counters();
+    const ResultCacheCounters cache = result_cache();
+    spdlog::info(
+        "leaving: {} done, {} failed, {} rejected, {} returned; cache: {} hits, {} misses ({} "
+        "late)",
+        all.done, all.failed, all.rejected, all.returned, cache.hits, cache.misses, cache.late);
 }
 
 void WorkerServer::Impl::log(const Note& note) const {
@@ -176,6 +195,8 @@ Exit WorkerServer::run() { return impl_->run(); }
 void WorkerServer::drain() { impl_->post_drain(1); }
 
 void WorkerServer::abort() { impl_->post_drain(2); }
+
+ResultCacheCounters WorkerServer::result_cache() const noexcept { return impl_->result_cache(); }
 
 const WorkerCounters& WorkerServer::counters() const noexcept { return impl_->counters(); }
 

@@ -20,11 +20,29 @@
 
 namespace scanmq::worker {
 
+// Where results of pure attempts are kept to answer later ones.
+struct ResultCacheOptions {
+    std::string where = "memory";  // off, or redis://...: memory, and a Redis that is read
+    std::uint64_t bytes_max = 32U << 20;
+    Duration wait = std::chrono::milliseconds(20);  // for the Redis
+    std::string prefix = "scanmq:";                 // of every key in it
+};
+
+struct ResultCacheCounters {
+    std::uint64_t asked{};      // attempts looked for
+    std::uint64_t hits{};       // answered without being run
+    std::uint64_t misses{};     // run, for whatever reason
+    std::uint64_t late{};       // of these: no answer in time
+    std::uint64_t forgotten{};  // cancelled meanwhile
+    std::uint64_t kept{};       // results put into memory
+};
+
 struct Settings {
     std::vector<std::string> brokers{"tcp://127.0.0.1:5701"};  // tried in turn
     WorkerOptions
         core;  // instance, seed, scanner_version, run_on_loop and fetch_inputs are filled in
-    std::uint64_t cache_bytes = 512U << 20;             // decoded inputs kept
+    std::uint64_t cache_bytes = 512U << 20;  // decoded inputs kept
+    ResultCacheOptions results;
     Duration scans_patience = std::chrono::seconds(1);  // for scans told to stop, when leaving
     bool take_signals = false;
 };
@@ -44,6 +62,7 @@ class WorkerServer {
 
     // After run() returned.
     [[nodiscard]] const WorkerCounters& counters() const noexcept;
+    [[nodiscard]] ResultCacheCounters result_cache() const noexcept;
 
   private:
     class Impl;

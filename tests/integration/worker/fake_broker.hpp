@@ -115,7 +115,7 @@ class FakeBroker {
         welcome.session = {session};
         welcome.epoch = kEpoch;
         welcome.heartbeat_ms = heartbeat_ms;
-        welcome.dead_after_ms = 3 * heartbeat_ms;
+        welcome.dead_after_ms = dead_after_ms != 0 ? dead_after_ms : 3 * heartbeat_ms;
         welcome.blob_endpoint = blob.endpoint();
         welcome.limits = limits;
         welcome.adopted = std::move(adopted);
@@ -137,6 +137,48 @@ class FakeBroker {
         }
         main.send(peer, session, deliver);
     }
+    // One attempt with a fingerprint.
+    void deliver_pure(std::uint64_t counter, ByteView payload, const ContentId& fingerprint,
+                      std::uint64_t deadline_ms = 0) {
+        protocol::Deliver deliver{kEpoch, "scans", {}};
+        deliver.attempts.push_back({counter,
+                                    {},
+                                    "SPY.vertical",
+                                    {payload, 0},
+                                    {},
+                                    std::nullopt,
+                                    deadline_ms,
+                                    fingerprint.view()});
+        sent.items += 1;
+        sent.bytes += payload.size() + protocol::kLimits.item_overhead_bytes;
+        main.send(peer, session, deliver);
+    }
+    // Until a heartbeat lists that attempt as running.
+    void wait_running(std::uint64_t counter) {
+        while (auto got = main.expect<protocol::Heartbeat>()) {
+            const auto& beat = std::get<protocol::Heartbeat>(got->frame.message);
+            main.send(got->from, got->frame.header.session.value,
+                      protocol::Heartbeat{0, beat.ping, {}});
+            for (const protocol::Token& token : beat.running) {
+                if (token.counter == counter) return;
+            }
+        }
+    }
+    // The next DONE; credit that is asked back meanwhile is given back.
+    std::optional<Received> next_done() {
+        if (!gives_back) return main.expect<protocol::Done>();
+        while (auto got = main.next()) {
+            const protocol::Message& message = got->frame.message;
+            if (std::holds_alternative<protocol::Done>(message)) return got;
+            if (std::holds_alternative<protocol::Reclaim>(message)) {
+                main.send(peer, session, protocol::Reclaimed{{}, sent});
+            } else if (const auto* beat = std::get_if<protocol::Heartbeat>(&message)) {
+                main.send(peer, session, protocol::Heartbeat{0, beat->ping, {}});
+            }
+        }
+        ADD_FAILURE() << "no attempt was answered";
+        return std::nullopt;
+    }
     // Outcomes of the next n attempts, by counter; keeps the limit.
     struct Answer {
         protocol::AttemptOutcome outcome{};
@@ -148,7 +190,7 @@ class FakeBroker {
     std::map<std::uint64_t, Answer> answers(std::size_t n, std::size_t* frames = nullptr) {
         std::map<std::uint64_t, Answer> out;
         while (out.size() < n) {
-            auto got = main.expect<protocol::Done>();
+            auto got = next_done();
             if (!got) break;
             const auto& done = std::get<protocol::Done>(got->frame.message);
             if (frames != nullptr) ++*frames;
@@ -192,6 +234,8 @@ class FakeBroker {
     std::uint32_t peer = 0;
     std::uint64_t session = 0;
     std::uint64_t hello_seq = 0;
+    bool gives_back = false;          // answers RECLAIM: `sent` counts all that is delivered
+    std::uint32_t dead_after_ms = 0;  // of the next WELCOME; 0: three heartbeats
     std::vector<protocol::WorkerInfo::Held> held;               // of the last HELLO
     std::vector<std::pair<std::string, std::uint64_t>> limits;  // of the next WELCOME
     protocol::Credit limit;

@@ -30,6 +30,13 @@ class CacheTest : public CoreTest {
         given(w);
         w.send(done(counters, AttemptOutcome::done, {}, result));
     }
+    // Under what the worker may answer its one attempt with a result that it keeps.
+    std::string offered(Peer& w) {
+        auto& deliver = w.next<protocol::Deliver>();
+        EXPECT_EQ(deliver.attempts.size(), 1U);
+        counters = {deliver.attempts[0].counter};
+        return std::string(deliver.attempts[0].fingerprint);
+    }
     std::string tier(const std::string& column) {
         h.op().send(protocol::Query{"cache", ""});
         return value(h.op().next<protocol::Answer>().rows.at(0), column);
@@ -247,6 +254,72 @@ TEST_F(CacheTest, AQueueMadeAgainKnowsNothingOfTheOldOne) {
     EXPECT_EQ(verdict(job(2)), Verdict::accepted);
 }
 
+// ---- what workers are told
+
+TEST_F(CacheTest, APureAttemptCarriesItsFingerprint) {
+    Peer& w = of_version("w");
+    accept(jobs(job(1)));
+    const std::string first = offered(w);
+    EXPECT_EQ(first.size(), ContentId::kSize);
+    answer(w, counters, AttemptOutcome::failed);
+    h.advance(1ms);
+    EXPECT_EQ(offered(w), first) << "the next attempt, too";
+    answer(w, counters, AttemptOutcome::done);
+    accept(2, {}, "other work");
+    EXPECT_NE(offered(w), first);
+}
+
+TEST_F(CacheTest, WhatIsNotKeptCarriesNoFingerprint) {
+    Peer& w = of_version("w");
+    accept(1, {.flags = JobOptions::kNotPure});
+    EXPECT_EQ(offered(w), "");
+    alter({{"cache_ttl_ms", 0}});
+    accept(2);
+    EXPECT_EQ(offered(w), "");
+}
+
+TEST_F(CacheTest, WithoutAVersionNoFingerprintIsSent) {
+    Peer& w = of_version("w", "");
+    accept(1);
+    EXPECT_EQ(offered(w), "");
+}
+
+TEST_F(CacheTest, AFingerprintOfAnEarlierVersionIsNotSent) {
+    Peer& old = of_version("old", "1");
+    accept(1);
+    const std::string first = offered(old);
+    old.send(protocol::Bye{});
+    Peer& w = of_version("new", "2");
+    h.advance(1ms);
+    const std::string now = offered(w);
+    EXPECT_NE(now, first);
+    EXPECT_EQ(now, "") << "its result is not one of version 2's work";
+}
+
+TEST_F(CacheTest, AFreshJobsAttemptCarriesNoFingerprint) {
+    Peer& w = of_version("w");
+    accept(1, {.flags = JobOptions::kFresh});
+    EXPECT_EQ(offered(w), "");
+}
+
+TEST_F(CacheTest, AFreshJobMakesTheWholeExecutionFresh) {
+    accept(1);
+    EXPECT_EQ(verdict(job_with(2, {.flags = JobOptions::kFresh})), Verdict::coalesced);
+    Peer& w = of_version("w");
+    EXPECT_EQ(offered(w), "");
+}
+
+TEST_F(CacheTest, AFreshJobDoesNotJoinWhatAWorkerMayAnswerWithoutRunning) {
+    Peer& w = of_version("w");
+    accept(1);
+    EXPECT_EQ(offered(w).size(), ContentId::kSize);
+    EXPECT_EQ(verdict(job_with(2, {.flags = JobOptions::kFresh})), Verdict::accepted);
+    EXPECT_EQ(offered(w), "");
+    EXPECT_EQ(verdict(job_with(3, {.flags = JobOptions::kFresh})), Verdict::coalesced)
+        << "that one really runs";
+    EXPECT_EQ(verdict(job(4)), Verdict::coalesced);
+}
+
 // ---- a tier that is asked
 
 class SharedCacheTest : public CacheTest {
@@ -309,6 +382,16 @@ TEST_F(SharedCacheTest, ADuplicateOfWhatIsLookedForJoinsIt) {
     h.answer_cache(h.asks[0].look_up, "for both");
     EXPECT_EQ(ends().size(), 2U);
     EXPECT_EQ(queue_row("cached"), 2U);
+}
+
+TEST_F(SharedCacheTest, AFreshJobDoesNotJoinALookUp) {
+    accept(jobs(job(1)));
+    EXPECT_EQ(verdict(job_with(2, {.flags = JobOptions::kFresh})), Verdict::accepted);
+    EXPECT_EQ(given(*w), Numbers{2});
+    h.answer_cache(h.asks.at(0).look_up, "from afar");
+    EXPECT_EQ(end().number, 1U);
+    answer(*w, counters, AttemptOutcome::done);
+    EXPECT_EQ(end().number, 2U);
 }
 
 TEST_F(SharedCacheTest, CancelledWhileItIsLookedFor) {
@@ -501,7 +584,7 @@ TEST_F(StaleTest, WhileNobodyTakesItsJobsADegradedQueueServesOlderResults) {
     EXPECT_EQ(verdict(about(3)), Verdict::cached) << "even while the work is under way";
     EXPECT_EQ(end().code, ErrorCode::stale);
     EXPECT_EQ(h.core.counter("refreshes"), 0U);
-    EXPECT_EQ(verdict(about(4, JobOptions::kFresh)), Verdict::coalesced);
+    EXPECT_EQ(verdict(about(4, JobOptions::kFresh)), Verdict::accepted) << "it is run";
 }
 
 TEST_F(StaleTest, AnOlderExecutionThatEndsLaterIsNotTheNewest) {

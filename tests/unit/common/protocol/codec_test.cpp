@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <limits>
+
 #include "tests/support/frames.hpp"
 
 namespace scanmq::protocol {
@@ -127,6 +129,39 @@ TEST(Codec, ItemBoundHoldsForTheLargestItem) {
     encode(kHeader, Message(std::move(results)), bytes);
     EXPECT_LE(bytes.size(), kEnvelopeBytesMax + kItemFixedBytesMax + subject.size() +
                                 sentence.size() + body.size());
+}
+
+TEST(Codec, ItemBoundHoldsForTheLargestAttempt) {
+    const std::string subject(kLimits.subject_bytes_max, 's');
+    const std::string inputs(std::size_t{kLimits.inputs_per_job_max} * 32, 'i');
+    const std::string body(70'000, 'b');
+    const std::string fingerprint(32, 'f');
+    const std::string queue(kLimits.queue_bytes_max, 'q');
+    Deliver deliver{~0ULL, queue, {}};
+    deliver.attempts.push_back({~0ULL,
+                                tests::id(1),
+                                subject,
+                                {body, 0},
+                                inputs,
+                                std::numeric_limits<std::int64_t>::min(),
+                                ~0ULL,
+                                fingerprint});
+    std::string bytes;
+    encode(kHeader, Message(std::move(deliver)), bytes);
+    EXPECT_LE(bytes.size(), kEnvelopeBytesMax + kItemFixedBytesMax + subject.size() +
+                                inputs.size() + body.size() + fingerprint.size());
+}
+
+TEST(Codec, APlainAttemptHasNoOptions) {
+    const auto size_of = [](ByteView fingerprint) {
+        Deliver deliver{1, "q", {}};
+        deliver.attempts.push_back({1, tests::id(1), "S", {"p", 0}, {}, {}, 0, fingerprint});
+        std::string bytes;
+        encode(kHeader, Message(std::move(deliver)), bytes);
+        return bytes.size();
+    };
+    // The map, its key, the bin's head and 32 bytes.
+    EXPECT_EQ(size_of(std::string(32, 'f')), size_of({}) + 1 + 1 + 2 + 32);
 }
 
 }  // namespace

@@ -275,6 +275,45 @@ TEST(DecoderRefusals, IdsHaveTheirSize) {
     EXPECT_EQ(refusal(bytes).code, ErrorCode::malformed);
 }
 
+TEST(DecoderRefusals, AFingerprintIsABinOf32Bytes) {
+    const auto with = [](auto pack) {
+        return frame(Kind::deliver, 3, [&](Packer& p) {
+            p.pack_uint64(1);
+            p.pack(std::string("q"));
+            p.pack_array(1);
+            p.pack_array(6);
+            p.pack_uint64(7);
+            p.pack_bin(16);
+            p.pack_bin_body("0123456789abcdef", 16);
+            p.pack(std::string("S"));
+            p.pack_bin(0);
+            p.pack_bin(0);
+            p.pack_map(1);
+            p.pack_uint64(10);
+            pack(p);
+        });
+    };
+    const auto bin = [&](std::uint32_t size) {
+        return with([size](Packer& p) {
+            p.pack_bin(size);
+            p.pack_bin_body(std::string(size, 'f').data(), size);
+        });
+    };
+    Decoder decoder;
+    const std::string good = bin(32);
+    const auto decoded = decoder.decode(good);
+    ASSERT_TRUE(decoded.ok()) << decoded.error().sentence;
+    EXPECT_EQ(std::get<Deliver>(decoded->message).attempts[0].fingerprint, std::string(32, 'f'));
+    for (const std::uint32_t size : {0U, 31U}) {
+        const auto error = refusal(bin(size));
+        EXPECT_EQ(error.code, ErrorCode::malformed);
+        EXPECT_NE(error.sentence.find("fingerprint"), std::string::npos);
+    }
+    EXPECT_EQ(refusal(bin(33)).code, ErrorCode::over_limit);
+    const auto text = with([](Packer& p) { p.pack(std::string(32, 'f')); });
+    EXPECT_EQ(refusal(text).code, ErrorCode::malformed);
+}
+
 TEST(DecoderAccepts, MoreElementsThanItKnows) {
     const auto bytes = frame(Kind::heartbeat, 5, [](Packer& p) {
         p.pack_uint64(1);

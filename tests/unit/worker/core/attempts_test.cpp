@@ -301,6 +301,21 @@ TEST(WorkerAttempts, ReleasedSlotIsNotReusedInTheSameBatch) {
     EXPECT_NE(h.effects.releases[0].slot, h.effects.taken[0].id.slot);
 }
 
+TEST(WorkerAttempts, WhatWasNotRunSaysNothingAboutHowLongScansTake) {
+    WorkerHarness h;
+    h.open();
+    h.deliver(2);
+    h.finish(1, milliseconds(8));
+    const Duration before = h.core.credit().service();
+    h.event(FinishedEvent{
+        h.started.front(), AttemptOutcome::done, "known", ErrorCode::none, {}, {}, true});
+    ASSERT_EQ(h.outcomes().size(), 1U);
+    EXPECT_EQ(h.outcomes()[0].body.bytes, "known");
+    EXPECT_EQ(h.core.credit().service(), before);
+    EXPECT_EQ(h.core.counters().cached, 1U);
+    EXPECT_EQ(h.core.counters().done, 2U);
+}
+
 // A broker that uses every credit, random service times, reconnects after which some of what is
 // held is adopted: each attempt is answered once, by the worker or by not being adopted, and what
 // is outstanding never passes the cap.

@@ -128,6 +128,25 @@ TEST(TaskTable, ReleasedTaskIsGone) {
     EXPECT_NE(table.find({0, 2}), nullptr) << "a late release of its former user";
 }
 
+TEST(TaskTable, FingerprintsAreCounted) {
+    TaskTable table;
+    const ContentId fingerprint = content_id("f");
+    protocol::Deliver deliver{1, "scans", {}};
+    const protocol::Attempt plain{9, {}, "", {"p", 0}, {}};
+    const protocol::Attempt keyed{10, {}, "", {"p", 0}, {}, std::nullopt, 0, fingerprint.view()};
+    table.take({{0, 1}, &deliver, &keyed});
+    table.take({{1, 1}, &deliver, &plain});
+    EXPECT_EQ(table.keyed(), 1U);
+    EXPECT_TRUE(table.find({0, 1})->keyed);
+    EXPECT_EQ(table.find({0, 1})->fingerprint, fingerprint);
+    table.find({0, 1})->known = std::make_shared<const std::string>("result");
+    table.release({0, 1});
+    EXPECT_EQ(table.keyed(), 0U);
+    table.take({{0, 2}, &deliver, &plain});
+    EXPECT_FALSE(table.find({0, 2})->keyed);
+    EXPECT_EQ(table.find({0, 2})->known, nullptr) << "the next one's result is its own";
+}
+
 TEST(TaskTable, ReadsInputsAndBlobPayloads) {
     TaskTable table;
     const ContentId a = content_id("a");
@@ -203,6 +222,27 @@ TEST(WorkerOptions, AreRead) {
     Outcome out;
     parsed.scanner->run({}, out);
     EXPECT_EQ(out.body.size(), 1024U);
+}
+
+TEST(WorkerOptions, TheCacheIsReadAndChecked) {
+    const ResultCacheOptions defaults = parse({}).program.settings.results;
+    EXPECT_EQ(defaults.where, "memory");
+    EXPECT_EQ(defaults.bytes_max, 32U << 20);
+    EXPECT_EQ(defaults.wait, std::chrono::milliseconds(20));
+    EXPECT_EQ(defaults.prefix, "scanmq:");
+    const ParsedProgram parsed =
+        parse({"--cache", "redis://h:1", "--cache-prefix", "x:", "--cache-result-bytes", "1MiB",
+               "--cache-wait", "7ms"});
+    ASSERT_EQ(parsed.error, "");
+    const ResultCacheOptions& results = parsed.program.settings.results;
+    EXPECT_EQ(results.where, "redis://h:1");
+    EXPECT_EQ(results.prefix, "x:");
+    EXPECT_EQ(results.bytes_max, 1U << 20);
+    EXPECT_EQ(results.wait, std::chrono::milliseconds(7));
+    EXPECT_EQ(parse({"--cache", "off"}).error, "");
+    EXPECT_THAT(parse({"--cache", "elsewhere"}).error,
+                testing::HasSubstr("--cache is memory, off"));
+    EXPECT_THAT(parse({"--cache-wait", "11s"}).error, testing::HasSubstr("cache-wait"));
 }
 
 TEST(WorkerOptions, FaultsOfTheNoopScannerAreRead) {

@@ -1,0 +1,114 @@
+#include "worker/server/known_results.hpp"
+
+#include <spdlog/spdlog.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/base/rng.hpp"
+#include "common/cache/redis/redis_url.hpp"
+
+namespace scanmq::worker {
+
+namespace {
+
+constexpr std::uint32_t kCountMax = 1U << 20;  // results in memory
+constexpr std::size_t kExpireSlice = 8;        // looked at with each that is kept
+
+cache::RedisTierOptions redis_options(const ResultCacheOptions& options) {
+    cache::RedisTierOptions out;
+    out.url = cache::parse_redis_url(options.where).value();
+    out.prefix = options.prefix;
+    out.timeout = options.wait;
+    out.seed = Rng::random_seed();
+    out.log = [](const std::string& sentence) { spdlog::warn("cache: {}", sentence); };
+    return out;
+}
+
+}  // namespace
+
+std::optional<std::string> check_result_cache(const std::string& where) {
+    if (where == "memory" || where == "off") return std::nullopt;
+    const auto url = cache::parse_redis_url(where);
+    if (url) return std::nullopt;
+    return "--cache is memory, off or redis://HOST: " + url.error();
+}
+
+KnownResults::KnownResults(boost::asio::io_context& loop, const ResultCacheOptions& options,
+                           Answered answered)
+    : wait_(options.wait),
+      answered_(std::move(answered)),
+      memory_({.bytes_max = options.bytes_max, .count_max = kCountMax, .seed = Rng::random_seed()},
+              clock_) {
+    if (options.where == "memory") return;
+    redis_.emplace(loop, redis_options(options));
+    tiered_.emplace(cache::TieredCacheOptions{.fill_ttl = kKeepFor}, memory_, *redis_, clock_);
+}
+
+void KnownResults::ask(std::span<const Ask> asks, Time now) {
+    const Time latest = now + wait_;
+    std::vector<LookUps::Ask> waiting;
+    std::vector<ContentId> keys;
+    waiting.reserve(asks.size());
+    keys.reserve(asks.size());
+    for (const Ask& ask : asks) {
+        const Time deadline = ask.deadline == Time{} ? latest : std::min(latest, ask.deadline);
+        waiting.push_back({ask.attempt, deadline});
+        keys.push_back(ask.fingerprint);
+    }
+    counters_.asked += asks.size();
+    const std::uint64_t batch = look_ups_.begin(waiting);
+    cache::Tier& tier = tiered_ ? static_cast<cache::Tier&>(*tiered_) : memory_;
+    tier.get(std::move(keys), latest,
+             [this, batch](cache::Tier::Values values) { on_values(batch, std::move(values)); });
+}
+
+void KnownResults::on_values(std::uint64_t batch, cache::Tier::Values values) {
+    std::vector<Found> found;
+    std::size_t hits = 0;
+    for (const LookUps::Waiting& waiting : look_ups_.answer(batch)) {
+        Found& one = found.emplace_back(Found{waiting.attempt, nullptr});
+        if (waiting.place >= values.size() || !values[waiting.place]) continue;
+        one.body = std::move(values[waiting.place]->body);
+        ++hits;
+    }
+    counters_.hits += hits;
+    counters_.misses += found.size() - hits;
+    spdlog::debug("cache: {} results found, {} not", hits, found.size() - hits);
+    if (!found.empty()) answered_(found);
+}
+
+bool KnownResults::forget(AttemptId attempt) {
+    if (!look_ups_.forget(attempt)) return false;
+    ++counters_.forgotten;
+    return true;
+}
+
+// Only into memory: the broker that takes the answer puts it into the Redis.
+void KnownResults::keep(const ContentId& fingerprint, ByteView body) {
+    cache::TierValue value{std::make_shared<const std::string>(body), clock_.wall_millis()};
+    std::vector<cache::TierPut> items;
+    items.push_back({fingerprint, std::move(value), kKeepFor});
+    memory_.put(std::move(items), {});
+    static_cast<void>(memory_.expire(kExpireSlice));
+    ++counters_.kept;
+}
+
+void KnownResults::tick(Time now) {
+    if (tiered_) tiered_->tick(now);
+    std::vector<Found> late;
+    for (const AttemptId attempt : look_ups_.overdue(now)) late.push_back({attempt, nullptr});
+    counters_.misses += late.size();
+    counters_.late += late.size();
+    if (!late.empty()) answered_(late);
+}
+
+std::optional<Time> KnownResults::next_deadline() const {
+    std::optional<Time> due = look_ups_.next_deadline();
+    if (!tiered_) return due;
+    const auto tiers = tiered_->next_deadline();
+    if (tiers && (!due || *tiers < *due)) due = tiers;
+    return due;
+}
+
+}  // namespace scanmq::worker
