@@ -171,8 +171,9 @@ TEST_F(KnownResultsTest, ABrokerThatLostItsCacheIsAnsweredOutOfMemory) {
 
 class RedisResultsTest : public KnownResultsTest {
   protected:
-    void start_with(Duration wait) {
-        start({.where = redis.url(), .wait = wait, .prefix = "test:"});
+    // On the loop: on threads, attempts that take long make the worker ask for its credit back.
+    void start_with(Duration wait, bool on_loop = true) {
+        start({.where = redis.url(), .wait = wait, .prefix = "test:"}, on_loop);
         // Connected, once something of it was found.
         for (int i = 1'000; runs == found_ && i < 3'000; ++i) {
             put(key(i), "from afar");
@@ -242,7 +243,7 @@ TEST_F(RedisResultsTest, AnAttemptsOwnDeadlineEndsItsLookUp) {
 TEST_F(RedisResultsTest, RevokedWhileItIsLookedForItIsHandedBackAndNotRun) {
     start_with(10s);
     redis.freeze();
-    broker.deliver_pure(++counter, "block", key(1));
+    broker.deliver_pure(++counter, "a", key(1));
     broker.wait_running(counter);
     broker.main.send(broker.peer, broker.session,
                      protocol::Revoke{{{FakeBroker::kEpoch, counter}}});
@@ -257,7 +258,7 @@ TEST_F(RedisResultsTest, RevokedWhileItIsLookedForItIsHandedBackAndNotRun) {
 
 // Started ahead of their threads, and slower than usual, they would be handed back: not while they may be known.
 TEST_F(RedisResultsTest, RecalledWhileTheyAreLookedForTheyGoOn) {
-    start_with(1s);
+    start_with(1s, false);
     run("short", key(900));  // what is short is started ahead
     const std::uint64_t first = counter + 1;
     const int before = runs;
@@ -316,7 +317,7 @@ TEST_F(RedisResultsTest, AResultFoundBetweenSessionsIsAnsweredInTheNext) {
     start_with(10s);
     put(key(1), "a result");
     redis.freeze();
-    broker.deliver_pure(++counter, "block", key(1));
+    broker.deliver_pure(++counter, "a", key(1));
     broker.wait_running(counter);
     broker.main.send(broker.peer, 0,
                      protocol::Error{1, protocol::Kind::credit,
