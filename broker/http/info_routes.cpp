@@ -110,7 +110,7 @@ Figures figures_of(const Context& context) {
             {"bytes_out_total", server.bytes_out}};
 }
 
-// Asks for the three topics one after the other.
+// Asks for the topics one after the other.
 struct Collector {
     Context& context;
     Responder client;
@@ -121,7 +121,7 @@ struct Collector {
 };
 
 void collect(const std::shared_ptr<Collector>& to, std::size_t topic) {
-    static constexpr std::array<const char*, 3> kTopics{"broker", "counters", "queues"};
+    static constexpr std::array<const char*, 4> kTopics{"broker", "counters", "queues", "cache"};
     if (topic == kTopics.size()) {
         to->metrics.http = figures_of(to->context);
         http::Response out;
@@ -134,7 +134,8 @@ void collect(const std::shared_ptr<Collector>& to, std::size_t topic) {
                                if (!rows) return to->client.answer(response_of(rows.error()));
                                (topic == 0   ? to->metrics.broker
                                 : topic == 1 ? to->metrics.counters
-                                             : to->metrics.queues) = std::move(*rows);
+                                : topic == 2 ? to->metrics.queues
+                                             : to->metrics.cache) = std::move(*rows);
                                collect(to, topic + 1);
                            });
 }

@@ -73,17 +73,22 @@ std::string prometheus_text(const Metrics& metrics) {
                        value);
     }
     // All samples of one metric stand together.
-    std::map<std::string, std::string> by_queue;
-    for (const Row& row : metrics.queues) {
-        const std::string queue = text_of(row, "queue");  // its characters need no escape
-        for (const auto& [name, value] : row) {
-            if (number(value) == nullptr) continue;
-            const std::string metric = "scanmq_queue_" + metric_name(name);
-            by_queue[metric] +=
-                fmt::format("{}{{queue=\"{}\"}} {}\n", metric, queue, *number(value));
+    std::map<std::string, std::string> labelled;
+    // The characters of these names need no escape.
+    const auto add = [&](const std::vector<Row>& rows, const char* prefix, const char* label) {
+        for (const Row& row : rows) {
+            const std::string whose = text_of(row, label);
+            for (const auto& [name, value] : row) {
+                if (number(value) == nullptr) continue;
+                const std::string metric = prefix + metric_name(name);
+                labelled[metric] +=
+                    fmt::format("{}{{{}=\"{}\"}} {}\n", metric, label, whose, *number(value));
+            }
         }
-    }
-    for (const auto& [metric, samples] : by_queue) {
+    };
+    add(metrics.queues, "scanmq_queue_", "queue");
+    add(metrics.cache, "scanmq_cache_", "tier");
+    for (const auto& [metric, samples] : labelled) {
         fmt::format_to(std::back_inserter(out), "# TYPE {} untyped\n{}", metric, samples);
     }
     return out;
@@ -94,6 +99,8 @@ std::string metrics_json(const Metrics& metrics) {
     for (const auto& [name, value] : figures_of(metrics)) out[name] = value;
     out["queues"] = Json::array();
     for (const Row& row : metrics.queues) out["queues"].push_back(object_of(row));
+    out["cache"] = Json::array();
+    for (const Row& row : metrics.cache) out["cache"].push_back(object_of(row));
     return out.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
 

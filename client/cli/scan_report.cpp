@@ -36,6 +36,7 @@ void print_json(const ScanReport& report, const service::ScanResult& merged) {
     const auto document = Json::parse(service::encode(merged, service::Encoding::json));
     Json out;
     out["jobs"] = report.jobs;
+    out["cached"] = report.cached;
     out["seconds"] = seconds(report.elapsed);
     out["jobs_per_s"] = jobs_per_second(report);
     out["latency_us"] = {{"p50", micros(report.latency.percentile(0.50))},

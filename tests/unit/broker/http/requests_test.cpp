@@ -177,16 +177,19 @@ TEST(Metrics, GoOutAsPrometheusTextAndJson) {
     metrics.counters = {{{"name", std::string("jobs-in")}, {"value", std::uint64_t{4}}}};
     metrics.queues = {{{"queue", std::string("a")}, {"waiting", std::uint64_t{1}}},
                       {{"queue", std::string("b")}, {"waiting", std::uint64_t{2}}}};
+    metrics.cache = {{{"tier", std::string("memory")}, {"hits", std::uint64_t{7}}}};
     metrics.http = {{"waits", 5}};
     EXPECT_EQ(prometheus_text(metrics),
               "# TYPE scanmq_broker_sessions untyped\nscanmq_broker_sessions 3\n"
               "# TYPE scanmq_jobs_in untyped\nscanmq_jobs_in 4\n"
               "# TYPE scanmq_http_waits untyped\nscanmq_http_waits 5\n"
+              "# TYPE scanmq_cache_hits untyped\nscanmq_cache_hits{tier=\"memory\"} 7\n"
               "# TYPE scanmq_queue_waiting untyped\n"
               "scanmq_queue_waiting{queue=\"a\"} 1\nscanmq_queue_waiting{queue=\"b\"} 2\n");
     EXPECT_EQ(metrics_json(metrics),
               R"({"broker_sessions":3,"jobs_in":4,"http_waits":5,)"
-              R"("queues":[{"queue":"a","waiting":1},{"queue":"b","waiting":2}]})");
+              R"("queues":[{"queue":"a","waiting":1},{"queue":"b","waiting":2}],)"
+              R"("cache":[{"tier":"memory","hits":7}]})");
 }
 
 }  // namespace
