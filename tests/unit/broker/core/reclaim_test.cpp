@@ -43,12 +43,13 @@ TEST_F(ReclaimTest, ADoneThatTellsNoMoreDoesNotStartItAgain) {
     Peer& w = worker("w", {10, 100'000});
     accept(jobs(job(1), job(2)));
     given(w);
+    const std::uint64_t first = counters.at(0);
     EXPECT_EQ(reclaim(w), (Credit{2, 2 * kJobBytes}));
     accept(3);
-    w.send(done({counters[0]}, AttemptOutcome::done, {2, 2 * kJobBytes}));
+    w.send(done({first}, AttemptOutcome::done, {2, 2 * kJobBytes}));
     EXPECT_EQ(given(w), Numbers{});
     EXPECT_EQ(ends().size(), 1U);
-    w.send(done({counters[0]}, AttemptOutcome::done, {3, 3 * kJobBytes}));
+    w.send(done({first}, AttemptOutcome::done, {3, 3 * kJobBytes}));
     EXPECT_EQ(given(w), Numbers{3}) << "even a stale DONE tells a limit";
 }
 
