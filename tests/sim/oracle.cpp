@@ -182,12 +182,13 @@ void Oracle::check_outcome(const std::string& queue, const JobInfo& job, const I
             break;
         case FinalOutcome::dead:
             if (code == ErrorCode::attempts_exhausted) {
-                // A target in trouble may fail any job; a poison fails by itself there, and what
-                // hangs or takes long is timed out.
+                // A target in trouble may fail any job; a poison fails by itself there, what hangs or
+                // takes long is timed out, and scans that fail open the breaker for all.
                 const FaultOptions& f = options_.faults;
                 const bool trouble =
-                    options_.remote && (f.target_fault_every > Duration{} || f.poison_share > 0.0 ||
-                                        f.wedge_share > 0.0 || f.slow_share > 0.0);
+                    options_.remote &&
+                    (f.target_fault_every > Duration{} || f.poison_share > 0.0 ||
+                     f.fail_share > 0.0 || f.wedge_share > 0.0 || f.slow_share > 0.0);
                 right = behaviour == Behaviour::fails_always || trouble ||
                         (behaviour == Behaviour::fails_once && options_.max_attempts == 1);
             } else {
