@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "broker/core/result_keeping.hpp"
 #include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "broker/core/result_keeping.hpp"
 #include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
@@ -21,10 +22,6 @@ constexpr Duration kExpireEvery = std::chrono::seconds(1);
 std::uint64_t millis(Duration duration) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
     return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
-}
-
-StreamPlace place_of(const Queue& queue) noexcept {
-    return {queue.partition(), queue.stream.first()};
 }
 
 }  // namespace
@@ -46,16 +43,14 @@ void CacheHandler::answered(const CacheEvent& event) {
         state_->release(event.body);
         return missed(slot);
     }
-    const ContentId fingerprint = state_->table.find_extra(slot)->fingerprint;
     const std::uint64_t jobs = state_->table.jobs_of(slot);
     queue.cached += jobs;
     state_->counters.add(Counter::jobs_cached, jobs);
     const CachedResult result{event.body,        event.bytes,         false,
                               queue.partition(), queue.stream.next(), state_->now - event.age};
     // What keeps it is there before the entries are, which may be dropped at once.
-    if (state_->results.enabled()) {
-        state_->results.keep(fingerprint, result, event.bytes, ttl, state_->now, *state_->effects);
-    }
+    keep(*state_, queue, *state_->table.find_extra(slot), state_->table.executions[slot].number,
+         result, ttl);
     ending_->end(slot,
                  {FinalOutcome::done, ErrorCode::none, kNoSlot, event.body, event.bytes, false});
 }

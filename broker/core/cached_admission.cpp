@@ -4,6 +4,7 @@
 #include <chrono>
 #include <string>
 
+#include "broker/core/result_keeping.hpp"
 #include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
 #include "common/base/content_hasher.hpp"
@@ -48,10 +49,6 @@ bool serves_older(const QueueSettings& settings) noexcept {
     return settings.stale_ms > 0 || settings.degraded_ms > 0;
 }
 
-StreamPlace place_of(const Queue& queue) noexcept {
-    return {queue.partition(), queue.stream.first()};
-}
-
 }  // namespace
 
 ContentId SubmitHandler::fingerprint(const Queue& queue, const protocol::Job& job,
@@ -80,7 +77,7 @@ SubmitHandler::Wanted SubmitHandler::wanted(const Frame& frame, const protocol::
     const JobOptions* const options = job.options.get();
     const bool fresh =
         options != nullptr && ((options->flags & JobOptions::kFresh) != 0 || options->delay_ms > 0);
-    const bool kept = queue.settings.cache_ttl_ms > 0 && !queue.scanner_version.empty();
+    const bool kept = keeps_results(queue);
     out.looked_up = kept && !fresh;
     if (kept && options != nullptr && !options->aliases.empty() && serves_older(queue.settings)) {
         out.request = request_key(queue, job);

@@ -4,6 +4,7 @@
 #include <deque>
 #include <limits>
 
+#include "broker/core/result_keeping.hpp"
 #include "broker/core/runner.hpp"
 #include "broker/core/stream_hold.hpp"
 
@@ -302,9 +303,7 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
 // its jobs asks to be run.
 bool Runner::may_be_kept(const Queue& queue, const Worker& worker, Slot slot) const {
     const ExecutionExtra& extra = *state_->table.find_extra(slot);
-    if (extra.fingerprint.is_zero() || extra.version_stamp != queue.version_stamp ||
-        queue.settings.cache_ttl_ms == 0 || queue.scanner_version.empty() ||
-        worker.info.scanner_version != queue.scanner_version) {
+    if (!keeps_result(queue, extra) || worker.info.scanner_version != queue.scanner_version) {
         return false;
     }
     for (Slot job = state_->table.executions[slot].first_job; job != kNoSlot;

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/core/planted_bug.hpp"
+#include "broker/core/result_keeping.hpp"
 
 namespace scanmq::broker {
 
@@ -141,22 +142,11 @@ void Ending::append(Queue& queue, Slot first, const HowEnded& how, change::Ended
 void Ending::keep_result(const Queue& queue, Slot slot, const HowEnded& how, std::uint64_t offset) {
     const ExecutionRecord& execution = state_->table.executions[slot];
     const ExecutionExtra* const extra = state_->table.find_extra(slot);
-    if (extra == nullptr || extra->fingerprint.is_zero() || queue.settings.cache_ttl_ms == 0 ||
-        queue.scanner_version.empty() || extra->version_stamp != queue.version_stamp) {
-        return;
-    }
+    if (extra == nullptr || !keeps_result(queue, *extra)) return;
     const Duration ttl = std::chrono::milliseconds(queue.settings.cache_ttl_ms);
-    if (state_->results.enabled()) {
-        const CachedResult result{how.body,          how.inline_bytes, how.body_is_blob,
-                                  queue.partition(), offset,           state_->now};
-        state_->results.keep(extra->fingerprint, result, how.inline_bytes, ttl, state_->now,
-                             *state_->effects);
-        if (!extra->request.is_zero()) {
-            const auto most = std::max(queue.settings.stale_ms, queue.settings.degraded_ms);
-            state_->results.note_newest(extra->request, extra->fingerprint, execution.number,
-                                        std::chrono::milliseconds(most), state_->now);
-        }
-    }
+    keep(*state_, queue, *extra, execution.number,
+         {how.body, how.inline_bytes, how.body_is_blob, queue.partition(), offset, state_->now},
+         ttl);
     if (state_->options.cache_shared && !how.body_is_blob) {
         state_->effects->cache_keeps.push_back({extra->fingerprint, how.body, ttl});
     }

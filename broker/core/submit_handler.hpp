@@ -39,11 +39,6 @@ struct OwnJob {
     protocol::JobOptions options;  // a flow; no headers, no aliases
 };
 
-// Whether results of its pure jobs answer later ones.
-[[nodiscard]] inline bool keeps_results(const Queue& queue) noexcept {
-    return queue.settings.cache_ttl_ms > 0 && !queue.scanner_version.empty();
-}
-
 class SubmitHandler {
   public:
     SubmitHandler(CoreState& state, Ending& ending)

@@ -459,6 +459,22 @@ TEST_F(SharedCacheTest, AResultOfTheTierThatIsTooOldOrTooLargeIsNone) {
     EXPECT_EQ(given(*w), (Numbers{1, 2}));
 }
 
+TEST_F(SharedCacheTest, AResultOfTheTierIsItsRequestsNewest) {
+    alter({{"stale_ms", 60'000}});
+    const auto about = [&](std::uint64_t number, const std::string& chain) {
+        producer->send(protocol::AliasSet{"SPY@latest", h.put_blob(chain)});
+        producer->next<protocol::Ok>();
+        protocol::Job out = job_with(number, {});
+        out.options->aliases = {"SPY@latest"};
+        return out;
+    };
+    accept(jobs(about(1, "first")));
+    h.answer_cache(h.asks.at(0).look_up, "of the first");
+    ends();
+    EXPECT_EQ(verdict(about(2, "second")), Verdict::cached);
+    EXPECT_EQ(end().code, ErrorCode::stale);
+}
+
 TEST_F(SharedCacheTest, ExplainSaysThatItIsLookedFor) {
     accept(jobs(job(1)));
     h.op().send(protocol::Query{"explain", "q/" + job_id(1).hex()});
