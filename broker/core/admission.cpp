@@ -49,7 +49,8 @@ Slot SubmitHandler::add_job(Frame& frame, const NewJob& job) {
     record.priority = JobOptions::kDefaultPriority;
     record.extra = kNoSlot;
     if (frame.group_slot != kNoSlot) queue.groups.submitted(frame.group_slot);
-    queue.credit.occupy(record.bytes);
+    state_->table.set_holder(slot, frame.holder);
+    queue.credit.occupy(frame.holder, record.bytes);
     queue.ids.add_live(slot);
     ++queue.submitted;
     state_->counters.add(Counter::jobs_accepted);

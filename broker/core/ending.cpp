@@ -166,7 +166,9 @@ void Ending::free_job(Queue& queue, Slot slot) {
         state_->table.job_extras.free(job.extra);
         job.extra = kNoSlot;
     }
-    if (!planted(PlantedBug::leaks_room)) queue.credit.vacate(job.bytes);
+    if (!planted(PlantedBug::leaks_room)) {
+        queue.credit.vacate(state_->table.holder_of(slot), job.bytes);
+    }
     queue.ids.finish(slot, state_->now);
     state_->table.jobs.free(slot);
 }

@@ -9,6 +9,7 @@
 // Memory:    48 bytes a job and 48 an execution.
 
 #include <cstdint>
+#include <deque>
 #include <optional>
 #include <vector>
 
@@ -128,6 +129,7 @@ struct RunRecord {
 
 struct JobTable {
     Slab<JobRecord> jobs;
+    std::deque<Slot> holders;  // by job: whom its place is put down to, see SubmitCredit::holder()
     Slab<JobExtra, 8> job_extras;
     Slab<ExecutionRecord> executions;
     Slab<ExecutionExtra, 8> execution_extras;
@@ -138,6 +140,13 @@ struct JobTable {
     [[nodiscard]] const ExecutionExtra* find_extra(Slot execution) const {
         const Slot extra = executions[execution].extra;
         return extra == kNoSlot ? nullptr : &execution_extras[extra];
+    }
+    [[nodiscard]] Slot holder_of(Slot job) const noexcept {
+        return job < holders.size() ? holders[job] : kNoSlot;
+    }
+    void set_holder(Slot job, Slot holder) {
+        if (job >= holders.size()) holders.resize(job + 1);
+        holders[job] = holder;
     }
     // How many jobs the execution has.
     [[nodiscard]] std::uint32_t jobs_of(Slot execution) const {

@@ -192,7 +192,8 @@ Result<Slot, std::string> Restorer::job(Queue& queue, const JobRow& row, Slot ex
             queue.deadlines.push(extra.deadline, slot, deadline_placer(state_->table));
         }
     }
-    queue.credit.occupy(job.bytes);
+    state_->table.set_holder(slot, kNoSlot);
+    queue.credit.occupy(kNoSlot, job.bytes);
     queue.ids.add_live(slot);
     return slot;
 }

@@ -29,6 +29,10 @@ Credit SubmitCredit::limit(Slot session) const {
 
 SubmitCredit::WantResult SubmitCredit::want(Slot session, Credit sent, Credit want, Time now) {
     Link& link = links_[session];
+    if (link.holder == kNoSlot) {
+        link.holder = holders_.allocate();
+        holders_[link.holder] = {.linked = true};
+    }
     // No item costs less than its overhead; without items there is nothing to wait for.
     want.bytes = want.items == 0 ? 0
                                  : std::max(want.bytes, protocol::saturating_product(
@@ -58,12 +62,24 @@ bool SubmitCredit::take(Slot session, Credit size, Time now) {
     return true;
 }
 
-void SubmitCredit::occupy(std::uint64_t bytes) noexcept {
-    ++used_.items;
-    used_.bytes += bytes;
+Slot SubmitCredit::holder(Slot session) const {
+    const auto it = links_.find(session);
+    return it == links_.end() ? kNoSlot : it->second.holder;
 }
 
-void SubmitCredit::vacate(std::uint64_t bytes) noexcept { used_ = excess(used_, {1, bytes}); }
+void SubmitCredit::occupy(Slot holder, std::uint64_t bytes) noexcept {
+    ++used_.items;
+    used_.bytes += bytes;
+    if (holder != kNoSlot) ++holders_[holder].places;
+}
+
+void SubmitCredit::vacate(Slot holder, std::uint64_t bytes) noexcept {
+    used_ = excess(used_, {1, bytes});
+    if (holder == kNoSlot) return;
+    Holder& record = holders_[holder];
+    SCANMQ_ASSERT(record.places > 0);
+    if (--record.places == 0 && !record.linked) holders_.free(holder);
+}
 
 void SubmitCredit::reclaimed(Slot session, Credit sent) {
     const auto it = links_.find(session);
@@ -79,7 +95,13 @@ void SubmitCredit::drop(Slot session) {
     const auto it = links_.find(session);
     if (it == links_.end()) return;
     unreserve(it->second.credit.unused());
-    if (it->second.waiting) waiting_.erase(std::find(waiting_.begin(), waiting_.end(), session));
+    if (it->second.waiting) {
+        if (waiting_.front() == session) head_keeps_turn_ = false;
+        waiting_.erase(std::find(waiting_.begin(), waiting_.end(), session));
+    }
+    Holder& holder = holders_[it->second.holder];
+    holder.linked = false;
+    if (holder.places == 0) holders_.free(it->second.holder);
     links_.erase(it);
 }
 
@@ -127,9 +149,30 @@ Credit SubmitCredit::grantable(const Link& link) const noexcept {
     return least > now ? grant_for(least) : Credit{};
 }
 
+std::uint64_t SubmitCredit::places_of(const Link& link) const noexcept {
+    return holders_[link.holder].places + link.credit.unused().items;
+}
+
+void SubmitCredit::choose_head() {
+    if (head_keeps_turn_) return;
+    std::size_t best = 0;
+    std::uint64_t least = ~std::uint64_t{0};
+    for (std::size_t i = 0; i < std::min(waiting_.size(), kComparedMax); ++i) {
+        const std::uint64_t places = places_of(links_.find(waiting_[i])->second);
+        if (places >= least) continue;
+        least = places;
+        best = i;
+    }
+    const Slot session = waiting_[best];
+    waiting_.erase(waiting_.begin() + static_cast<std::ptrdiff_t>(best));
+    waiting_.push_front(session);
+}
+
 void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
     const std::size_t first = grants.size();
     while (!waiting_.empty()) {
+        choose_head();
+        head_keeps_turn_ = false;
         const Slot session = waiting_.front();
         Link& link = links_.find(session)->second;
         // What it gives back is not yet known: a grant now would cross with its RECLAIMED, which puts it in
@@ -143,7 +186,10 @@ void SubmitCredit::serve(Time now, std::vector<Grant>& grants) {
             continue;
         }
         const Credit grant = grantable(link);
-        if (!any(grant)) break;
+        if (!any(grant)) {
+            head_keeps_turn_ = true;
+            break;
+        }
         link.credit.raise(plus(link.credit.limit(), grant));
         reserve(grant);
         link.used = now;

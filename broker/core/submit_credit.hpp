@@ -5,8 +5,10 @@
 // Threads:   broker loop only.
 // Invariant: used + granted never passes the room (max_jobs, max_bytes), unless the room was made
 //            smaller afterwards: then nothing is granted until it fits again.
-// Fairness:  links that wait for credit are served round robin; a large item's exact grant waits at
-//            the head until there is that much room, so smaller ones cannot starve it.
+// Fairness:  the room goes to the links that wait by turns, first to the one whose jobs and unused
+//            grants take up the least of it: links that always want more come to hold equal parts,
+//            and wait for each other's jobs no longer than room / service rate. Whose turn has come
+//            keeps it until there is room for its next item, so smaller ones cannot starve it.
 
 #include <chrono>
 #include <cstdint>
@@ -64,8 +66,11 @@ class SubmitCredit {
     // A SUBMIT of so many items and bytes came. False: more than granted, nothing is changed. The items'
     // places are free again; occupy() takes one for each that is accepted.
     [[nodiscard]] bool take(Slot session, Credit size, Time now);
-    void occupy(std::uint64_t bytes) noexcept;
-    void vacate(std::uint64_t bytes) noexcept;
+    // Whom that link's jobs are put down to, for occupy() and vacate(): it stays valid, beyond the
+    // session too, as long as one of them has a place. kNoSlot: nobody, as for jobs of before a restart.
+    [[nodiscard]] Slot holder(Slot session) const;
+    void occupy(Slot holder, std::uint64_t bytes) noexcept;
+    void vacate(Slot holder, std::uint64_t bytes) noexcept;
     // RECLAIMED: what the link has not used is free again.
     void reclaimed(Slot session, Credit sent);
     // The session closed: its link and its unused grants go.
@@ -89,8 +94,17 @@ class SubmitCredit {
     [[nodiscard]] Credit free_room() const noexcept;
 
   private:
+    // Of the links that wait, so many are compared, those first that wait longest.
+    static constexpr std::size_t kComparedMax = 16;
+
+    struct Holder {
+        Slot next = kNoSlot;       // of the slab
+        std::uint64_t places = 0;  // taken by its jobs
+        bool linked = false;
+    };
     struct Link {
         protocol::CreditReceiver credit;
+        Slot holder = kNoSlot;
         Credit wanted;  // absolute: what may have come by the last WANT
         Credit unit;    // of one item of that WANT, on average
         bool exact = false;
@@ -102,6 +116,9 @@ class SubmitCredit {
     [[nodiscard]] Credit target(const Link& link) const noexcept;
     [[nodiscard]] Credit grantable(const Link& link) const noexcept;
     void enqueue(Slot session, Link& link);
+    // Brings the link whose turn it is to the head of those that wait.
+    void choose_head();
+    [[nodiscard]] std::uint64_t places_of(const Link& link) const noexcept;
     void reserve(Credit size) noexcept;
     void unreserve(Credit size) noexcept;
 
@@ -111,7 +128,9 @@ class SubmitCredit {
     Credit granted_;  // sum of what is unused
     GrantPool* pool_ = nullptr;
     std::unordered_map<Slot, Link> links_;
+    Slab<Holder, 8> holders_;
     std::deque<Slot> waiting_;
+    bool head_keeps_turn_ = false;
 };
 
 }  // namespace scanmq::broker

@@ -161,6 +161,7 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
                           "more jobs or bytes than were granted for queue '" + queue.name +
                               "'; none was taken: WANT first");
     }
+    frame.holder = queue.credit.holder(session.slot);
     state_->counters.add(Counter::jobs_submitted, message.jobs.size());
     frame.session = &session;
     frame.group = message.group;

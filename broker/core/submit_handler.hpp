@@ -78,6 +78,7 @@ class SubmitHandler {
     struct Frame {
         Queue* queue = nullptr;
         const Session* session = nullptr;
+        Slot holder = kNoSlot;  // whom its jobs' places are put down to
         Id128 group;
         Slot group_slot = kNoSlot;
         std::uint64_t generation = 0;  // of the aliases its jobs see

@@ -177,13 +177,13 @@ TEST(MemoryBudget, GrantsOfAllQueuesTogetherStayBelowTheHighMark) {
                     if (mine.items >= limit.items || mine.bytes + bytes > limit.bytes) break;
                     ASSERT_TRUE(queue.credit.take(session, {1, bytes}, now));
                     mine = plus(mine, {1, bytes});
-                    queue.credit.occupy(bytes);
+                    queue.credit.occupy(kNoSlot, bytes);
                     queue.jobs.push_back(bytes);
                     break;
                 }
                 case 5:
                     for (std::uint64_t n = rng.below(5); n > 0 && !queue.jobs.empty(); --n) {
-                        queue.credit.vacate(queue.jobs.back());
+                        queue.credit.vacate(kNoSlot, queue.jobs.back());
                         queue.jobs.pop_back();
                     }
                     break;

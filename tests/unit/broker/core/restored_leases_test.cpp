@@ -41,7 +41,7 @@ class RestoredLeasesTest : public ::testing::Test {
         state.table.executions[slot].first_job = job;
         state.table.executions[slot].flow = queue->room.flows().take("producer", state.now);
         queue->ids.add_live(job);
-        queue->credit.occupy(64);
+        queue->credit.occupy(kNoSlot, 64);
         return slot;
     }
     Session& session(const std::string& name, std::uint64_t instance) {

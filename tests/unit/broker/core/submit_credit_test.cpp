@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
 #include <map>
 #include <vector>
 
@@ -80,25 +81,25 @@ TEST_F(SubmitCreditTest, WaitsForRoomAndIsServedWhenItIsThere) {
     EXPECT_EQ(credit.want(kA, {}, {100, 10'000}, now), Want::ok);
     serve();
     EXPECT_TRUE(credit.take(kA, {100, 10'000}, now));
-    for (int i = 0; i < 100; ++i) credit.occupy(100);
+    for (int i = 0; i < 100; ++i) credit.occupy(kNoSlot, 100);
     EXPECT_EQ(credit.want(kB, {}, {80, 800}, now), Want::ok);
     EXPECT_EQ(serve().at(kB).items, 50U);
     EXPECT_TRUE(credit.starving());
-    for (int i = 0; i < 7; ++i) credit.vacate(100);
+    for (int i = 0; i < 7; ++i) credit.vacate(kNoSlot, 100);
     EXPECT_EQ(serve().at(kB).items, 57U);
-    for (int i = 0; i < 93; ++i) credit.vacate(100);
+    for (int i = 0; i < 93; ++i) credit.vacate(kNoSlot, 100);
     EXPECT_EQ(serve().at(kB), (Credit{80, 800}));
     EXPECT_FALSE(credit.starving());
 }
 
 TEST_F(SubmitCreditTest, WaitingLinksTakeTurns) {
-    for (int i = 0; i < 150; ++i) credit.occupy(10);
+    for (int i = 0; i < 150; ++i) credit.occupy(kNoSlot, 10);
     EXPECT_EQ(credit.want(kA, {}, {50, 500}, now), Want::ok);
     EXPECT_EQ(credit.want(kB, {}, {50, 500}, now), Want::ok);
     EXPECT_TRUE(serve().empty());
     std::map<Slot, int> turns;
     for (int i = 0; i < 10; ++i) {
-        credit.vacate(10);
+        credit.vacate(kNoSlot, 10);
         const auto grants = serve();
         ASSERT_EQ(grants.size(), 1U);
         ++turns[grants.begin()->first];
@@ -107,14 +108,67 @@ TEST_F(SubmitCreditTest, WaitingLinksTakeTurns) {
     EXPECT_EQ(turns[kB], 5);
 }
 
+// B found most of the room taken by A. As A's jobs end, the room goes to B until both have as much.
+TEST_F(SubmitCreditTest, RoomGoesToWhoHoldsTheLeastOfIt) {
+    std::map<Slot, std::uint64_t> sent;
+    std::map<Slot, std::deque<Slot>> live;
+    const auto use_grants = [&] {
+        for (const auto& [who, limit] : serve()) {
+            while (sent[who] < limit.items) {
+                ASSERT_TRUE(credit.take(who, {1, 1}, now));
+                ++sent[who];
+                live[who].push_back(credit.holder(who));
+                credit.occupy(live[who].back(), 1);
+            }
+        }
+    };
+    const auto want_more = [&](Slot who) {
+        EXPECT_EQ(credit.want(who, {sent[who], sent[who]}, {50, 50}, now), Want::ok);
+    };
+    for (int i = 0; i < 3; ++i) {
+        want_more(kA);
+        use_grants();
+    }
+    EXPECT_EQ(live[kA].size(), 150U);
+    want_more(kA);
+    for (int i = 0; i < 300; ++i) {
+        want_more(kB);
+        // Both are served alike, as long as they have anything.
+        Slot who = i % 2 == 0 ? kA : kB;
+        if (live[who].empty()) who = kA;
+        credit.vacate(live[who].front(), 1);
+        live[who].pop_front();
+        use_grants();
+        want_more(who);
+    }
+    EXPECT_NEAR(static_cast<double>(live[kA].size()), 75.0, 1.0);
+    EXPECT_NEAR(static_cast<double>(live[kB].size()), 75.0, 1.0);
+}
+
+TEST_F(SubmitCreditTest, JobsOutliveTheLinkTheyCameBy) {
+    EXPECT_EQ(credit.want(kA, {}, {2, 2}, now), Want::ok);
+    serve();
+    EXPECT_TRUE(credit.take(kA, {2, 2}, now));
+    const Slot former = credit.holder(kA);
+    credit.occupy(former, 1);
+    credit.occupy(former, 1);
+    credit.drop(kA);
+    EXPECT_EQ(credit.holder(kA), kNoSlot);
+    EXPECT_EQ(credit.want(kA, {}, {2, 2}, now), Want::ok);
+    EXPECT_NE(credit.holder(kA), former);
+    credit.vacate(former, 1);
+    credit.vacate(former, 1);
+    EXPECT_EQ(credit.used(), Credit{});
+}
+
 TEST_F(SubmitCreditTest, ALargeItemIsGrantedExactlyWhenThereIsThatMuchRoom) {
-    for (int i = 0; i < 10; ++i) credit.occupy(3'000);
+    for (int i = 0; i < 10; ++i) credit.occupy(kNoSlot, 3'000);
     EXPECT_EQ(credit.want(kA, {}, {1, 25'000}, now), Want::ok);
     EXPECT_TRUE(serve().empty());
     // A small one behind it must not take the room away.
     EXPECT_EQ(credit.want(kB, {}, {10, 1'000}, now), Want::ok);
     EXPECT_TRUE(serve().empty());
-    for (int i = 0; i < 2; ++i) credit.vacate(3'000);
+    for (int i = 0; i < 2; ++i) credit.vacate(kNoSlot, 3'000);
     const auto grants = serve();
     EXPECT_EQ(grants.at(kA), (Credit{1, 25'000}));
     EXPECT_EQ(grants.at(kB), (Credit{10, 1'000}));
@@ -150,7 +204,7 @@ TEST_F(SubmitCreditTest, QuietHoldersAreAskedForUnusedCreditOnce) {
     EXPECT_EQ(credit.want(kA, {}, {100, 10'000}, now), Want::ok);
     serve();
     EXPECT_TRUE(credit.take(kA, {10, 1'000}, now));
-    for (int i = 0; i < 60; ++i) credit.occupy(10);
+    for (int i = 0; i < 60; ++i) credit.occupy(kNoSlot, 10);
     serve();
     EXPECT_EQ(credit.want(kB, {}, {50, 5'000}, now), Want::ok);
     serve();
@@ -179,11 +233,11 @@ TEST_F(SubmitCreditTest, AWantWithoutItemsOrBytesDoesNoHarm) {
 }
 
 TEST_F(SubmitCreditTest, AWantThatNoLongerFitsDoesNotStopTheOthers) {
-    for (int i = 0; i < 10; ++i) credit.occupy(4'900);
+    for (int i = 0; i < 10; ++i) credit.occupy(kNoSlot, 4'900);
     EXPECT_EQ(credit.want(kA, {}, {1, 20'000}, now), Want::ok);
     EXPECT_TRUE(serve().empty());
     credit.set_room({150, 15'000});
-    for (int i = 0; i < 10; ++i) credit.vacate(4'900);
+    for (int i = 0; i < 10; ++i) credit.vacate(kNoSlot, 4'900);
     EXPECT_EQ(credit.want(kB, {}, {5, 500}, now), Want::ok);
     EXPECT_EQ(serve().count(kB), 1U);
 }
@@ -210,7 +264,7 @@ TEST_F(SubmitCreditTest, GrantsNeverPassTheRoomUnderRandomOperations) {
             bool asked = false;
         };
         std::map<Slot, Sender> senders;
-        std::vector<std::uint64_t> live;
+        std::vector<std::pair<Slot, std::uint64_t>> live;  // holder, bytes
         for (int step = 0; step < 3'000; ++step) {
             now += std::chrono::milliseconds(rng.below(30));
             const Slot who = static_cast<Slot>(1 + rng.below(5));
@@ -231,14 +285,14 @@ TEST_F(SubmitCreditTest, GrantsNeverPassTheRoomUnderRandomOperations) {
                     sender.sent = {sender.sent.items + size.items, sender.sent.bytes + size.bytes};
                     for (std::uint64_t i = 0; i < size.items; ++i) {
                         const std::uint64_t bytes = i == 0 ? size.bytes : 0;
-                        link.occupy(bytes);
-                        live.push_back(bytes);
+                        link.occupy(link.holder(who), bytes);
+                        live.emplace_back(link.holder(who), bytes);
                     }
                     break;
                 }
                 case 4:
                     while (!live.empty() && rng.below(8) != 0) {
-                        link.vacate(live.back());
+                        link.vacate(live.back().first, live.back().second);
                         live.pop_back();
                     }
                     break;
@@ -276,7 +330,7 @@ TEST_F(SubmitCreditTest, GrantsNeverPassTheRoomUnderRandomOperations) {
 // Producers that hold parts of the room each, none of them enough for its next item, do not block
 // each other for ever.
 TEST_F(SubmitCreditTest, HeldPartsAreReclaimedUntilALargeItemPasses) {
-    for (int i = 0; i < 100; ++i) credit.occupy(0);
+    for (int i = 0; i < 100; ++i) credit.occupy(kNoSlot, 0);
     EXPECT_EQ(credit.want(kA, {}, {40, 9'000}, now), Want::ok);
     serve();
     EXPECT_EQ(credit.want(kB, {}, {1, 45'000}, now), Want::ok);
@@ -288,8 +342,8 @@ TEST_F(SubmitCreditTest, HeldPartsAreReclaimedUntilALargeItemPasses) {
     EXPECT_EQ(grants.at(kB), (Credit{1, 45'000}));
     EXPECT_TRUE(credit.starving());  // A's WANT stands behind it
     EXPECT_TRUE(credit.take(kB, {1, 45'000}, now));
-    credit.occupy(45'000);
-    credit.vacate(45'000);
+    credit.occupy(kNoSlot, 45'000);
+    credit.vacate(kNoSlot, 45'000);
     EXPECT_EQ(serve().at(kA), (Credit{40, 9'000}));
 }
 
