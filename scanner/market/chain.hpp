@@ -28,15 +28,26 @@ inline constexpr std::uint32_t kNoCount = 0xffffffffU;
 // A calendar date as year * 10000 + month * 100 + day.
 using YearMonthDay = std::int32_t;
 
+// What the source says about its contracts beside volatility and delta, in our units: gamma and vega
+// per 1.00 of volatility, theta per year, rho per 1.00 of rate. A column that the source lacks is
+// empty, a missing value NaN. Not kept in a snapshot.
+struct VendorGreeks {
+    std::vector<double> gamma;
+    std::vector<double> theta;
+    std::vector<double> vega;
+    std::vector<double> rho;
+};
+
 // One (root, settlement moment): SPX and SPXW of one date are two expiries.
 struct Expiry {
     std::string root;
     YearMonthDay date{};
     Settlement settlement{Settlement::pm};
-    WallMillis moment{};         // when it settles
-    WallMillis last_trade{};     // when it last trades; AM-settled roots: the session before
-    std::uint32_t call_begin{};  // rows [call_begin, put_begin) are calls,
-    std::uint32_t put_begin{};   // rows [put_begin, end) are puts
+    WallMillis moment{};              // when it settles
+    WallMillis last_trade{};          // when it last trades; AM-settled roots: the session before
+    double vendor_forward{kMissing};  // the source's own forward; not kept in a snapshot
+    std::uint32_t call_begin{};       // rows [call_begin, put_begin) are calls,
+    std::uint32_t put_begin{};        // rows [put_begin, end) are puts
     std::uint32_t end{};
 };
 
@@ -60,6 +71,8 @@ struct Chain {
     std::vector<std::uint32_t> open_interest;
     std::vector<std::uint16_t> expiry;  // index into expiries
     std::vector<Right> right;
+    std::vector<WallMillis> quoted;  // the quote's moment, 0 where not known; empty: none is known
+    VendorGreeks vendor;
 
     [[nodiscard]] std::size_t size() const noexcept { return strike.size(); }
 };

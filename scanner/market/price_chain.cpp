@@ -202,6 +202,7 @@ class Pricer {
                                  (chain_.strike[above] - chain_.strike[below]);
             market.atm_volatility = out_.iv[below] + share * (out_.iv[above] - out_.iv[below]);
         }
+        market.smile = Smile::flat(market.atm_volatility * market.atm_volatility * market.years);
     }
 
     const Chain& chain_;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "scanner/market/chain.hpp"
+#include "scanner/market/smile.hpp"
 #include "scanner/pricing/black.hpp"
 #include "scanner/pricing/implied_volatility.hpp"
 
@@ -24,6 +25,7 @@ struct ExpiryMarket {
     double forward{kMissing};  // F; NaN where the expiry has no usable pair
     double spot{kMissing};     // F * D: the spot that Greeks are taken to (q = 0), see docs
     double atm_volatility{kMissing};  // the expiry's flat volatility: implied at the money
+    Smile smile;                      // flat at atm_volatility where no fit was possible
     bool tradable{};                  // neither expired nor past its last trade
     std::string problem;              // why there is no forward or volatility, empty when there is
 };

@@ -71,6 +71,8 @@ struct Inputs {
     double day_theta{};      // net, one day
     double vega{};           // net, per 1.00 of volatility
     double width{};
+    // (value at the reference smile - price paid) / sum of the legs' |vega| per 1.00; NaN: not known.
+    double edge{market::kMissing};
 };
 
 // .6/(1 + spread/(.1 mid)) + .25 OI/(OI + 100) + .15 volume/(volume + 50). A missing count drops
@@ -114,8 +116,7 @@ struct Inputs {
     set(Component::delta, by_stance(in.delta * scale.daily_move * per_risk, 0.1, delta));
     set(Component::theta, signed_saturating(in.day_theta * per_risk, 0.01));
     set(Component::vega, by_stance(in.vega * 0.01 * per_risk, 0.02, vega));
-    set(Component::volatility,
-        market::kMissing);  // needs a reference smile: one flat volatility has none
+    set(Component::volatility, signed_saturating(in.edge, 0.01));
     set(Component::width, saturating(in.width / scale.move, 0.25));
     set(Component::time_decay, signed_saturating(in.day_theta / in.gain, 0.02));
     return out;

@@ -78,7 +78,7 @@ bool ExpiryLegs::passes(std::uint32_t row, Side side, Counts& counts) const {
 }
 
 const ExpiryLegs::Contract& ExpiryLegs::contract(std::uint32_t expiry, std::uint32_t row,
-                                                 const strategy::FlatDistribution& distribution) {
+                                                 const strategy::Distribution& distribution) {
     Contract& out = contracts_[row];
     if (out.ready) return out;
     const market::Chain& chain = *chain_.chain;
@@ -93,7 +93,7 @@ const ExpiryLegs::Contract& ExpiryLegs::contract(std::uint32_t expiry, std::uint
 }
 
 void ExpiryLegs::load_role(std::uint32_t expiry, Right right, Side side,
-                           const strategy::FlatDistribution& distribution, Counts& counts) {
+                           const strategy::Distribution& distribution, Counts& counts) {
     const market::Chain& chain = *chain_.chain;
     const strategy::TickRule ticks = strategy::tick_rule(chain.expiries[expiry].root);
     RankList& list = roles_[index(right, side)].list;
@@ -122,7 +122,7 @@ void ExpiryLegs::load_role(std::uint32_t expiry, Right right, Side side,
     }
 }
 
-void ExpiryLegs::load(std::uint32_t expiry, const strategy::FlatDistribution& distribution,
+void ExpiryLegs::load(std::uint32_t expiry, const strategy::Distribution& distribution,
                       Counts& counts) {
     for (const Right right : kRights) {
         for (const Side side : kSides) {

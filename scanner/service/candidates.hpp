@@ -46,7 +46,7 @@ class ExpiryLegs {
     ExpiryLegs(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan);
 
     // Fills the lists for one expiry that is priced, counting into counts (its filters included).
-    void load(std::uint32_t expiry, const strategy::FlatDistribution& distribution, Counts& counts);
+    void load(std::uint32_t expiry, const strategy::Distribution& distribution, Counts& counts);
     // Counts the expiry's legs as removed by the days-to-expiry filter, without pricing them.
     void count_removed_by_dte(std::uint32_t expiry, Counts& counts);
 
@@ -64,7 +64,7 @@ class ExpiryLegs {
     [[nodiscard]] bool passes(std::uint32_t row, strategy::Side side, Counts& counts) const;
     [[nodiscard]] bool quoted(std::uint32_t row, strategy::Side side, Counts& counts) const;
     void load_role(std::uint32_t expiry, market::Right right, strategy::Side side,
-                   const strategy::FlatDistribution& distribution, Counts& counts);
+                   const strategy::Distribution& distribution, Counts& counts);
 
     // What a contract gives to both its sides, worked out when a side first passes the filters.
     struct Contract {
@@ -75,7 +75,7 @@ class ExpiryLegs {
         double below{};
     };
     [[nodiscard]] const Contract& contract(std::uint32_t expiry, std::uint32_t row,
-                                           const strategy::FlatDistribution& distribution);
+                                           const strategy::Distribution& distribution);
 
     const market::PricedChain& chain_;
     const ScanRequest& request_;

@@ -90,8 +90,9 @@ class Scan {
             counts_.contracts_unpriced += size;
             return true;
         }
-        const strategy::FlatDistribution distribution(expiry.forward, expiry.atm_volatility,
-                                                      expiry.years);
+        const strategy::Distribution distribution(
+            expiry.forward,
+            market::Smile::flat(expiry.atm_volatility * expiry.atm_volatility * expiry.years));
         const std::uint64_t before = counts_.legs;
         legs_.load(index, distribution, counts_);
         if (dte) counts_.filters[dte->spec].evaluated += counts_.legs - before;
@@ -121,7 +122,7 @@ class Scan {
         return lane;
     }
 
-    bool scan_lane(const Lane& lane, const strategy::FlatDistribution& distribution) {
+    bool scan_lane(const Lane& lane, const strategy::Distribution& distribution) {
         const auto& width = plan_.filters.width;
         strategy::WidthBounds bounds;
         if (width) bounds = {std::max(width->bounds.min, 0.0), width->bounds.max};
@@ -176,7 +177,7 @@ class Scan {
     // Ranks: of the strategy, where that is worth a loop compiled for it, else 0.
     template <std::size_t Ranks>
     void scan_run(const Lane& lane, const strategy::Generator::Run& run,
-                  const strategy::FlatDistribution& distribution) {
+                  const strategy::Distribution& distribution) {
         strategy::PayoffShape shape = lane.shape;
         if constexpr (Ranks > 0) shape.ranks = Ranks;
         const std::size_t last = shape.ranks - 1;
@@ -204,7 +205,7 @@ class Scan {
                                                 const Levels& levels, const Sums& sum,
                                                 const strategy::Generator::Run& run,
                                                 std::uint32_t last,
-                                                const strategy::FlatDistribution& distribution) {
+                                                const strategy::Distribution& distribution) {
         const strategy::Payoff payoff(shape, levels.strike.data(), sum.price + lane.fees);
         score::Inputs in;
         in.gain = payoff.max_profit();

@@ -59,7 +59,7 @@ struct Totals {
 };
 
 Totals total(Spread& spread, const strategy::Strategy& definition,
-             const strategy::FlatDistribution& distribution) {
+             const strategy::Distribution& distribution) {
     Totals out;
     out.leg_liquidity = std::numeric_limits<double>::infinity();
     spread.net_price = 0.0;
@@ -88,8 +88,9 @@ Spread build_spread(const market::PricedChain& chain, const ScanRequest& request
                     const ScanPlan& plan, const Candidate& candidate) {
     const strategy::Strategy& definition = *plan.strategies[candidate.strategy];
     const market::ExpiryMarket& expiry = chain.expiries[candidate.expiry];
-    const strategy::FlatDistribution distribution(expiry.forward, expiry.atm_volatility,
-                                                  expiry.years);
+    const strategy::Distribution distribution(
+        expiry.forward,
+        market::Smile::flat(expiry.atm_volatility * expiry.atm_volatility * expiry.years));
     Spread spread;
     spread.symbol = chain.chain->symbol;
     spread.strategy = definition.name;

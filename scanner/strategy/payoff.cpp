@@ -44,7 +44,7 @@ Breakevens Payoff::breakevens() const noexcept {
     return out;
 }
 
-double Payoff::expected_value(const FlatDistribution& distribution) const noexcept {
+double Payoff::expected_value(const Distribution& distribution) const noexcept {
     double total = 0.0;
     double slope = shape_->first_slope;
     double below = 0.0;

@@ -8,40 +8,14 @@
 // Threads:  values and pure functions.
 
 #include <array>
-#include <cmath>
 #include <cstddef>
 #include <limits>
 #include <span>
 
-#include "scanner/pricing/normal.hpp"
 #include "scanner/strategy/definition.hpp"
+#include "scanner/strategy/distribution.hpp"
 
 namespace scanmq::strategy {
-
-// The lognormal distribution of S_T with one volatility: ln S_T ~ N(ln F - v^2/2, v^2).
-// Precondition: forward > 0, volatility > 0, years > 0.
-class FlatDistribution {
-  public:
-    FlatDistribution(double forward, double volatility, double years) noexcept
-        : forward_(forward), v_(volatility * std::sqrt(years)) {}
-
-    // P(S_T < level) = N(-d2); 0 at level <= 0, 1 at infinity.
-    [[nodiscard]] double below(double level) const noexcept {
-        if (level <= 0.0) return 0.0;
-        return pricing::normal_cdf(std::log(level / forward_) / v_ + 0.5 * v_);
-    }
-    // E[S_T; S_T < level] = F N(-d1).
-    [[nodiscard]] double mean_below(double level) const noexcept {
-        if (level <= 0.0) return 0.0;
-        return forward_ * pricing::normal_cdf(std::log(level / forward_) / v_ - 0.5 * v_);
-    }
-    [[nodiscard]] double forward() const noexcept { return forward_; }
-    [[nodiscard]] double total_deviation() const noexcept { return v_; }  // sigma sqrt(T)
-
-  private:
-    double forward_;
-    double v_;
-};
 
 // What the payoff of every candidate of a strategy has in common.
 struct PayoffShape {
@@ -97,7 +71,7 @@ class Payoff {
     [[nodiscard]] Breakevens breakevens() const noexcept;
 
     // POP = P(payoff > 0). below: P(S_T < K) at each strike, as distribution.below gives it.
-    [[nodiscard]] double profit_probability(const FlatDistribution& distribution,
+    [[nodiscard]] double profit_probability(const Distribution& distribution,
                                             const double* below) const noexcept {
         double total = 0.0;
         double slope = shape_->first_slope;
@@ -130,7 +104,7 @@ class Payoff {
     }
     // E[payoff]: per linear piece m S + c, m (E[S; S<b] - E[S; S<a]) + c P(a, b). The premium is
     // not accrued, so it is zero at the model's fair premium grown by e^(rT).
-    [[nodiscard]] double expected_value(const FlatDistribution& distribution) const noexcept;
+    [[nodiscard]] double expected_value(const Distribution& distribution) const noexcept;
 
   private:
     // Is the payoff positive just before the right end of piece i (at infinity for the last)?

@@ -15,7 +15,9 @@ constexpr auto kShort = Side::short_leg;
 
 // The reference market of docs/SCAN_REQUEST.md: S 100, sigma .25, T 45/365, r .04, q .01.
 constexpr double kYears = 45.0 / 365.0;
-FlatDistribution reference() { return {100.0 * std::exp(0.03 * kYears), 0.25, kYears}; }
+Distribution reference() {
+    return {100.0 * std::exp(0.03 * kYears), market::Smile::flat(0.25 * 0.25 * kYears)};
+}
 
 constexpr LegSpec kCondor[] = {{Right::put, kLong, 1, 0},
                                {Right::put, kShort, 1, 1},
@@ -35,7 +37,7 @@ Figures figures(std::span<const LegSpec> legs, const std::vector<double>& strike
     const Strategy strategy{"test", legs};
     const PayoffShape shape = payoff_shape(strategy);
     const Payoff payoff(shape, strikes.data(), cost);
-    const FlatDistribution distribution = reference();
+    const Distribution distribution = reference();
     std::vector<double> below;
     for (const double strike : strikes) below.push_back(distribution.below(strike));
     return {payoff.profit_probability(distribution, below.data()),
@@ -97,7 +99,7 @@ TEST(Payoff, NoBreakevenWhereTheSignNeverChanges) {
     const PayoffShape shape = payoff_shape(*find_strategy("bull_put"));
     EXPECT_EQ(Payoff(shape, strikes, -6.0).breakevens().count, 0U);
     EXPECT_EQ(Payoff(shape, strikes, 1.0).breakevens().count, 0U);
-    const FlatDistribution distribution = reference();
+    const Distribution distribution = reference();
     const double below[] = {distribution.below(90.0), distribution.below(95.0)};
     EXPECT_DOUBLE_EQ(Payoff(shape, strikes, -6.0).profit_probability(distribution, below), 1.0);
     EXPECT_DOUBLE_EQ(Payoff(shape, strikes, 1.0).profit_probability(distribution, below), 0.0);
@@ -106,7 +108,7 @@ TEST(Payoff, NoBreakevenWhereTheSignNeverChanges) {
 // Integrates the payoff over the distribution by brute force, for random spreads of every shape.
 TEST(Payoff, AgreesWithNumericalIntegration) {
     Rng rng(7);
-    const FlatDistribution distribution = reference();
+    const Distribution distribution = reference();
     const std::span<const LegSpec> shapes[] = {
         find_strategy("bull_put")->legs, find_strategy("bear_call")->legs, kCondor, kButterfly};
     for (int round = 0; round < 12; ++round) {
