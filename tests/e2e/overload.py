@@ -130,7 +130,7 @@ def overload(programs, seconds):
                              PRODUCERS, "--ahead", AHEAD)["done_per_s"]
     say(f"    {capacity:.0f} jobs/s")
     say(f"==> {TIMES} times as much for {seconds} s")
-    warm_up = max(2.0, seconds / 3)
+    warm_up = max(2.0, seconds / 2)
     memory = Memory(broker.pid, warm_up)
     memory.start()
     load = programs.load("--queue", "work", "--rate", capacity * TIMES, "--seconds", seconds, "--warm-up", warm_up,
