@@ -346,6 +346,7 @@ Restorer::Done Restorer::dead(PartitionId partition, std::uint64_t number, const
     letter.code = row.code;
     letter.died = row.died;
     letter.as_of_ns = execution.as_of_ns;
+    letter.fingerprint = execution.fingerprint;
     for (const AttemptRow& one : row.history) letter.history.push_back(note(one));
     (*queue)->dead.add(std::move(letter));
     return {};

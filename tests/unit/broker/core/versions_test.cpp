@@ -185,6 +185,11 @@ TEST_F(VersionsTest, ARestartKeepsWhatWasSetAndWhatWasAcceptedUnderIt) {
     ASSERT_NE(shared, kNoSlot);
     EXPECT_EQ(state.table.executions[shared].number, 2U) << "the other is of an earlier version";
     EXPECT_EQ(state.table.find_extra(shared)->version_stamp, queue.version_stamp);
+    ExecutionRow died;
+    died.jobs.emplace_back().id = job_id(3);
+    died.fingerprint = fingerprint;
+    ASSERT_TRUE(restorer.dead(1, 0, DeadRow{}, died, BodyHandle{3}));
+    EXPECT_EQ(queue.dead.find(job_id(3))->fingerprint, fingerprint) << "its retry is pure again";
     state.effects = nullptr;
 }
 
