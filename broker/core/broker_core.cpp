@@ -1,7 +1,6 @@
 #include "broker/core/broker_core.hpp"
 
 #include <algorithm>
-#include <type_traits>
 #include <utility>
 
 #include "broker/core/alias_handler.hpp"
@@ -11,6 +10,7 @@
 #include "broker/core/flow_handler.hpp"
 #include "broker/core/group_handler.hpp"
 #include "broker/core/job_control.hpp"
+#include "broker/core/kind_roles.hpp"
 #include "broker/core/leases.hpp"
 #include "broker/core/publisher.hpp"
 #include "broker/core/query_handler.hpp"
@@ -117,9 +117,7 @@ class BrokerCore::Impl {
     void refuse(const FrameEvent& event, Session* session, ErrorCode code, std::string sentence);
     void route(Session& session, const FrameEvent& event);
 
-    // One overload for each kind a peer may send; the roles that may.
-    template <class M>
-    static constexpr protocol::Roles allowed();
+    // One overload for each kind a peer may send.
     void on(Session& s, const FrameEvent&, const protocol::Heartbeat& m) {
         sessions.heartbeat(s, m);
     }
@@ -203,40 +201,6 @@ class BrokerCore::Impl {
     }
 };
 
-// 0: not for this direction or socket.
-template <class M>
-constexpr protocol::Roles BrokerCore::Impl::allowed() {
-    using namespace protocol;
-    if constexpr (std::is_same_v<M, Heartbeat> || std::is_same_v<M, Bye> ||
-                  std::is_same_v<M, Error> || std::is_same_v<M, GroupQuery> ||
-                  std::is_same_v<M, CacheGet> || std::is_same_v<M, Query>) {
-        return kAllRoles;
-    } else if constexpr (std::is_same_v<M, CreditGrant>) {
-        return kWorker | kSubscriber;
-    } else if constexpr (std::is_same_v<M, Want> || std::is_same_v<M, Reclaimed> ||
-                         std::is_same_v<M, Submit> || std::is_same_v<M, GroupOpen> ||
-                         std::is_same_v<M, GroupSeal>) {
-        return kProducer;
-    } else if constexpr (std::is_same_v<M, Cancel> || std::is_same_v<M, AliasSet> ||
-                         std::is_same_v<M, StandingSet> || std::is_same_v<M, StandingDrop>) {
-        return kProducer | kOperator;
-    } else if constexpr (std::is_same_v<M, Done> || std::is_same_v<M, Progress> ||
-                         std::is_same_v<M, Reclaim>) {
-        return kWorker;
-    } else if constexpr (std::is_same_v<M, Subscribe> || std::is_same_v<M, Unsubscribe> ||
-                         std::is_same_v<M, Ack>) {
-        return kSubscriber;
-    } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
-                         std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
-                         std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup> ||
-                         std::is_same_v<M, FlowSet> || std::is_same_v<M, CacheDrop> ||
-                         std::is_same_v<M, QueueVersion>) {
-        return kOperator;
-    } else {
-        return 0;
-    }
-}
-
 void BrokerCore::Impl::refuse(const FrameEvent& event, Session* session, ErrorCode code,
                               std::string sentence) {
     for (const BodyIn& body : event.bodies) state.release(body.handle);
@@ -277,7 +241,7 @@ void BrokerCore::Impl::apply(const FrameEvent& event) {
 void BrokerCore::Impl::route(Session& session, const FrameEvent& event) {
     std::visit(
         [&](const auto& message) {
-            constexpr protocol::Roles kRoles = allowed<std::decay_t<decltype(message)>>();
+            constexpr protocol::Roles kRoles = roles_of<std::decay_t<decltype(message)>>();
             if constexpr (kRoles == 0) {
                 refuse(event, &session, ErrorCode::unknown_kind,
                        "peers do not send this kind on the main socket");
