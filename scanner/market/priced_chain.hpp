@@ -24,8 +24,12 @@ struct ExpiryMarket {
     double rate{};             // -ln(D)/T
     double forward{kMissing};  // F; NaN where the expiry has no usable pair
     double spot{kMissing};     // F * D: the spot that Greeks are taken to (q = 0), see docs
-    double atm_volatility{kMissing};  // the expiry's flat volatility: implied at the money
-    Smile smile;                      // flat at atm_volatility where no fit was possible
+    double atm_volatility{kMissing};  // the smile's at the forward
+    Smile smile;                      // flat where no fit was possible
+    SmileReport smile_report;         // how good the fit is, or why there is none
+    double skew{kMissing};            // volatility of the 25 delta put minus the 25 delta call's
+    double move_1sd{kMissing};        // F sigma_ATM sqrt(T)
+    double move_straddle{kMissing};   // 0.85 of the at-the-money straddle's mid
     bool tradable{};                  // neither expired nor past its last trade
     std::string problem;              // why there is no forward or volatility, empty when there is
 };
@@ -43,8 +47,26 @@ struct PricedChain {
     std::vector<pricing::Greeks> greeks;  // at the contract's own IV; NaN fields where it has none
 };
 
+// A continuous zero rate to a time in years.
+struct RatePoint {
+    double years{};
+    double rate{};
+};
+
+// Amount per share; holders at the moment before ex_moment get it.
+struct CashDividend {
+    WallMillis ex_moment{};
+    double amount{};
+};
+
+// Inputs beside the chain. What is not finite, not positive (spot, amounts, years) or in the past
+// (dividends) is left out.
 struct PricingOptions {
     double rate{kMissing};  // continuous rate to use in place of the fitted one; NaN: fit it
+    std::vector<RatePoint> rate_curve{};  // instead of `rate`: by rising years, linear in between,
+                                          // the end points' rates outside; empty: none
+    std::vector<CashDividend> dividends{};  // known cash dividends, in any order
+    double spot{kMissing};  // instead of the source's, believed as it is; NaN: none given
     WallMillis as_of{};     // pricing clock; 0: the snapshot's
 };
 

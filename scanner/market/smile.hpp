@@ -7,6 +7,8 @@
 // See:     docs/SCANNER.md, "The smile" (fit, arbitrage checks).
 
 #include <cmath>
+#include <cstdint>
+#include <limits>
 
 namespace scanmq::market {
 
@@ -38,6 +40,26 @@ struct Smile {
     [[nodiscard]] double volatility(double k, double years) const noexcept {
         return std::sqrt(variance(k) / years);
     }
+};
+
+// Why an expiry has the smile it has.
+enum class SmileStatus : std::uint8_t {
+    none,        // no forward or no volatility: there is no smile
+    fitted,      // SVI through the quotes, free of butterfly arbitrage
+    repaired,    // the same, bent where the best fit had butterfly arbitrage
+    few_quotes,  // flat: too few usable quotes for five parameters
+    butterfly,   // flat: no arbitrage-free fit came near the quotes
+};
+[[nodiscard]] const char* to_string(SmileStatus status) noexcept;
+
+struct SmileReport {
+    SmileStatus status{SmileStatus::none};
+    std::uint32_t quotes_used{};
+    // In volatility, weighted as the fit is; NaN without one.
+    double rms_error{std::numeric_limits<double>::quiet_NaN()};
+    bool arbitrage_free{};     // g(k) >= 0 and wings within Lee's bound; true of a flat smile
+    bool calendar_free{true};  // total variance nowhere below that of the expiry before
+    double calendar_gap{};     // the largest fall of total variance from the expiry before, >= 0
 };
 
 }  // namespace scanmq::market
