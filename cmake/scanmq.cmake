@@ -41,6 +41,14 @@ target_compile_definitions(scanmq_asio INTERFACE BOOST_ASIO_NO_DEPRECATED
   $<$<CXX_COMPILER_ID:Clang>:BOOST_ASIO_HAS_CO_AWAIT>)
 target_link_libraries(scanmq_asio INTERFACE Threads::Threads)
 
+# Highway, for sources compiled once for each instruction set: the plain loop, AVX2 and AVX-512 where the
+# compiler targets x86-64. SSE4 would gain little over the plain loop in doubles, and each costs a compilation.
+find_package(hwy REQUIRED)
+add_library(scanmq_highway INTERFACE)
+target_link_libraries(scanmq_highway INTERFACE hwy::hwy)
+target_compile_definitions(scanmq_highway INTERFACE
+  "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL)")
+
 # scanmq_library(NAME DEPS ...): every .cpp of this folder but main.cpp.
 function(scanmq_library name)
   cmake_parse_arguments(ARG "" "" "DEPS" ${ARGN})
