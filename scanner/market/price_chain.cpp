@@ -137,7 +137,7 @@ class Pricer {
         for (std::size_t e = 0; e < chain_.expiries.size(); ++e) {
             const auto& expiry = chain_.expiries[e];
             const auto& market = out_.expiries[e];
-            for (std::size_t i = expiry.call_begin; i < expiry.end; ++i) imply(i, market);
+            imply(expiry, market);
             if (std::isnan(market.spot)) continue;
             const auto size = expiry.end - expiry.call_begin;
             const auto greeks = std::span(out_.greeks).subspan(expiry.call_begin, size);
@@ -161,14 +161,26 @@ class Pricer {
         return IvStatus::ok;
     }
 
-    void imply(std::size_t i, const ExpiryMarket& market) {
-        out_.iv_status[i] = quote_status(i, market);
-        if (out_.iv_status[i] != IvStatus::ok) return;
-        const double mid = 0.5 * (chain_.bid[i] + chain_.ask[i]);
-        const auto implied = pricing::implied_volatility(
-            mid, market.forward, chain_.strike[i], market.years, market.discount, chain_.right[i]);
-        out_.iv_status[i] = implied.status;
-        if (implied.status == IvStatus::ok) out_.iv[i] = implied.volatility;
+    void imply(const Expiry& expiry, const ExpiryMarket& market) {
+        const auto begin = expiry.call_begin;
+        const auto size = expiry.end - begin;
+        std::vector<double> mid(size, kMissing);
+        std::vector<IvStatus> implied(size);
+        for (std::size_t i = 0; i < size; ++i) {
+            out_.iv_status[begin + i] = quote_status(begin + i, market);
+            if (out_.iv_status[begin + i] == IvStatus::ok) {
+                mid[i] = 0.5 * (chain_.bid[begin + i] + chain_.ask[begin + i]);
+            }
+        }
+        if (std::isnan(market.forward)) return;
+        pricing::implied_volatility({market.forward, market.years, market.discount}, mid,
+                                    std::span(chain_.strike).subspan(begin, size),
+                                    std::span(chain_.right).subspan(begin, size),
+                                    std::span(out_.iv).subspan(begin, size), implied);
+        for (std::size_t i = 0; i < size; ++i) {
+            auto& status = out_.iv_status[begin + i];
+            if (status == IvStatus::ok) status = implied[i];
+        }
     }
 
     // The out-of-the-money contracts nearest to the forward on each side, interpolated linearly in the

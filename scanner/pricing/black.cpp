@@ -1,9 +1,11 @@
 #include "scanner/pricing/black.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
 
 #include "common/base/assert.hpp"
+#include "scanner/pricing/black_kernel.hpp"
 #include "scanner/pricing/mills.hpp"
 
 namespace scanmq::pricing {
@@ -56,31 +58,25 @@ double value_of(const OutOfTheMoney& otm, double forward, double strike, Right r
     return otm.value + std::max(intrinsic, 0.0);
 }
 
-// What the rows of one expiry share.
-struct Terms {
-    explicit Terms(const BsmExpiry& in) noexcept
-        : spot(in.spot),
-          rate(in.rate),
-          carry(in.rate - in.yield),
-          years(in.years),
-          root_years(std::sqrt(in.years)),
-          over_root_years(in.years > 0.0 ? 1.0 / root_years : 0.0),
-          discount(std::exp(-in.rate * in.years)),
-          yield_discount(std::exp(-in.yield * in.years)),
-          forward(in.spot * std::exp(carry * in.years)) {}
+using detail::BlackBlock;
+using detail::BlackTerms;
+using detail::kBlackRows;
 
-    double spot;
-    double rate;
-    double carry;
-    double years;
-    double root_years;
-    double over_root_years;
-    double discount;
-    double yield_discount;
-    double forward;
-};
+BlackTerms terms_of(const BsmExpiry& in) noexcept {
+    BlackTerms out;
+    out.spot = in.spot;
+    out.rate = in.rate;
+    out.carry = in.rate - in.yield;
+    out.years = in.years;
+    out.root_years = std::sqrt(in.years);
+    out.over_root_years = in.years > 0.0 ? 1.0 / out.root_years : 0.0;
+    out.discount = std::exp(-in.rate * in.years);
+    out.yield_discount = std::exp(-in.yield * in.years);
+    out.forward = in.spot * std::exp(out.carry * in.years);
+    return out;
+}
 
-inline Greeks row(const Terms& terms, double strike, double volatility, Right right) noexcept {
+inline Greeks row(const BlackTerms& terms, double strike, double volatility, Right right) noexcept {
     const double v = volatility * terms.root_years;
     const OutOfTheMoney otm = out_of_the_money(terms.forward, strike, v);
     const bool is_call = right == Right::call;
@@ -102,6 +98,42 @@ inline Greeks row(const Terms& terms, double strike, double volatility, Right ri
     return out;
 }
 
+// Block by block through the kernel, and the rows it does not take one by one. `write` gets the
+// first row's number, the number of rows and the block with their results.
+template <class Write>
+void price_blocks(const BsmExpiry& common, std::span<const double> strike,
+                  std::span<const double> volatility, std::span<const Right> right,
+                  Write write) noexcept {
+    SCANMQ_ASSERT(volatility.size() == strike.size() && right.size() == strike.size());
+    const BlackTerms terms = terms_of(common);
+    BlackBlock block;
+    // Rows that fill up the last vector.
+    std::fill_n(block.strike, kBlackRows, 1.0);
+    std::fill_n(block.volatility, kBlackRows, 1.0);
+    std::fill_n(block.sign, kBlackRows, 1.0);
+    for (std::size_t begin = 0; begin < strike.size(); begin += kBlackRows) {
+        const std::size_t size = std::min(kBlackRows, strike.size() - begin);
+        std::copy_n(strike.data() + begin, size, block.strike);
+        std::copy_n(volatility.data() + begin, size, block.volatility);
+        for (std::size_t i = 0; i < size; ++i) {
+            block.sign[i] = right[begin + i] == Right::call ? 1.0 : -1.0;
+        }
+        std::uint64_t rest = detail::price_block(terms, block, size);
+        for (; rest != 0; rest &= rest - 1) {
+            const auto i = static_cast<std::size_t>(std::countr_zero(rest));
+            const Greeks one =
+                row(terms, strike[begin + i], volatility[begin + i], right[begin + i]);
+            block.price[i] = one.price;
+            block.delta[i] = one.delta;
+            block.gamma[i] = one.gamma;
+            block.vega[i] = one.vega;
+            block.theta[i] = one.theta;
+            block.rho[i] = one.rho;
+        }
+        write(begin, size, block);
+    }
+}
+
 }  // namespace
 
 double black_price(const BlackInputs& in, Right right) noexcept {
@@ -120,19 +152,39 @@ double bsm_price(const BsmInputs& in, Right right) noexcept {
 }
 
 Greeks bsm_greeks(const BsmInputs& in, Right right) noexcept {
-    const Terms terms({in.spot, in.rate, in.yield, in.years});
-    return row(terms, in.strike, in.volatility, right);
+    return row(terms_of({in.spot, in.rate, in.yield, in.years}), in.strike, in.volatility, right);
 }
 
 void bsm_greeks(const BsmExpiry& common, std::span<const double> strike,
                 std::span<const double> volatility, std::span<const Right> right,
                 std::span<Greeks> out) noexcept {
-    SCANMQ_ASSERT(strike.size() == out.size() && volatility.size() == out.size() &&
-                  right.size() == out.size());
-    const Terms terms(common);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        out[i] = row(terms, strike[i], volatility[i], right[i]);
-    }
+    SCANMQ_ASSERT(out.size() == strike.size());
+    price_blocks(common, strike, volatility, right,
+                 [&](std::size_t begin, std::size_t size, const BlackBlock& block) {
+                     Greeks* const rows = out.data() + begin;
+                     for (std::size_t i = 0; i < size; ++i) {
+                         rows[i] = {block.price[i], block.delta[i], block.gamma[i],
+                                    block.vega[i],  block.theta[i], block.rho[i]};
+                     }
+                 });
+}
+
+void bsm_greeks(const BsmExpiry& common, std::span<const double> strike,
+                std::span<const double> volatility, std::span<const Right> right,
+                const GreekColumns& out) noexcept {
+    const std::size_t rows = strike.size();
+    SCANMQ_ASSERT(out.price.size() == rows && out.delta.size() == rows &&
+                  out.gamma.size() == rows && out.vega.size() == rows && out.theta.size() == rows &&
+                  out.rho.size() == rows);
+    price_blocks(common, strike, volatility, right,
+                 [&](std::size_t begin, std::size_t size, const BlackBlock& block) {
+                     std::copy_n(block.price, size, out.price.data() + begin);
+                     std::copy_n(block.delta, size, out.delta.data() + begin);
+                     std::copy_n(block.gamma, size, out.gamma.data() + begin);
+                     std::copy_n(block.vega, size, out.vega.data() + begin);
+                     std::copy_n(block.theta, size, out.theta.data() + begin);
+                     std::copy_n(block.rho, size, out.rho.data() + begin);
+                 });
 }
 
 }  // namespace scanmq::pricing

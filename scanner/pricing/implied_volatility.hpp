@@ -6,6 +6,7 @@
 // Threads: pure functions.
 
 #include <cstdint>
+#include <span>
 
 #include "scanner/market/chain.hpp"
 
@@ -38,6 +39,30 @@ struct IvResult {
 // digits.
 [[nodiscard]] IvResult implied_volatility(double price, double forward, double strike, double years,
                                           double discount, market::Right right) noexcept;
+
+// The same for many quotes: spans of equal length, results overwritten, statuses as above. Vectorised:
+// a row does not depend on its neighbours. Relative error 1e-12 where |ln K/F| <= 3, sigma sqrt(T)
+// <= 3 and the out-of-the-money price is a normal double, which a kernel without loops answers; the
+// rest takes the scalar function.
+struct IvExpiry {
+    double forward{};
+    double years{};
+    double discount{1.0};
+};
+void implied_volatility(const IvExpiry& common, std::span<const double> price,
+                        std::span<const double> strike, std::span<const market::Right> right,
+                        std::span<double> volatility, std::span<IvStatus> status) noexcept;
+
+struct IvColumns {
+    std::span<const double> price;
+    std::span<const double> forward;
+    std::span<const double> strike;
+    std::span<const double> years;
+    std::span<const double> discount;
+    std::span<const market::Right> right;
+};
+void implied_volatility(const IvColumns& in, std::span<double> volatility,
+                        std::span<IvStatus> status) noexcept;
 
 // Normalised: beta = price / (D sqrt(F K)) of the out-of-the-money option, x = -|ln(F/K)| <= 0.
 //             Returns v = sigma sqrt(T); 0 at beta = 0, NaN unless 0 <= beta < exp(x/2).

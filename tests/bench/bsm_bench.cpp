@@ -49,6 +49,21 @@ void greeks_batch(benchmark::State& state) {
 }
 BENCHMARK(greeks_batch)->Name("bsm/greeks_batch");
 
+void greeks_columns(benchmark::State& state) {
+    const Rows rows;
+    const std::size_t size = rows.strike.size();
+    std::vector<double> out(6 * size);
+    const auto column = [&](std::size_t i) { return std::span(out).subspan(i * size, size); };
+    const GreekColumns columns{column(0), column(1), column(2), column(3), column(4), column(5)};
+    for (auto _ : state) {
+        bsm_greeks(rows.expiry, rows.strike, rows.volatility, rows.right, columns);
+        benchmark::DoNotOptimize(out.data());
+        benchmark::ClobberMemory();
+    }
+    count(state, rows);
+}
+BENCHMARK(greeks_columns)->Name("bsm/greeks_columns");
+
 void greeks_single(benchmark::State& state) {
     const Rows rows;
     for (auto _ : state) {

@@ -84,6 +84,41 @@ void invert(benchmark::State& state, const std::vector<Quote>& quotes) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
 }
 
+// The same quotes as columns.
+struct Columns {
+    explicit Columns(const std::vector<Quote>& quotes)
+        : volatility(quotes.size()), status(quotes.size()) {
+        for (const Quote& q : quotes) {
+            price.push_back(q.price);
+            forward.push_back(q.forward);
+            strike.push_back(q.strike);
+            years.push_back(q.years);
+            discount.push_back(q.discount);
+            right.push_back(q.right);
+        }
+    }
+    std::vector<double> price, forward, strike, years, discount;
+    std::vector<Right> right;
+    std::vector<double> volatility;
+    std::vector<IvStatus> status;
+};
+
+void invert_columns(benchmark::State& state, const std::vector<Quote>& quotes) {
+    Columns c(quotes);
+    for (auto _ : state) {
+        implied_volatility(IvColumns{c.price, c.forward, c.strike, c.years, c.discount, c.right},
+                           c.volatility, c.status);
+        benchmark::DoNotOptimize(c.volatility.data());
+        benchmark::ClobberMemory();
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
+}
+
+void wide_columns(benchmark::State& state) { invert_columns(state, wide_mix()); }
+void chain_columns(benchmark::State& state) { invert_columns(state, chain_mix()); }
+BENCHMARK(wide_columns)->Name("iv/wide_mix_columns");
+BENCHMARK(chain_columns)->Name("iv/chain_mix_columns");
+
 void wide(benchmark::State& state) { invert(state, wide_mix()); }
 void chain(benchmark::State& state) { invert(state, chain_mix()); }
 BENCHMARK(wide)->Name("iv/wide_mix");

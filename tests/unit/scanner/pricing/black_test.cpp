@@ -157,37 +157,6 @@ TEST(BlackScholes, GreeksAreTheDerivativesOfThePrice) {
     }
 }
 
-TEST(BlackScholes, BatchEqualsSingleBitForBit) {
-    const BsmExpiry expiry{.spot = 4505.1, .rate = 0.053, .yield = 0.014, .years = 0.1178};
-    std::vector<double> strike;
-    std::vector<double> volatility;
-    std::vector<Right> right;
-    for (double k = 1000.0; k < 9000.0; k += 37.5) {
-        strike.push_back(k);
-        volatility.push_back(0.1 + 0.2 * std::fabs(k / 4505.1 - 1.0));
-        right.push_back(strike.size() % 3 == 0 ? Right::put : Right::call);
-    }
-    std::vector<Greeks> out(strike.size());
-    bsm_greeks(expiry, strike, volatility, right, out);
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const Greeks single = bsm_greeks({.spot = expiry.spot,
-                                          .strike = strike[i],
-                                          .rate = expiry.rate,
-                                          .yield = expiry.yield,
-                                          .years = expiry.years,
-                                          .volatility = volatility[i]},
-                                         right[i]);
-        EXPECT_EQ(out[i].price, single.price);
-        EXPECT_EQ(out[i].delta, single.delta);
-        EXPECT_EQ(out[i].gamma, single.gamma);
-        EXPECT_EQ(out[i].vega, single.vega);
-        EXPECT_EQ(out[i].theta, single.theta);
-        EXPECT_EQ(out[i].rho, single.rho);
-    }
-}
-
-TEST(BlackScholes, BatchOfNothing) { bsm_greeks(BsmExpiry{100.0, 0.0, 0.0, 1.0}, {}, {}, {}, {}); }
-
 TEST(BlackScholes, NoVolatilityIsTheDiscountedIntrinsicValue) {
     const double discount = std::exp(-0.05);
     const double forward = 100.0 * std::exp(0.05 - 0.02);

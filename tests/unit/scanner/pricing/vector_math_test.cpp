@@ -14,7 +14,9 @@
 #define HWY_TARGET_INCLUDE "tests/unit/scanner/pricing/vector_math_test.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
 #include "scanner/pricing/vector_math-inl.hpp"
+#include "tests/support/each_target.hpp"
 
 #ifndef SCANMQ_VECTOR_MATH_TEST_CASE
 #define SCANMQ_VECTOR_MATH_TEST_CASE
@@ -68,14 +70,15 @@ namespace {
 
 HWY_EXPORT(evaluate);
 
+using tests::EachTarget;
+using tests::supported_targets;
+using tests::target_name;
+
 constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
-class VectorMath : public ::testing::TestWithParam<std::int64_t> {
+class VectorMath : public EachTarget {
   protected:
-    void SetUp() override { hwy::SetSupportedTargetsForTest(GetParam()); }
-    void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
-
     static std::vector<double> run(Function function, std::vector<double> x,
                                    std::vector<double> y = {}) {
         const std::size_t size = x.size();
@@ -83,7 +86,6 @@ class VectorMath : public ::testing::TestWithParam<std::int64_t> {
         x.resize(padded, 1.0);
         y.resize(padded, 1.0);
         std::vector<double> out(padded);
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
         HWY_DYNAMIC_DISPATCH(evaluate)(function, x.data(), y.data(), padded, out.data());
         out.resize(size);
         return out;
@@ -198,17 +200,8 @@ TEST_P(VectorMath, NormalCumulative) {
     EXPECT_TRUE(std::isnan(run(Function::normal_cdf, kNaN)));
 }
 
-std::vector<std::int64_t> targets() {
-    std::vector<std::int64_t> out;
-    for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) {
-        out.push_back(rest & -rest);
-    }
-    return out;
-}
-INSTANTIATE_TEST_SUITE_P(EachTarget, VectorMath, ::testing::ValuesIn(targets()),
-                         [](const auto& tested) {
-                             return std::string(hwy::TargetName(tested.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(Targets, VectorMath, ::testing::ValuesIn(supported_targets()),
+                         target_name);
 
 }  // namespace
 }  // namespace scanmq::pricing
