@@ -6,6 +6,7 @@
 
 #include "common/base/assert.hpp"
 #include "scanner/market/calendar.hpp"
+#include "scanner/market/expiry_smile.hpp"
 #include "scanner/market/parity.hpp"
 #include "scanner/market/priced_chain.hpp"
 
@@ -52,7 +53,7 @@ class Pricer {
         set_spot();
         decltype(pairs_)().swap(pairs_);  // what comes takes as much memory
         price_contracts();
-        for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_atm_volatility(e);
+        set_smiles(out_);
         return std::move(out_);
     }
 
@@ -181,40 +182,6 @@ class Pricer {
             auto& status = out_.iv_status[begin + i];
             if (status == IvStatus::ok) status = implied[i];
         }
-    }
-
-    // The out-of-the-money contracts nearest to the forward on each side, interpolated linearly in the
-    // strike; the nearer one alone where a side has none.
-    void set_atm_volatility(std::size_t e) {
-        const auto& expiry = chain_.expiries[e];
-        auto& market = out_.expiries[e];
-        if (std::isnan(market.forward)) return;
-        constexpr double kFarthest = 0.20;  // beyond, "at the money" would be a guess
-        const auto usable = [&](std::size_t i) {
-            return out_.iv_status[i] == IvStatus::ok &&
-                   std::fabs(std::log(chain_.strike[i] / market.forward)) < kFarthest;
-        };
-        constexpr std::size_t kNoRow = ~std::size_t{0};
-        std::size_t below = kNoRow;
-        std::size_t above = kNoRow;
-        for (std::size_t i = expiry.put_begin; i < expiry.end && chain_.strike[i] <= market.forward;
-             ++i) {
-            if (usable(i)) below = i;
-        }
-        for (std::size_t i = expiry.put_begin;
-             i-- > expiry.call_begin && chain_.strike[i] > market.forward;) {
-            if (usable(i)) above = i;
-        }
-        if (below == kNoRow && above == kNoRow) {
-            market.problem = "no implied volatility near the money";
-        } else if (below == kNoRow || above == kNoRow) {
-            market.atm_volatility = out_.iv[below == kNoRow ? above : below];
-        } else {
-            const double share = (market.forward - chain_.strike[below]) /
-                                 (chain_.strike[above] - chain_.strike[below]);
-            market.atm_volatility = out_.iv[below] + share * (out_.iv[above] - out_.iv[below]);
-        }
-        market.smile = Smile::flat(market.atm_volatility * market.atm_volatility * market.years);
     }
 
     const Chain& chain_;

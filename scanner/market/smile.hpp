@@ -57,9 +57,11 @@ struct SmileReport {
     std::uint32_t quotes_used{};
     // In volatility, weighted as the fit is; NaN without one.
     double rms_error{std::numeric_limits<double>::quiet_NaN()};
-    bool arbitrage_free{};     // g(k) >= 0 and wings within Lee's bound; true of a flat smile
-    bool calendar_free{true};  // total variance nowhere below that of the expiry before
-    double calendar_gap{};     // the largest fall of total variance from the expiry before, >= 0
+    bool arbitrage_free{};  // no butterfly of the smile loses money; true of a flat one
+    // Total variance against the expiry before, where both have quotes:
+    bool calendar_free{true};   // it falls nowhere
+    double calendar_gap{};      // how much it falls at most, >= 0
+    bool atm_variance_falls{};  // it falls at the money: the term structure is inverted too far
 };
 
 }  // namespace scanmq::market

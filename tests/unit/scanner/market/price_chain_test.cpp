@@ -8,6 +8,9 @@
 
 #include "scanner/market/priced_chain.hpp"
 #include "scanner/market/reader.hpp"
+#include "scanner/market/smile_arbitrage.hpp"
+#include "scanner/pricing/normal.hpp"
+#include "scanner/strategy/distribution.hpp"
 #include "support.hpp"
 
 namespace scanmq::market {
@@ -114,6 +117,93 @@ TEST(PriceChain, IvAndGreeksReproduceTheMid) {
         EXPECT_LE(priced.greeks[i].delta * sign, 1) << i;
     }
     EXPECT_GT(ok, priced.chain->size() / 2);
+}
+
+TEST(PriceChain, FlatQuotesGiveAFlatSmileAndItsMoves) {
+    const Truth truth;
+    const auto priced = price(truth.chain());
+    for (const auto& market : priced.expiries) {
+        EXPECT_EQ(market.smile_report.status, SmileStatus::fitted);
+        EXPECT_TRUE(market.smile_report.arbitrage_free);
+        EXPECT_TRUE(market.smile_report.calendar_free);
+        EXPECT_FALSE(market.smile_report.atm_variance_falls);
+        EXPECT_LT(market.smile_report.rms_error, 2e-3);
+        EXPECT_NEAR(market.skew, 0.0, 2e-3);
+        const double deviation = truth.volatility * std::sqrt(market.years);
+        EXPECT_NEAR(market.move_1sd, priced.spot * deviation, 0.005 * priced.spot * deviation);
+        // A straddle is worth 0.8 deviations at the money, and 2 (2 N(v/2) - 1) F D exactly.
+        const double straddle = 2.0 * (2.0 * pricing::normal_cdf(0.5 * deviation) - 1.0);
+        EXPECT_NEAR(market.move_straddle, 0.85 * straddle * market.forward * market.discount,
+                    0.06 * market.move_straddle);
+    }
+}
+
+TEST(PriceChain, TwoStrikesGiveAFlatSmile) {
+    Chain head;
+    head.symbol = "XYZ";
+    head.as_of = Truth::as_of();
+    head.as_of_date = 20240610;
+    ChainBuilder builder;
+    for (const double strike : {95.0, 105.0}) {
+        for (const auto right : {Right::call, Right::put}) {
+            ChainBuilder::Row row;
+            row.strike = strike;
+            row.right = right;
+            const bool in = (right == Right::call) == (strike < 100);
+            row.bid = in ? 6.0 : 1.0;
+            row.ask = row.bid + 0.1;
+            row.expiry = builder.expiry("XYZ", 20240719, Settlement::pm);
+            builder.add(row);
+        }
+    }
+    std::uint64_t duplicates = 0;
+    const auto priced = price(builder.finish(head, duplicates));
+    const auto& market = priced.expiries.at(0);
+    EXPECT_EQ(market.smile_report.status, SmileStatus::few_quotes);
+    EXPECT_TRUE(market.smile_report.arbitrage_free);
+    EXPECT_GT(market.atm_volatility, 0.05);
+    EXPECT_EQ(market.smile.b, 0.0);
+    EXPECT_NEAR(market.smile.volatility(0.3, market.years), market.atm_volatility, 1e-12);
+    EXPECT_TRUE(std::isnan(market.skew));
+    EXPECT_TRUE(std::isnan(market.move_straddle)) << "no strike is at the money";
+    EXPECT_GT(market.move_1sd, 0);
+}
+
+TEST(PriceChain, FallingVarianceIsFlagged) {
+    Truth near;
+    near.dates = {20240621};
+    near.volatility = 0.60;
+    Truth far;
+    far.dates = {20240628};
+    far.volatility = 0.20;
+    auto chain = near.chain();
+    const auto later = far.chain();
+    // The near expiry's rows, then the far one's.
+    const auto rows = static_cast<std::uint32_t>(chain.size());
+    auto expiry = later.expiries[0];
+    expiry.call_begin += rows;
+    expiry.put_begin += rows;
+    expiry.end += rows;
+    chain.expiries.push_back(expiry);
+    const auto append = [](auto& to, const auto& from) {
+        to.insert(to.end(), from.begin(), from.end());
+    };
+    append(chain.strike, later.strike);
+    append(chain.bid, later.bid);
+    append(chain.ask, later.ask);
+    append(chain.last, later.last);
+    append(chain.vendor_iv, later.vendor_iv);
+    append(chain.vendor_delta, later.vendor_delta);
+    append(chain.volume, later.volume);
+    append(chain.open_interest, later.open_interest);
+    append(chain.right, later.right);
+    chain.expiry.resize(chain.strike.size(), 1);
+    const auto priced = price(std::move(chain));
+    EXPECT_TRUE(priced.expiries[0].smile_report.calendar_free) << "there is none before it";
+    EXPECT_TRUE(priced.expiries[1].smile_report.atm_variance_falls);
+    EXPECT_FALSE(priced.expiries[1].smile_report.calendar_free);
+    const double fall = 0.36 * priced.expiries[0].years - 0.04 * priced.expiries[1].years;
+    EXPECT_NEAR(priced.expiries[1].smile_report.calendar_gap, fall, 0.1 * fall);
 }
 
 TEST(PriceChain, CurveIsJointNotASlopePerExpiry) {
@@ -310,6 +400,41 @@ TEST(VendorAgreement, CboeSpxVolatilityAndDelta) {
     RecordProperty("iv_p90", std::to_string(quantile(middle, 0.9)));
     RecordProperty("iv_p90_near", std::to_string(quantile(near, 0.9)));
     RecordProperty("delta_p90", std::to_string(quantile(delta, 0.9)));
+}
+
+TEST(VendorAgreement, SmilesOfTheSpxFileHaveNoButterfliesAndFitTheQuotes) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "cboe_spx_2023-09-14_quotedata.csv");
+    auto report = read_chain_file(path);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    const auto priced = price(std::move(report->chains.at(0)));
+    std::size_t fitted = 0;
+    std::vector<double> misses;
+    for (const auto& market : priced.expiries) {
+        if (!market.tradable) continue;
+        ++fitted;
+        const auto status = market.smile_report.status;
+        ASSERT_TRUE(status == SmileStatus::fitted || status == SmileStatus::repaired);
+        EXPECT_TRUE(market.smile_report.arbitrage_free);
+        EXPECT_GT(market.smile_report.quotes_used, 40U);
+        EXPECT_LT(market.smile_report.rms_error, 0.005) << market.dte;
+        if (market.dte > 4 && market.dte < 200) misses.push_back(market.smile_report.rms_error);
+        EXPECT_GT(market.skew, 0.004) << market.dte;
+        EXPECT_NEAR(market.move_straddle / market.move_1sd, 0.68, 0.03) << market.dte;
+        // Density and distribution, far beyond the quotes.
+        const strategy::Distribution distribution(market.forward, market.smile);
+        double below = 0;
+        for (double k = -4.0; k <= 4.0; k += 0.0005) {
+            ASSERT_GE(butterfly_density(market.smile, k), 0) << market.dte << " days, " << k;
+            const double next = distribution.below(market.forward * std::exp(k));
+            ASSERT_GE(next, below - 1e-15) << market.dte << " days, " << k;
+            below = next;
+        }
+        EXPECT_NEAR(distribution.below(1e-3), 0.0, 1e-6);
+        EXPECT_NEAR(below, 1.0, 1e-6);
+    }
+    EXPECT_EQ(fitted, 57U);
+    EXPECT_LE(quantile(misses, 0.5), 0.0008);
+    EXPECT_LE(quantile(misses, 1.0), 0.002);
 }
 
 TEST(VendorAgreement, IvolatilitySpxWithItsOwnForward) {
