@@ -22,50 +22,6 @@ YearMonthDay from_days(chr::sys_days days) noexcept {
                      static_cast<int>(static_cast<unsigned>(ymd.day())));
 }
 
-// The n-th given weekday of a month (n = 5: the last).
-YearMonthDay nth_weekday(int year, int month, unsigned day_of_week, unsigned n) noexcept {
-    const auto month_of = chr::year{year} / month;
-    const chr::weekday day{day_of_week};
-    return n == 5 ? from_days(chr::sys_days{month_of / day[chr::last]})
-                  : from_days(chr::sys_days{month_of / day[n]});
-}
-
-// Good Friday, two days before Easter (Meeus/Jones/Butcher).
-YearMonthDay good_friday(int year) noexcept {
-    const int a = year % 19;
-    const int b = year / 100;
-    const int c = year % 100;
-    const int g = (8 * b + 13) / 25;
-    const int h = (19 * a + b - b / 4 - g + 15) % 30;
-    const int l = (32 + 2 * (b % 4) + 2 * (c / 4) - h - c % 4) % 7;
-    const int m = (a + 11 * h + 19 * l) / 433;
-    const int month = (h + l - 7 * m + 90) / 25;
-    const int day = (h + l - 7 * m + 33 * month + 19) % 32;
-    return add_days(make_date(year, month, day), -2);
-}
-
-// A fixed-date holiday is kept on Friday when it falls on Saturday, on Monday when on Sunday.
-bool observed(YearMonthDay date, YearMonthDay holiday) noexcept {
-    const int day = weekday(holiday);
-    return date == (day == 6 ? add_days(holiday, -1) : day == 0 ? add_days(holiday, 1) : holiday);
-}
-
-bool is_holiday(YearMonthDay date) noexcept {
-    const int year = date / 10000;
-    const YearMonthDay new_year = make_date(year, 1, 1);
-    // New Year's Day on a Saturday is not kept: 31 December is a session.
-    if (weekday(new_year) != 6 && observed(date, new_year)) return true;
-    if (year >= 1998 && date == nth_weekday(year, 1, 1, 3)) return true;  // Martin Luther King
-    if (date == nth_weekday(year, 2, 1, 3)) return true;                  // Washington's Birthday
-    if (date == good_friday(year)) return true;
-    if (date == nth_weekday(year, 5, 1, 5)) return true;  // Memorial Day
-    if (year >= 2022 && observed(date, make_date(year, 6, 19))) return true;
-    if (observed(date, make_date(year, 7, 4))) return true;
-    if (date == nth_weekday(year, 9, 1, 1)) return true;   // Labor Day
-    if (date == nth_weekday(year, 11, 4, 4)) return true;  // Thanksgiving
-    return observed(date, make_date(year, 12, 25));
-}
-
 const date::time_zone* new_york_zone() noexcept {
     // The library throws where the machine has no zone database; the rule stands in for it then.
     static const date::time_zone* const zone = []() -> const date::time_zone* {
@@ -118,6 +74,13 @@ int weekday(YearMonthDay date) noexcept {
     return static_cast<int>(chr::weekday{to_days(date)}.c_encoding());
 }
 
+YearMonthDay nth_weekday(int year, int month, unsigned day_of_week, unsigned n) noexcept {
+    const auto month_of = chr::year{year} / month;
+    const chr::weekday day{day_of_week};
+    return n == 5 ? from_days(chr::sys_days{month_of / day[chr::last]})
+                  : from_days(chr::sys_days{month_of / day[n]});
+}
+
 WallMillis utc_midnight(YearMonthDay date) noexcept {
     return static_cast<WallMillis>(to_days(date).time_since_epoch().count()) * kMillisPerDay;
 }
@@ -125,18 +88,6 @@ WallMillis utc_midnight(YearMonthDay date) noexcept {
 YearMonthDay utc_date(WallMillis moment) noexcept {
     return from_days(
         chr::floor<chr::days>(chr::sys_time<chr::milliseconds>{chr::milliseconds{moment}}));
-}
-
-bool is_session(YearMonthDay date) noexcept {
-    const int day = weekday(date);
-    return day != 0 && day != 6 && !is_holiday(date);
-}
-
-YearMonthDay previous_session(YearMonthDay date) noexcept {
-    do {
-        date = add_days(date, -1);
-    } while (!is_session(date));
-    return date;
 }
 
 WallMillis new_york_moment(YearMonthDay date, int minute_of_day) noexcept {

@@ -77,11 +77,13 @@ bool is_adjusted_root(std::string_view root) noexcept {
 }
 
 void set_settlement_moments(Expiry& expiry) noexcept {
+    const YearMonthDay day = is_session(expiry.date) ? expiry.date : previous_session(expiry.date);
     if (expiry.settlement == Settlement::am) {
-        expiry.moment = new_york_moment(expiry.date, kOpenMinute);
-        expiry.last_trade = new_york_moment(previous_session(expiry.date), kCloseMinute);
+        const YearMonthDay before = previous_session(day);
+        expiry.moment = new_york_moment(day, kOpenMinute);
+        expiry.last_trade = new_york_moment(before, close_minute(before));
     } else {
-        expiry.moment = new_york_moment(expiry.date, kCloseMinute);
+        expiry.moment = new_york_moment(day, close_minute(day));
         expiry.last_trade = expiry.moment;
     }
 }

@@ -34,7 +34,9 @@ struct OccSymbol {
 [[nodiscard]] bool is_adjusted_root(std::string_view root) noexcept;
 
 // Sets moment and last_trade from date and settlement: AM-settled series settle at 09:30 and last
-// trade at the previous session's close, PM-settled ones do both at 16:00.
+// trade at the previous session's close, PM-settled ones do both at that day's close, early closes
+// included. A date without a session (a Saturday, a closing that came later) stands for the session
+// before it.
 void set_settlement_moments(Expiry& expiry) noexcept;
 
 }  // namespace scanmq::market

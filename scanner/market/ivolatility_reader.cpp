@@ -192,7 +192,7 @@ class IvolatilityReader {
         day.date = date;
         day.head.symbol = symbol;
         day.head.source = "ivolatility_csv";
-        day.head.as_of = new_york_moment(date, kCloseMinute);
+        day.head.as_of = new_york_moment(date, close_minute(date));
         day.head.as_of_date = date;
         if (spot > 0) day.head.spot = spot;
         return &day;

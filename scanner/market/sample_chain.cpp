@@ -90,7 +90,7 @@ class ChainMaker {
   private:
     void add_expiry(YearMonthDay date, std::size_t strikes_max) {
         constexpr double kMillisPerYear = 365.0 * static_cast<double>(kMillisPerDay);
-        const auto moment = new_york_moment(date, kCloseMinute);
+        const auto moment = new_york_moment(date, close_minute(date));
         const double years = static_cast<double>(moment - head_.as_of) / kMillisPerYear;
         const double forward = surface_.forward(years);
         const double deviation = std::sqrt(surface_.atm_total_variance(years));
