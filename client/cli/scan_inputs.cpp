@@ -42,18 +42,8 @@ ScanInput input_of(market::Chain chain) {
 
 void tell_left_out(const std::string& path, const market::ReadReport& report,
                    std::vector<ScanFailure>& failures) {
-    const market::SkipCounts& skipped = report.skipped;
-    if (skipped.total() > 0) {
-        fmt::print(stderr,
-                   "{}: {} contracts left out: {} adjusted, {} of another symbol, {} of another "
-                   "exercise style, "
-                   "{} duplicates\n",
-                   path, skipped.total(), skipped.adjusted, skipped.other_symbol,
-                   skipped.other_style, skipped.duplicate);
-    }
-    if (report.files_unknown > 0) {
-        fmt::print(stderr, "{}: {} files of no known format left out\n", path,
-                   report.files_unknown);
+    for (const std::string& line : market::report_lines(report)) {
+        fmt::print(stderr, "{}: {}\n", path, line);
     }
     for (const market::Error& error : report.files_failed) {
         failures.push_back({path, "unread", market::to_string(error.code), error.message});

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
 #include <optional>
 
 #include "scanner/market/calendar.hpp"
@@ -15,10 +16,13 @@ namespace scanmq::market {
 
 namespace {
 
-// One right's columns; the names are for errors.
+constexpr std::size_t kNoColumn = CsvRows::kColumnsMax;
+
+// One right's columns; the names are for errors. Gamma may lack.
 struct Side {
     Right right{};
     Column symbol, last, bid, ask, volume, iv, delta, open_interest;
+    Column gamma{kNoColumn, {}};
 };
 
 struct Columns {
@@ -78,6 +82,8 @@ Columns read_header(CsvRows& rows) {
                                    side.right == Right::call ? wanted.call_name : wanted.put_name};
             if (index == rows.size()) missing_column(rows, (side.*wanted.member).name);
         }
+        const auto gamma = find_column(rows, "Gamma", first, end);
+        if (gamma < rows.size()) side.gamma = {gamma, "Gamma"};
     };
     find_side(columns.calls, columns.calls.symbol.index + 1, columns.puts.symbol.index);
     find_side(columns.puts, columns.puts.symbol.index + 1, rows.size());
@@ -137,7 +143,9 @@ void read_title(CsvRows& rows, Chain& head) {
 
 class CboeReader {
   public:
-    CboeReader(ByteView text, std::string_view name) : rows_(text, name) {
+    CboeReader(ByteView text, std::string_view name, const ReadOptions& options)
+        : rows_(text, name), options_(options) {
+        builder_.keep({.gamma = true});
         // A row of two contracts has about 150 bytes.
         builder_.reserve(std::min(text.size() / 60, kContractsMax));
     }
@@ -150,16 +158,12 @@ class CboeReader {
         if (rows_.failed()) return fail(rows_.take_error());
         while (rows_.next()) read_row();
         if (rows_.failed()) return fail(rows_.take_error());
-        if (builder_.size() == 0) {
-            return fail(
-                Error{ErrorCode::no_contracts,
-                      fmt::format("{}: has no usable contract below its header row ({} rows read)",
-                                  rows_.name(), report_.rows)});
-        }
+        report_.flagged[Reason::negative] = rows_.negatives();
+        if (builder_.size() == 0) return std::move(report_);
+        if (std::isnan(head_.spot) && options_.spot > 0) head_.spot = options_.spot;
         head_.as_of_date = new_york_date(head_.as_of);
-        report_.files = 1;
-        report_.chains.push_back(builder_.finish(std::move(head_), report_.skipped.duplicate));
-        report_.contracts = report_.chains.front().size();
+        report_.chains.push_back(
+            builder_.finish(std::move(head_), report_.skipped[Reason::duplicate]));
         return std::move(report_);
     }
 
@@ -211,6 +215,8 @@ class CboeReader {
         row.vendor_iv = rows_.number(side.iv);
         if (!(row.vendor_iv > 0)) row.vendor_iv = kMissing;
         row.vendor_delta = rows_.number(side.delta);
+        ChainBuilder::Extras extras;
+        if (side.gamma.index != kNoColumn) extras.gamma = rows_.number(side.gamma);
         row.volume = rows_.count(side.volume);
         row.open_interest = rows_.count(side.open_interest);
         row.expiry = builder_.expiry(series->root, date_, terms_.settlement);
@@ -220,7 +226,7 @@ class CboeReader {
                                        kContractsMax, kExpiriesMax));
             return;
         }
-        builder_.add(row);
+        builder_.add(row, extras);
     }
 
     // Whether contracts of this root belong to the chain; the first row decides the chain's symbol.
@@ -229,23 +235,30 @@ class CboeReader {
             root_ = root;
             terms_ = root_terms(root);
             adjusted_ = is_adjusted_root(root);
+            if (adjusted_ && !options_.quality.drop.has(Reason::adjusted)) {
+                // Kept when asked for, under the root that it has.
+                while (is_adjusted_root(root)) root.remove_suffix(1);
+                terms_ = root_terms(root);
+            }
             if (head_.symbol.empty() && !adjusted_) {
                 head_.symbol = terms_.symbol;
                 head_.style = terms_.style;
             }
         }
-        if (adjusted_) {
-            ++report_.skipped.adjusted;
+        if (adjusted_ && options_.quality.drop.has(Reason::adjusted)) {
+            ++report_.skipped[Reason::adjusted];
             return false;
         }
         if (terms_.symbol != head_.symbol) {
-            ++report_.skipped.other_symbol;
+            ++report_.skipped[Reason::other_symbol];
             return false;
         }
+        if (adjusted_) ++report_.flagged[Reason::adjusted];
         return true;
     }
 
     CsvRows rows_;
+    const ReadOptions& options_;
     Columns columns_;
     Chain head_;
     ChainBuilder builder_;
@@ -259,8 +272,9 @@ class CboeReader {
 
 }  // namespace
 
-MarketResult<ReadReport> read_cboe(ByteView text, std::string_view name) {
-    return CboeReader(text, name).read();
+MarketResult<ReadReport> read_cboe(ByteView text, std::string_view name,
+                                   const ReadOptions& options) {
+    return CboeReader(text, name, options).read();
 }
 
 }  // namespace scanmq::market

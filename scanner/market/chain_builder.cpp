@@ -1,6 +1,7 @@
 #include "scanner/market/chain_builder.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <numeric>
 #include <tuple>
 #include <utility>
@@ -22,17 +23,34 @@ std::uint16_t ChainBuilder::expiry(std::string_view root, YearMonthDay date,
     if (last_expiry_ < expiries_.size() && is_it(expiries_[last_expiry_])) {
         return static_cast<std::uint16_t>(last_expiry_);
     }
-    const auto found = std::find_if(expiries_.begin(), expiries_.end(), is_it);
-    last_expiry_ = static_cast<std::size_t>(found - expiries_.begin());
-    if (found == expiries_.end()) {
-        Expiry added;
-        added.root = root;
-        added.date = date;
-        added.settlement = settlement;
-        set_settlement_moments(added);
-        expiries_.push_back(std::move(added));
+    const std::size_t key =
+        std::hash<std::string_view>{}(root) ^
+        (static_cast<std::size_t>(date) * 2 + static_cast<std::size_t>(settlement));
+    const auto [first, last] = by_key_.equal_range(key);
+    for (auto at = first; at != last; ++at) {
+        if (is_it(expiries_[at->second])) {
+            last_expiry_ = at->second;
+            return at->second;
+        }
     }
+    last_expiry_ = expiries_.size();
+    Expiry added;
+    added.root = root;
+    added.date = date;
+    added.settlement = settlement;
+    set_settlement_moments(added);
+    expiries_.push_back(std::move(added));
+    by_key_.emplace(key, static_cast<std::uint16_t>(last_expiry_));
     return static_cast<std::uint16_t>(last_expiry_);
+}
+
+void ChainBuilder::reserve(std::size_t contracts) {
+    rows_.reserve(contracts);
+    if (kept_.gamma) extras_.gamma.reserve(contracts);
+    if (kept_.theta) extras_.theta.reserve(contracts);
+    if (kept_.vega) extras_.vega.reserve(contracts);
+    if (kept_.rho) extras_.rho.reserve(contracts);
+    if (kept_.quoted) quoted_.reserve(contracts);
 }
 
 std::vector<std::uint32_t> ChainBuilder::sorted_rows() {
@@ -75,43 +93,51 @@ std::vector<std::uint32_t> ChainBuilder::sorted_rows() {
     return index;
 }
 
-Chain ChainBuilder::finish(Chain head, std::uint64_t& duplicates) {
-    const auto index = sorted_rows();
-    const auto count = index.size();
-    head.strike.reserve(count);
-    head.bid.reserve(count);
-    head.ask.reserve(count);
-    head.last.reserve(count);
-    head.vendor_iv.reserve(count);
-    head.vendor_delta.reserve(count);
-    head.volume.reserve(count);
-    head.open_interest.reserve(count);
-    head.expiry.reserve(count);
-    head.right.reserve(count);
-    for (auto& expiry : expiries_) expiry.call_begin = expiry.put_begin = expiry.end = 0;
+std::uint64_t ChainBuilder::drop_duplicates(std::vector<std::uint32_t>& index) const {
+    const auto same = [&](std::uint32_t a, std::uint32_t b) {
+        const Row& x = rows_[a];
+        const Row& y = rows_[b];
+        return x.strike == y.strike && x.right == y.right && x.expiry == y.expiry;
+    };
+    const auto end = std::unique(index.begin(), index.end(), same);
+    const auto dropped = static_cast<std::uint64_t>(index.end() - end);
+    index.erase(end, index.end());
+    return dropped;
+}
 
-    const Row* previous = nullptr;
-    for (const auto i : index) {
-        const Row& row = rows_[i];
-        if (previous != nullptr && previous->strike == row.strike && previous->right == row.right &&
-            previous->expiry == row.expiry) {
-            ++duplicates;
-            continue;
-        }
-        previous = &row;
-        head.strike.push_back(row.strike);
-        head.bid.push_back(row.bid);
-        head.ask.push_back(row.ask);
-        head.last.push_back(row.last);
-        head.vendor_iv.push_back(row.vendor_iv);
-        head.vendor_delta.push_back(row.vendor_delta);
-        head.volume.push_back(row.volume);
-        head.open_interest.push_back(row.open_interest);
-        head.expiry.push_back(row.expiry);
-        head.right.push_back(row.right);
-        auto& expiry = expiries_[row.expiry];
+Chain ChainBuilder::finish(Chain head, std::uint64_t& duplicates) {
+    auto index = sorted_rows();
+    duplicates += drop_duplicates(index);
+    const auto fill = [&](auto& column, auto member) {
+        column.resize(index.size());
+        for (std::size_t i = 0; i < index.size(); ++i) column[i] = rows_[index[i]].*member;
+    };
+    fill(head.strike, &Row::strike);
+    fill(head.bid, &Row::bid);
+    fill(head.ask, &Row::ask);
+    fill(head.last, &Row::last);
+    fill(head.vendor_iv, &Row::vendor_iv);
+    fill(head.vendor_delta, &Row::vendor_delta);
+    fill(head.volume, &Row::volume);
+    fill(head.open_interest, &Row::open_interest);
+    fill(head.expiry, &Row::expiry);
+    fill(head.right, &Row::right);
+    const auto gather = [&](auto& column, const auto& source) {
+        if (source.empty()) return;
+        column.resize(index.size());
+        for (std::size_t i = 0; i < index.size(); ++i) column[i] = source[index[i]];
+    };
+    gather(head.vendor.gamma, extras_.gamma);
+    gather(head.vendor.theta, extras_.theta);
+    gather(head.vendor.vega, extras_.vega);
+    gather(head.vendor.rho, extras_.rho);
+    gather(head.quoted, quoted_);
+
+    for (auto& expiry : expiries_) expiry.call_begin = expiry.put_begin = expiry.end = 0;
+    for (std::size_t i = 0; i < index.size(); ++i) {
+        auto& expiry = expiries_[head.expiry[i]];
         // Counts for now: calls, then all; turned into positions below.
-        if (row.right == Right::call) ++expiry.put_begin;
+        if (head.right[i] == Right::call) ++expiry.put_begin;
         ++expiry.end;
     }
     std::uint32_t at = 0;
@@ -122,9 +148,9 @@ Chain ChainBuilder::finish(Chain head, std::uint64_t& duplicates) {
         at = expiry.end;
     }
     head.expiries = std::move(expiries_);
-    rows_.clear();
-    expiries_.clear();
-    last_expiry_ = 0;
+    const Kept kept = kept_;
+    *this = {};
+    kept_ = kept;
     return head;
 }
 

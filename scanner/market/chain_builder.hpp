@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string_view>
+#include <unordered_map>
 #include <vector>
 
 #include "scanner/market/chain.hpp"
@@ -35,11 +36,42 @@ class ChainBuilder {
         Right right{};
     };
 
-    void reserve(std::size_t contracts) { rows_.reserve(contracts); }
+    // What a row has beside the rest.
+    struct Extras {
+        double gamma{kMissing};
+        double theta{kMissing};
+        double vega{kMissing};
+        double rho{kMissing};
+        WallMillis quoted{};
+    };
+    // Which of the extras the source has; the others' columns stay empty. Before the first row.
+    struct Kept {
+        bool gamma{};
+        bool theta{};
+        bool vega{};
+        bool rho{};
+        bool quoted{};
+    };
+
+    void keep(Kept kept) { kept_ = kept; }
+    void reserve(std::size_t contracts);
     // The index of that expiry, added if new. Settlement is part of the identity.
     [[nodiscard]] std::uint16_t expiry(std::string_view root, YearMonthDay date,
                                        Settlement settlement);
-    void add(const Row& row) { rows_.push_back(row); }
+    void add(const Row& row) { add(row, {}); }
+    void add(const Row& row, const Extras& extras) {
+        rows_.push_back(row);
+        if (kept_.gamma) extras_.gamma.push_back(extras.gamma);
+        if (kept_.theta) extras_.theta.push_back(extras.theta);
+        if (kept_.vega) extras_.vega.push_back(extras.vega);
+        if (kept_.rho) extras_.rho.push_back(extras.rho);
+        if (kept_.quoted) quoted_.push_back(extras.quoted);
+    }
+    // The source's own forward of an expiry; the first one given stays.
+    void set_forward(std::uint16_t expiry, double forward) {
+        auto& known = expiries_[expiry].vendor_forward;
+        if (known != known) known = forward;
+    }
     [[nodiscard]] bool full() const noexcept {
         return rows_.size() >= kContractsMax || expiries_.size() >= kExpiriesMax;
     }
@@ -53,9 +85,15 @@ class ChainBuilder {
   private:
     // Row numbers in chain order, and the expiries in theirs; rows' expiry indices are rewritten.
     [[nodiscard]] std::vector<std::uint32_t> sorted_rows();
+    // Takes out the rows of `index` whose expiry, right and strike are those of the one before.
+    [[nodiscard]] std::uint64_t drop_duplicates(std::vector<std::uint32_t>& index) const;
 
     std::vector<Row> rows_;
+    VendorGreeks extras_;
+    std::vector<WallMillis> quoted_;
+    Kept kept_;
     std::vector<Expiry> expiries_;
+    std::unordered_multimap<std::size_t, std::uint16_t> by_key_;  // hash of date, settlement, root
     std::size_t last_expiry_ = 0;
 };
 

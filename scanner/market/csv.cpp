@@ -3,6 +3,7 @@
 #include <fast_float/fast_float.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <cstring>
 
@@ -34,6 +35,14 @@ const char* closing_quote(const char* at, const char* end) noexcept {
     }
 }
 
+bool is_digit(char c) noexcept { return c >= '0' && c <= '9'; }
+
+// Three digits, and not a fourth.
+bool three_digits(std::string_view text) noexcept {
+    return text.size() >= 3 && is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) &&
+           (text.size() == 3 || !is_digit(text[3]));
+}
+
 // A field's text for an error message, cut to a length that fits a line.
 std::string shown(std::string_view text) {
     constexpr std::size_t kShownMax = 40;
@@ -57,10 +66,9 @@ std::optional<double> parse_number_text(std::string_view text) {
             if (rest.substr(0, grouper.size()) == grouper) skipped = grouper.size();
         }
         if (skipped != 0) {
-            // A grouper stands between digits; anywhere else the text is no number.
-            const bool inside = !plain.empty() && plain.back() >= '0' && plain.back() <= '9' &&
-                                rest.size() > skipped && rest[skipped] >= '0' &&
-                                rest[skipped] <= '9';
+            // Groups have three digits: "1,5" is no number, for it may mean one and a half.
+            const bool inside =
+                !plain.empty() && is_digit(plain.back()) && three_digits(rest.substr(skipped));
             if (!inside) return std::nullopt;
             i += skipped;
         } else if (rest.substr(0, kMinus.size()) == kMinus) {
@@ -75,7 +83,8 @@ std::optional<double> parse_number_text(std::string_view text) {
     return value;
 }
 
-CsvRows::CsvRows(ByteView text, std::string_view name) : rest_(text), name_(name), fields_{} {
+CsvRows::CsvRows(ByteView text, std::string_view name, char delimiter)
+    : rest_(text), name_(name), delimiter_(delimiter), fields_{} {
     constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
     if (rest_.substr(0, kByteOrderMark.size()) == kByteOrderMark) {
         rest_.remove_prefix(kByteOrderMark.size());
@@ -88,8 +97,10 @@ bool CsvRows::next() {
         row_ = rest_.substr(0, end);
         rest_.remove_prefix(end == std::string_view::npos ? rest_.size() : end + 1);
         ++line_;
-        row_ = trimmed(row_);
-        if (row_.empty()) continue;
+        const auto inner = trimmed(row_);
+        if (inner.empty()) continue;
+        // Tabs at the ends are empty fields where they are the delimiter.
+        if (delimiter_ != '\t') row_ = inner;
         split();
         return !failed();
     }
@@ -118,12 +129,12 @@ void CsvRows::split() {
             }
             fields_[size_++] = {begin, static_cast<std::size_t>(at - begin)};
             ++at;
-            if (at != end && *at != ',') {
+            if (at != end && *at != delimiter_) {
                 fail_row(ErrorCode::bad_field, "text follows a field's closing quote");
                 return;
             }
         } else {
-            while (at != end && *at != ',') ++at;
+            while (at != end && *at != delimiter_) ++at;
             fields_[size_++] = trimmed({begin, static_cast<std::size_t>(at - begin)});
         }
         if (at == end) return;
@@ -139,6 +150,7 @@ double CsvRows::read(const Column& column, bool required) {
         if (required) fail_at(ErrorCode::bad_number, column.name, "is empty; a number is needed");
         return kMissing;
     }
+    if (std::find(missing_.begin(), missing_.end(), text) != missing_.end()) return kMissing;
     if (const auto grouped = parse_number_text(text)) return *grouped;
     fail_at(ErrorCode::bad_number, column.name,
             fmt::format("cannot read \"{}\" as a number; correct or remove the row", shown(text)));
@@ -150,7 +162,9 @@ double CsvRows::required_number(const Column& column) { return read(column, true
 
 double CsvRows::price(const Column& column) {
     const double value = read(column, false);
-    return value >= 0 ? value : kMissing;
+    if (value >= 0) return value;
+    if (value < 0) ++negatives_;
+    return kMissing;
 }
 
 std::uint32_t CsvRows::count(const Column& column) {

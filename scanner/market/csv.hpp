@@ -11,6 +11,7 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -29,7 +30,7 @@ class CsvRows {
   public:
     static constexpr std::size_t kColumnsMax = 64;
 
-    CsvRows(ByteView text, std::string_view name);
+    CsvRows(ByteView text, std::string_view name, char delimiter = ',');
 
     // Moves to the next line that is not blank; false at the end of the text or after an error.
     [[nodiscard]] bool next();
@@ -46,10 +47,14 @@ class CsvRows {
     [[nodiscard]] double number(const Column& column);
     // A finite number; an empty field is an error.
     [[nodiscard]] double required_number(const Column& column);
-    // A price: as number(), and NaN where the vendor wrote a negative one for "none".
+    // A price: as number(), and NaN where the vendor wrote a negative one for "none", which is counted.
     [[nodiscard]] double price(const Column& column);
     // A whole number from 0 to 4,294,967,294; kNoCount where the field is empty or negative.
     [[nodiscard]] std::uint32_t count(const Column& column);
+    // How many prices were negative.
+    [[nodiscard]] std::uint64_t negatives() const noexcept { return negatives_; }
+    // Texts that read as an empty field. Borrowed.
+    void treat_as_missing(std::span<const std::string> texts) { missing_ = texts; }
 
     // Sets the first error: "<file>:<line>: column "<name>": <sentence>".
     void fail_at(ErrorCode code, std::string_view column, std::string_view sentence);
@@ -66,8 +71,11 @@ class CsvRows {
     std::string_view rest_;
     std::string_view name_;
     std::string_view row_;
+    std::span<const std::string> missing_;
+    std::uint64_t negatives_ = 0;
     std::size_t line_ = 0;
     std::size_t size_ = 0;
+    char delimiter_;
     std::array<std::string_view, kColumnsMax> fields_;
     std::optional<Error> error_;
 };

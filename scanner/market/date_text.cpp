@@ -237,12 +237,20 @@ std::optional<YearMonthDay> checked(int year, int month, int day) noexcept {
 
 }  // namespace
 
-std::optional<YearMonthDay> parse_date_text(std::string_view text) noexcept {
+std::optional<YearMonthDay> parse_date_text(std::string_view text, DateOrder order) noexcept {
     if (text.size() == 10 && text[4] == '-' && text[7] == '-') {
         return checked(digits_at(text, 0, 4), digits_at(text, 5, 2), digits_at(text, 8, 2));
     }
-    if (text.size() == 10 && text[2] == '/' && text[5] == '/') {
-        return checked(digits_at(text, 6, 4), digits_at(text, 0, 2), digits_at(text, 3, 2));
+    if (const auto slash = text.find('/'); slash == 1 || slash == 2) {
+        const auto second = text.find('/', slash + 1);
+        if (second == std::string_view::npos || second - slash < 2 || second - slash > 3 ||
+            text.size() != second + 5) {
+            return std::nullopt;
+        }
+        int month = digits_at(text, 0, slash);
+        int day = digits_at(text, slash + 1, second - slash - 1);
+        if (order == DateOrder::day_first) std::swap(month, day);
+        return checked(digits_at(text, second + 1, 4), month, day);
     }
     if (text.size() == 8) {
         return checked(digits_at(text, 0, 4), digits_at(text, 4, 2), digits_at(text, 6, 2));
@@ -262,6 +270,43 @@ std::optional<YearMonthDay> parse_date_text(std::string_view text) noexcept {
 std::optional<WallMillis> parse_moment_text(std::string_view text) {
     const std::string plain = plain_text(text);
     return MomentParser(plain).parse();
+}
+
+std::optional<WallMillis> parse_time_text(std::string_view text) {
+    const auto date = parse_date_text(text.substr(0, 10));
+    const bool iso =
+        date && text.size() >= 16 && (text[10] == ' ' || text[10] == 'T') && text[4] == '-';
+    if (!iso) return parse_moment_text(text);
+    const int hour = digits_at(text, 11, 2);
+    const int minute = digits_at(text, 14, 2);
+    if (text[13] != ':' || hour < 0 || hour > 23 || minute < 0 || minute > 59) return std::nullopt;
+    WallMillis millis = 0;
+    auto rest = text.substr(16);
+    if (rest.size() >= 3 && rest[0] == ':') {
+        const int seconds = digits_at(rest, 1, 2);
+        if (seconds < 0 || seconds > 59) return std::nullopt;
+        millis = seconds * WallMillis{1000};
+        rest.remove_prefix(3);
+        if (!rest.empty() && rest[0] == '.') {
+            rest.remove_prefix(1);
+            for (WallMillis unit = 100; !rest.empty() && is_digit(rest[0]); unit /= 10) {
+                millis += (rest[0] - '0') * unit;
+                rest.remove_prefix(1);
+            }
+        }
+    }
+    const int minute_of_day = hour * 60 + minute;
+    if (rest.empty()) return new_york_moment(*date, minute_of_day) + millis;
+    int offset = 0;
+    if (rest != "Z") {
+        const bool shaped =
+            rest.size() == 6 && (rest[0] == '+' || rest[0] == '-') && rest[3] == ':';
+        const int hours = shaped ? digits_at(rest, 1, 2) : kUnset;
+        const int minutes = shaped ? digits_at(rest, 4, 2) : kUnset;
+        if (hours < 0 || hours > 14 || minutes < 0 || minutes > 59) return std::nullopt;
+        offset = (rest[0] == '-' ? -1 : 1) * (hours * 60 + minutes);
+    }
+    return utc_midnight(*date) + (minute_of_day - offset) * kMillisPerMinute + millis;
 }
 
 }  // namespace scanmq::market

@@ -18,6 +18,10 @@ const char* to_string(ErrorCode code) noexcept {
             return "bad_date";
         case ErrorCode::bad_field:
             return "bad_field";
+        case ErrorCode::missing_value:
+            return "missing_value";
+        case ErrorCode::bad_mapping:
+            return "bad_mapping";
         case ErrorCode::truncated_row:
             return "truncated_row";
         case ErrorCode::no_contracts:

@@ -16,6 +16,8 @@ enum class ErrorCode : std::uint8_t {
     bad_number,            // a field that must be a number is not one
     bad_date,              // a field that must be a date is not one, or names no known zone
     bad_field,             // any other field whose text cannot be used
+    missing_value,         // the source does not say its symbol or day, nor did the caller
+    bad_mapping,           // a column mapping that cannot be read by
     truncated_row,         // a row with fewer or more fields than the header row
     no_contracts,          // header without usable rows
     too_large,             // over a limit: file bytes, contracts, expiries, columns

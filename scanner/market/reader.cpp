@@ -11,6 +11,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "scanner/market/calendar.hpp"
 #include "scanner/market/formats.hpp"
 #include "scanner/market/snapshot.hpp"
 
@@ -19,7 +20,10 @@ namespace scanmq::market {
 namespace {
 
 constexpr std::string_view kKnownFormats =
-    "known are the Cboe dashboard CSV, the iVolatility long CSV and scanmq snapshots";
+    "known are the CSV files of Cboe's dashboard, iVolatility, historicaloptiondata (L3), Lean and "
+    "optionlab, TD Ameritrade's JSON and scanmq snapshots; read other CSV files by a column "
+    "mapping "
+    "(--columns)";
 
 class FileHandle {
   public:
@@ -84,19 +88,49 @@ MarketResult<ReadReport> read_snapshot(ByteView bytes, std::string_view name) {
     return report;
 }
 
+MarketResult<ReadReport> read_vendor_text(ByteView text, std::string_view name,
+                                          const ReadOptions& options) {
+    if (options.columns != nullptr) return read_long(text, name, *options.columns, options);
+    if (looks_like_cboe(text)) return read_cboe(text, name, options);
+    if (looks_like_tda(text)) return read_tda(text, name, options);
+    if (const auto* known = find_long_format(text)) {
+        return read_long(text, name, known->mapping, options);
+    }
+    return fail(Error{ErrorCode::unknown_format,
+                      fmt::format("{}: not a format that can be read; {}", name, kKnownFormats)});
+}
+
+// What every vendor's file goes through: its quotes are checked, and chains of which nothing is left
+// go.
+MarketResult<ReadReport> checked(ReadReport report, std::string_view name,
+                                 const QualityRules& rules) {
+    for (auto& chain : report.chains) {
+        if (!storable_moment(chain.as_of) || !valid_date(chain.as_of_date)) {
+            return fail(
+                Error{ErrorCode::bad_date,
+                      fmt::format("{}: its quotes are not of the years 1900 to 2999", name)});
+        }
+        if (check_quotes(chain, rules, report.skipped, report.flagged)) ++report.spots_dropped;
+        report.contracts += chain.size();
+    }
+    std::erase_if(report.chains, [](const Chain& chain) { return chain.size() == 0; });
+    if (report.chains.empty()) return fail(no_contracts(name, report));
+    report.files = 1;
+    return report;
+}
+
 void add(ReadReport& total, ReadReport&& part) {
     std::move(part.chains.begin(), part.chains.end(), std::back_inserter(total.chains));
     total.files += part.files;
     total.rows += part.rows;
     total.contracts += part.contracts;
     total.interpolated += part.interpolated;
-    total.skipped.adjusted += part.skipped.adjusted;
-    total.skipped.other_symbol += part.skipped.other_symbol;
-    total.skipped.other_style += part.skipped.other_style;
-    total.skipped.duplicate += part.skipped.duplicate;
+    total.skipped.add(part.skipped);
+    total.flagged.add(part.flagged);
+    total.spots_dropped += part.spots_dropped;
 }
 
-MarketResult<ReadReport> read_directory(const std::string& path) {
+MarketResult<ReadReport> read_directory(const std::string& path, const ReadOptions& options) {
     std::error_code failure;
     std::vector<std::string> files;
     std::filesystem::directory_iterator entry(path, failure);
@@ -111,7 +145,7 @@ MarketResult<ReadReport> read_directory(const std::string& path) {
     std::sort(files.begin(), files.end());
     ReadReport total;
     for (const auto& file : files) {
-        auto part = read_chain_file(file);
+        auto part = read_chain_file(file, options);
         if (part) {
             add(total, std::move(part).value());
         } else if (part.error().code == ErrorCode::unknown_format) {
@@ -142,6 +176,14 @@ const char* to_string(FileFormat format) noexcept {
             return "cboe_csv";
         case FileFormat::ivolatility_csv:
             return "ivolatility_csv";
+        case FileFormat::hod_l3:
+            return "hod_l3";
+        case FileFormat::lean_csv:
+            return "lean_csv";
+        case FileFormat::optionlab_csv:
+            return "optionlab_csv";
+        case FileFormat::tda_json:
+            return "tda_json";
         case FileFormat::snapshot:
             return "snapshot";
     }
@@ -151,39 +193,58 @@ const char* to_string(FileFormat format) noexcept {
 FileFormat detect_format(ByteView text) noexcept {
     if (text.substr(0, kSnapshotMagic.size()) == kSnapshotMagic) return FileFormat::snapshot;
     if (looks_like_cboe(text)) return FileFormat::cboe_csv;
-    if (looks_like_ivolatility(text)) return FileFormat::ivolatility_csv;
-    return FileFormat::unknown;
+    if (looks_like_tda(text)) return FileFormat::tda_json;
+    const auto* known = find_long_format(text);
+    return known == nullptr ? FileFormat::unknown : known->format;
 }
 
-MarketResult<ReadReport> read_chain_text(ByteView text, std::string_view name) {
+MarketResult<ReadReport> read_chain_text(ByteView text, std::string_view name,
+                                         const ReadOptions& options) {
     if (text.find_first_not_of(" \t\r\n") == ByteView::npos) {
         return fail(Error{ErrorCode::empty_file,
                           fmt::format("{}: is empty; download or export it again", name)});
     }
-    switch (detect_format(text)) {
-        case FileFormat::cboe_csv:
-            return read_cboe(text, name);
-        case FileFormat::ivolatility_csv:
-            return read_ivolatility(text, name);
-        case FileFormat::snapshot:
-            return read_snapshot(text, name);
-        case FileFormat::unknown:
-            break;
-    }
-    return fail(Error{ErrorCode::unknown_format,
-                      fmt::format("{}: not a format that can be read; {}", name, kKnownFormats)});
+    if (text.substr(0, kSnapshotMagic.size()) == kSnapshotMagic) return read_snapshot(text, name);
+    auto report = read_vendor_text(text, name, options);
+    if (report) return checked(std::move(report).value(), name, options.quality);
+    return report;
 }
 
-MarketResult<ReadReport> read_chain_file(const std::string& path) {
+MarketResult<ReadReport> read_chain_file(const std::string& path, const ReadOptions& options) {
     auto bytes = read_bytes(path);
     if (!bytes) return fail(std::move(bytes).error());
-    return read_chain_text(*bytes, path);
+    return read_chain_text(*bytes, path, options);
 }
 
-MarketResult<ReadReport> read_chains(const std::string& path) {
+MarketResult<ReadReport> read_chains(const std::string& path, const ReadOptions& options) {
     std::error_code ignored;  // what is no directory is read as a file, whose error is clearer
-    if (std::filesystem::is_directory(path, ignored)) return read_directory(path);
-    return read_chain_file(path);
+    if (std::filesystem::is_directory(path, ignored)) return read_directory(path, options);
+    return read_chain_file(path, options);
+}
+
+std::vector<std::string> report_lines(const ReadReport& report) {
+    std::vector<std::string> lines;
+    if (report.skipped.total() > 0) {
+        lines.push_back(fmt::format("{} contracts left out: {}", report.skipped.total(),
+                                    report.skipped.sentence()));
+    }
+    if (report.flagged.total() > 0) {
+        lines.push_back(fmt::format("kept as they are: {}", report.flagged.sentence()));
+    }
+    if (report.interpolated > 0) {
+        lines.push_back(
+            fmt::format("{} volatilities of the source left out: not from their own quotes",
+                        report.interpolated));
+    }
+    if (report.spots_dropped > 0) {
+        lines.push_back(
+            fmt::format("{} spot prices left out: a split away from what the options say",
+                        report.spots_dropped));
+    }
+    if (report.files_unknown > 0) {
+        lines.push_back(fmt::format("{} files of no known format left out", report.files_unknown));
+    }
+    return lines;
 }
 
 }  // namespace scanmq::market

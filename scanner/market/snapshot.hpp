@@ -29,4 +29,8 @@ inline constexpr std::size_t kSnapshotColumnsMax = 64;
 //         check failed and what to do.
 [[nodiscard]] MarketResult<Chain> decode_snapshot(ByteView bytes);
 
+// A moment that a snapshot may hold: of the years 1900 to 2999, and a few days around them for zones and
+// last trades.
+[[nodiscard]] bool storable_moment(WallMillis moment) noexcept;
+
 }  // namespace scanmq::market

@@ -177,7 +177,7 @@ class Reader {
         const auto style = scalar<std::uint8_t>("style");
         chain_.multiplier = scalar<std::uint32_t>("multiplier");
         if (error_) return;
-        if (!valid_date(chain_.as_of_date) || !plausible(chain_.as_of)) {
+        if (!valid_date(chain_.as_of_date) || !storable_moment(chain_.as_of)) {
             return refuse("as_of or as_of_date is no date of the years 1900 to 2999");
         }
         if (style > 1) return refuse("style is neither 0 (European) nor 1 (American)");
@@ -197,12 +197,22 @@ class Reader {
         column("volume", chain_.volume, contracts);
         column("open_interest", chain_.open_interest, contracts);
         column("expiry", chain_.expiry, contracts);
+        if (find("quoted") != nullptr) read_quoted(contracts);
         const auto rights = data("right", kU1, contracts);
         if (error_) return;
         chain_.right.reserve(contracts);
         for (const char right : rights) {
             if (right != 0 && right != 1) return refuse("right is neither 0 (call) nor 1 (put)");
             chain_.right.push_back(static_cast<Right>(right));
+        }
+    }
+
+    void read_quoted(std::size_t contracts) {
+        column("quoted", chain_.quoted, contracts);
+        for (const auto moment : chain_.quoted) {
+            if (moment != 0 && !storable_moment(moment)) {
+                return refuse("a quoted moment is neither 0 nor of the years 1900 to 2999");
+            }
         }
     }
 
@@ -239,16 +249,12 @@ class Reader {
         }
     }
 
-    static bool plausible(WallMillis moment) {
-        return moment >= utc_midnight(19000101) && moment <= utc_midnight(29991231);
-    }
-
     void check_expiries() {
         std::uint32_t at = 0;
         const Expiry* previous = nullptr;
         for (const auto& expiry : chain_.expiries) {
-            if (!valid_date(expiry.date) || !plausible(expiry.moment) ||
-                !plausible(expiry.last_trade)) {
+            if (!valid_date(expiry.date) || !storable_moment(expiry.moment) ||
+                !storable_moment(expiry.last_trade)) {
                 return refuse("an expiry has no date of the years 1900 to 2999");
             }
             if (expiry.last_trade > expiry.moment)
@@ -307,6 +313,11 @@ class Reader {
 };
 
 }  // namespace
+
+bool storable_moment(WallMillis moment) noexcept {
+    constexpr WallMillis kAround = 14 * kMillisPerDay;
+    return moment >= utc_midnight(19000101) - kAround && moment <= utc_midnight(29991231) + kAround;
+}
 
 MarketResult<Chain> decode_snapshot(ByteView bytes) { return Reader(bytes).read(); }
 

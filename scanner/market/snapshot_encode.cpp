@@ -103,9 +103,12 @@ std::string encode_snapshot(const Chain& chain) {
                   chain.vendor_delta.size() == contracts && chain.volume.size() == contracts &&
                   chain.open_interest.size() == contracts && chain.expiry.size() == contracts &&
                   chain.right.size() == contracts);
+    SCANMQ_ASSERT(chain.quoted.empty() || chain.quoted.size() == contracts);
     constexpr std::size_t kColumns = 25;
-    Writer out(kColumns);
-    out.reserve(contracts * 60 + expiries.size() * 64 + 1024);
+    // A chain without quote times has the bytes it had before there were any.
+    const bool timed = !chain.quoted.empty();
+    Writer out(kColumns + (timed ? 1 : 0));
+    out.reserve(contracts * (timed ? 68 : 60) + expiries.size() * 64 + 1024);
     out.string("symbol", chain.symbol);
     out.string("source", chain.source);
     out.scalar<std::int64_t>("as_of", chain.as_of);
@@ -136,6 +139,7 @@ std::string encode_snapshot(const Chain& chain) {
     out.column<std::uint32_t>("open_interest", chain.open_interest);
     out.column<std::uint16_t>("expiry", chain.expiry);
     out.column<Right>("right", chain.right);
+    if (timed) out.column<std::int64_t>("quoted", chain.quoted);
     return out.finish();
 }
 

@@ -126,9 +126,9 @@ TEST(CboeReader, AdjustedAndForeignContractsAreSkippedAndCounted) {
     const auto report = read(kTitle + kHeader + adjusted + kRow + foreign + kRow);
     EXPECT_EQ(report.rows, 4U);
     EXPECT_EQ(report.contracts, 2U);
-    EXPECT_EQ(report.skipped.adjusted, 2U);
-    EXPECT_EQ(report.skipped.other_symbol, 2U);
-    EXPECT_EQ(report.skipped.duplicate, 2U);
+    EXPECT_EQ(report.skipped[Reason::adjusted], 2U);
+    EXPECT_EQ(report.skipped[Reason::other_symbol], 2U);
+    EXPECT_EQ(report.skipped[Reason::duplicate], 2U);
     EXPECT_EQ(report.chains.at(0).symbol, "SPX");
 }
 
@@ -198,8 +198,8 @@ TEST(Reader, EmptyFileIsSaidToBeEmpty) {
 }
 
 TEST(Reader, UnknownFormatNamesTheKnownOnes) {
-    expect_refused("Type,Strike,Bid,Ask,Expiration\ncall,1,2,3,4\n", ErrorCode::unknown_format,
-                   {"Cboe", "iVolatility", "snapshots"});
+    expect_refused("Kind,Level,Bid,Ask,Until\ncall,1,2,3,4\n", ErrorCode::unknown_format,
+                   {"Cboe", "iVolatility", "snapshots", "--columns"});
     expect_refused("{\"a\": 1}", ErrorCode::unknown_format, {"quotes.csv"});
     expect_refused(std::string("\0\1\2,\"\",", 7), ErrorCode::unknown_format, {"quotes.csv"});
 }
@@ -262,10 +262,10 @@ TEST(IvolatilityReader, StyleComesFromItsColumn) {
     const auto american = replaced(kIvRow, ",C,E,", ",C,A,");
     const auto report = read(kIvHeader + american + replaced(kIvRow, "1250.0", "1255.0"));
     EXPECT_EQ(report.chains.at(0).style, ExerciseStyle::american);
-    EXPECT_EQ(report.skipped.other_style, 1U);
+    EXPECT_EQ(report.skipped[Reason::other_style], 1U);
     expect_refused(kIvHeader + replaced(kIvRow, ",C,E,", ",C,X,"), ErrorCode::bad_field,
                    {"quotes.csv:2:", "\"style\""});
-    expect_refused(kIvHeader + replaced(kIvRow, ",C,E,", ",call,E,"), ErrorCode::bad_field,
+    expect_refused(kIvHeader + replaced(kIvRow, ",C,E,", ",X,E,"), ErrorCode::bad_field,
                    {"\"call/put\""});
 }
 
