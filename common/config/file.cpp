@@ -49,10 +49,11 @@ Result<void, std::string> take(const toml::table& table, const std::string& path
 
 }  // namespace
 
-Result<FileValues, std::string> read_file(const std::string& path, std::string_view section) {
+Result<FileValues, std::string> read_file(const std::string& path, std::string_view section,
+                                          std::string_view flag) {
     std::ifstream file(path, std::ios::binary);
     if (!file) {
-        return fail("--config: cannot read \"" + path + "\": " + std::strerror(errno) +
+        return fail(std::string(flag) + ": cannot read \"" + path + "\": " + std::strerror(errno) +
                     "; give the path of a TOML file");
     }
     std::ostringstream content;

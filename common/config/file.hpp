@@ -18,9 +18,10 @@ struct FileValue {
 using FileValues = std::map<std::string, FileValue, std::less<>>;
 
 // The keys at the top of the file, replaced by those in table `section`; other tables are skipped.
-// Errors (a sentence): cannot be read, is not TOML, a value that is no text, number, truth or array
+// `flag` is what named the path. Errors (a sentence): cannot be read, is not TOML, a value that is no text, number, truth or array
 // of them.
 [[nodiscard]] Result<FileValues, std::string> read_file(const std::string& path,
-                                                        std::string_view section);
+                                                        std::string_view section,
+                                                        std::string_view flag = "--config");
 
 }  // namespace scanmq::config

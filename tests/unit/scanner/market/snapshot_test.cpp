@@ -99,6 +99,26 @@ TEST_F(Snapshot, SameChainMakesSameBytes) {
     EXPECT_EQ(encode_snapshot(*read), bytes_);
 }
 
+TEST_F(Snapshot, QuoteTimesAreStoredWhenThereAreAny) {
+    auto chain = testing::small_chain();
+    chain.quoted.assign(chain.size(), 0);
+    chain.quoted[1] = chain.as_of - 1500;
+    const auto bytes = encode_snapshot(chain);
+    const auto read = decode_snapshot(bytes);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->quoted, chain.quoted);
+    EXPECT_EQ(encode_snapshot(*read), bytes);
+    EXPECT_TRUE(decode_snapshot(bytes_)->quoted.empty());
+    EXPECT_EQ(get64(bytes_, 8) >> 32, 25U) << "without quote times nothing has changed";
+
+    auto damaged = bytes;
+    put(damaged, data_of(damaged, "quoted"), 1ULL << 62, 8);
+    expect_refused(damaged, ErrorCode::bad_snapshot, "quoted");
+    damaged = bytes;
+    put(damaged, entry_of(damaged, "quoted") + 32, 3, 8);
+    expect_refused(damaged, ErrorCode::bad_snapshot, "\"quoted\" has 3 elements");
+}
+
 TEST_F(Snapshot, EmptyChainRoundTrips) {
     Chain chain;
     chain.symbol = "NIL";
