@@ -14,6 +14,10 @@ namespace {
 
 constexpr auto kCommands = std::to_array<Command>({
     {"scan", "Scans option chains for the best spreads, through a broker or here", scan},
+    {"chain show", "Tells what a file of quotes says: forwards, volatilities, what was left out",
+     chain_show},
+    {"price", "Values options: price and Greeks", price_options},
+    {"iv", "Implied volatilities of option prices", imply_options},
     {"submit", "Submits jobs with payloads of your own", submit},
     {"watch", "Prints a queue's results as they come", watch},
     {"queue list", "Lists queues with their settings and figures", queue_list},

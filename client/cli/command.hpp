@@ -43,6 +43,9 @@ struct Command {
 [[nodiscard]] ExitCode run(int argc, const char* const* argv);
 
 Outcome scan(Invocation& invocation);
+Outcome price_options(Invocation& invocation);
+Outcome imply_options(Invocation& invocation);
+Outcome chain_show(Invocation& invocation);
 Outcome submit(Invocation& invocation);
 Outcome watch(Invocation& invocation);
 Outcome bench(Invocation& invocation);

@@ -1,0 +1,205 @@
+// scanmq chain show: what a file of quotes says, and what of it was left out.
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+#include <memory>
+#include <nlohmann/json.hpp>
+
+#include "client/cli/chain_summary.hpp"
+#include "client/cli/files.hpp"
+#include "client/cli/session.hpp"
+#include "common/config/shared.hpp"
+#include "scanner/market/reader.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr std::size_t kPanels = 4;  // of the picture, where no expiry is named
+
+struct Shown {
+    market::PricedChain priced;
+    std::vector<ExpirySummary> expiries;
+};
+
+Json skipped_json(const market::SkipCounts& skipped) {
+    return {{"adjusted", skipped.adjusted},
+            {"other_symbol", skipped.other_symbol},
+            {"other_style", skipped.other_style},
+            {"duplicate", skipped.duplicate}};
+}
+
+void print_json(const market::ReadReport& report, const std::vector<Shown>& chains) {
+    Json failed = Json::array();
+    for (const market::Error& error : report.files_failed) {
+        failed.push_back({{"code", market::to_string(error.code)}, {"sentence", error.message}});
+    }
+    Json list = Json::array();
+    for (const Shown& each : chains) list.push_back(summary_json(each.priced, each.expiries));
+    const Json out{{"files", report.files},
+                   {"rows", report.rows},
+                   {"contracts", report.contracts},
+                   {"interpolated", report.interpolated},
+                   {"left_out", skipped_json(report.skipped)},
+                   {"files_unknown", report.files_unknown},
+                   {"files_failed", std::move(failed)},
+                   {"chains", std::move(list)}};
+    fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
+}
+
+std::string moment_text(WallMillis moment) {
+    const std::chrono::sys_time<std::chrono::milliseconds> at{std::chrono::milliseconds{moment}};
+    const auto day = std::chrono::floor<std::chrono::days>(at);
+    const std::chrono::year_month_day date{day};
+    const auto minute = std::chrono::floor<std::chrono::minutes>(at - day).count();
+    return fmt::format("{:04}-{:02}-{:02} {:02}:{:02} UTC", static_cast<int>(date.year()),
+                       static_cast<unsigned>(date.month()), static_cast<unsigned>(date.day()),
+                       minute / 60, minute % 60);
+}
+
+void print_chain(const Shown& shown) {
+    const market::PricedChain& priced = shown.priced;
+    const market::Chain& chain = *priced.chain;
+    fmt::print("{}: {} contracts of {} expiries, quotes of {}, {}, {}\n", printable(chain.symbol),
+               grouped(chain.size()), chain.expiries.size(), moment_text(chain.as_of),
+               chain.style == market::ExerciseStyle::american ? "american" : "european",
+               printable(chain.source));
+    std::string spot = fmt::format("{:.2f}", priced.spot);
+    if (priced.spot_is_implied) {
+        spot += std::isfinite(chain.spot)
+                    ? fmt::format(" (implied; the file says {:.2f})", chain.spot)
+                    : " (implied; the file has none)";
+    }
+    fmt::print("spot {}, rate at one year {:.4f} ({})\n\n{}\n", spot, priced.rate,
+               priced.rate_is_input ? "given" : "fitted", summary_table(shown.expiries).text());
+}
+
+void print_report(const market::ReadReport& report) {
+    const market::SkipCounts& skipped = report.skipped;
+    fmt::print("{} rows read, {} contracts kept", grouped(report.rows), grouped(report.contracts));
+    for (const auto& [count, what] :
+         {std::pair{skipped.adjusted, "of adjusted series"},
+          std::pair{skipped.other_symbol, "of another symbol"},
+          std::pair{skipped.other_style, "of another exercise style"},
+          std::pair{skipped.duplicate, "duplicates"},
+          std::pair{report.interpolated,
+                    "with an interpolated vendor volatility, which was not taken"},
+          std::pair{report.files_unknown, "files of no known format"}}) {
+        if (count > 0) fmt::print("; {} {}", grouped(count), what);
+    }
+    fmt::print("\n");
+}
+
+// The one chain that a picture is of.
+Result<const Shown*, Problem> choose(const std::vector<Shown>& chains) {
+    if (chains.size() == 1) return &chains[0];
+    return fail(usage_problem(fmt::format(
+        "--plot is for one chain, and there are {}; choose one with --chain, such as {}@{}",
+        chains.size(), chains[0].priced.chain->symbol,
+        date_text(chains[0].priced.chain->as_of_date))));
+}
+
+Result<void, Problem> plot(const std::vector<Shown>& chains, bool all_named,
+                           const std::string& path) {
+    const auto chosen = choose(chains);
+    if (!chosen) return fail(chosen.error());
+    const Shown& shown = **chosen;
+    const auto charts =
+        smile_charts(shown.priced, shown.expiries, all_named ? kSmilePanelsMax : kPanels);
+    if (charts.empty()) {
+        return fail(Problem{ExitCode::failed, "no_smile",
+                            "no expiry that is shown has a forward and a volatility; the table "
+                            "without --plot says why"});
+    }
+    return write_file(path, svg_document(charts, charts.size() > 1 ? 2 : 1));
+}
+
+struct ChainFlags {
+    std::string path;
+    std::string chain;
+    std::vector<std::string> expiries;
+    double rate{};
+    std::string plot;
+};
+
+bool is_named(const market::Chain& chain, std::string_view name) {
+    return name.empty() || name == chain.symbol ||
+           name == fmt::format("{}@{}", chain.symbol, date_text(chain.as_of_date));
+}
+
+Result<std::vector<Shown>, Problem> price_all(market::ReadReport& report, const ChainFlags& flags,
+                                              const market::PricingOptions& options) {
+    std::vector<ExpiryChoice> choices;
+    for (const std::string& text : flags.expiries) {
+        auto choice = parse_expiry_choice(text);
+        if (!choice) return fail(usage_problem("--expiry: " + choice.error()));
+        choices.push_back(*std::move(choice));
+    }
+    std::vector<Shown> out;
+    for (market::Chain& chain : report.chains) {
+        if (!is_named(chain, flags.chain)) continue;
+        Shown shown{
+            market::price_chain(std::make_shared<const market::Chain>(std::move(chain)), options),
+            {}};
+        shown.expiries = summarise(shown.priced, choices);
+        if (choices.empty() || !shown.expiries.empty()) out.push_back(std::move(shown));
+    }
+    if (out.empty()) {
+        return fail(
+            Problem{ExitCode::failed, "no_contracts",
+                    fmt::format("{}: there is no such chain or expiry; scanmq chain show {} "
+                                "without --chain and --expiry lists them",
+                                flags.path, flags.path)});
+    }
+    return out;
+}
+
+}  // namespace
+
+Outcome chain_show(Invocation& invocation) {
+    ChainFlags flags;
+    config::Options declared(invocation.program, invocation.summary);
+    declared.positional("file", flags.path, true,
+                        "File or directory of vendors' chains or snapshots");
+    declared.text("chain", flags.chain,
+                  "Only this one of several: SPX, or SPX@2024-06-21 for a day");
+    declared.list("expiry", flags.expiries, ',',
+                  "Only these expiries: 2024-06-21, or SPXW@2024-06-21 for one root");
+    declared.number("rate", flags.rate, {-1.0, 1.0}, "per year",
+                    "Continuous rate, in place of the one fitted to the chain");
+    declared.text("plot", flags.plot,
+                  "SVG file for the smiles: quotes and curve of the expiries named, else of a few");
+    config::add_json(declared, invocation.json);
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+
+    auto report = market::read_chains(flags.path);
+    if (!report) {
+        return fail(Problem{ExitCode::failed, market::to_string(report.error().code),
+                            report.error().message});
+    }
+    market::PricingOptions options;
+    if (declared.given("rate")) options.rate = flags.rate;
+    const auto chains = price_all(*report, flags, options);
+    if (!chains) return fail(chains.error());
+    if (!flags.plot.empty()) {
+        if (const auto drawn = plot(*chains, !flags.expiries.empty(), flags.plot); !drawn) {
+            return fail(drawn.error());
+        }
+    }
+    if (invocation.json) {
+        print_json(*report, *chains);
+    } else {
+        for (const Shown& shown : *chains) print_chain(shown);
+        print_report(*report);
+    }
+    for (const market::Error& error : report->files_failed) {
+        fmt::print(stderr, "{}: {}: {}\n", invocation.program, market::to_string(error.code),
+                   printable(error.message));
+    }
+    return report->files_failed.empty() ? ExitCode::ok : ExitCode::partial;
+}
+
+}  // namespace scanmq::cli
