@@ -1,5 +1,11 @@
 #pragma once
-// A plain-text table of a result, for terminals: one line a spread, fixed columns, no colour.
+// A result for people and spreadsheets: a plain-text table for terminals, one line a spread, fixed
+// columns, no colour; and CSV with every figure.
+//
+// Strikes: puts before calls, each from the money outwards, "4400/4350P 4600/4650C"; a ratio is
+//          "2x4350", shares come first. Of two expiries the nearer comes first. The strategy's name
+//          says which legs are sold.
+// Threads: pure functions.
 
 #include <cstddef>
 #include <string>
@@ -8,7 +14,19 @@
 
 namespace scanmq::service {
 
-// The first `rows` spreads under a heading; ends with a line break. Missing values print as "-".
+// "4400/4350P".
+[[nodiscard]] std::string strikes_text(const Spread& spread);
+// "2023-10-20", "2023-10-20 am", "2023-10-20/11-17" of two expiries.
+[[nodiscard]] std::string expiry_text(const Spread& spread);
+// "1.10 cr" received, "2.35 db" paid.
+[[nodiscard]] std::string net_text(double net_price);
+
+// The first `rows` spreads under a heading; ends with a line break. G is the largest profit, R the
+// largest loss. Missing values print as "-", what is without a bound as "inf".
 [[nodiscard]] std::string format_table(const ScanResult& result, std::size_t rows);
+
+// All spreads under a heading with the names of docs/SCAN_REQUEST.md; a missing value is an empty
+// field.
+[[nodiscard]] std::string format_csv(const ScanResult& result);
 
 }  // namespace scanmq::service
