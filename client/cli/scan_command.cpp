@@ -23,7 +23,12 @@ struct ScanFlags {
     std::string queue = "scans";
     std::uint32_t threads = 1;
     bool progress = false;
+    bool csv = false;
+    std::string plot;
+    std::uint32_t rank = 1;
 };
+
+constexpr std::uint32_t kRankMax = service::kLimitMax;
 
 void declare(config::Options& declared, ScanFlags& flags, bool& json) {
     declared.positional("label", flags.labels, false, "Snapshots that the broker has, by label");
@@ -40,7 +45,15 @@ void declare(config::Options& declared, ScanFlags& flags, bool& json) {
     config::add_threads(declared, flags.threads);
     declared.flag("progress", flags.progress, "Tell the progress even when stderr is no terminal");
     add_broker_options(declared, flags.broker);
+    declared.flag("csv", flags.csv, "CSV in place of the table");
+    declared.text("plot", flags.plot, "With --local: SVG file for the payoff of the best spread");
+    declared.number("rank", flags.rank, {1U, kRankMax}, "",
+                    "With --plot: the spread to draw, 1 is the best");
     config::add_json(declared, json);
+}
+
+ReportFormat format_of(const ScanFlags& flags, bool json) {
+    return json ? ReportFormat::json : flags.csv ? ReportFormat::csv : ReportFormat::text;
 }
 
 Outcome run_locally(const ScanFlags& flags, const service::ScanRequest& request, bool json) {
@@ -49,10 +62,16 @@ Outcome run_locally(const ScanFlags& flags, const service::ScanRequest& request,
     auto inputs = read_inputs(flags.local, unread);
     if (!inputs) return fail(inputs.error());
     ScanReport report =
-        scan_locally(request, std::move(*inputs), flags.threads, Progress::choose(flags.progress));
+        scan_locally(request, std::move(*inputs),
+                     {flags.threads, Progress::choose(flags.progress), !flags.plot.empty()});
     report.elapsed = std::chrono::steady_clock::now() - started;  // from text to spreads
     report.failures.insert(report.failures.end(), unread.begin(), unread.end());
-    return print_report(std::move(report), request, json);
+    const auto merged = take_merged(report, request);
+    if (!flags.plot.empty()) {
+        const auto drawn = plot_spread(report, merged, request, flags.rank, flags.plot);
+        if (!drawn) return fail(drawn.error());
+    }
+    return print_report(report, merged, format_of(flags, json));
 }
 
 Outcome run_by_broker(const ScanFlags& flags, const service::ScanRequest& request, bool json) {
@@ -80,7 +99,8 @@ Outcome run_by_broker(const ScanFlags& flags, const service::ScanRequest& reques
         scan_by_broker(client, {flags.queue, flags.broker.timeout, progress}, request, inputs);
     if (!report) return fail(report.error());
     report->failures.insert(report->failures.end(), unread.begin(), unread.end());
-    return print_report(std::move(*report), request, json);
+    const auto merged = take_merged(*report, request);
+    return print_report(*report, merged, format_of(flags, json));
 }
 
 }  // namespace
@@ -99,6 +119,12 @@ Outcome scan(Invocation& invocation) {
             fmt::format("{}: give one of --chains PATH, --sample N, --local PATH, --all or "
                         "labels of stored snapshots",
                         sources == 0 ? "nothing to scan" : "several things to scan")));
+    }
+    if (flags.csv && invocation.json) {
+        return fail(usage_problem("--csv and --json are both given; give one of them"));
+    }
+    if (!flags.plot.empty() && flags.local.empty()) {
+        return fail(usage_problem("--plot needs the chain here: scan it with --local PATH"));
     }
     const auto request = make_request(declared, flags.request);
     if (!request) return fail(request.error());

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <mutex>
+#include <optional>
 #include <thread>
 
 #include "client/cli/interrupt.hpp"
@@ -13,34 +14,40 @@
 namespace scanmq::cli {
 
 ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInput> inputs,
-                        std::uint32_t threads, Progress::Mode mode) {
+                        const LocalScan& options) {
     const auto now = [] { return Time(std::chrono::steady_clock::now()); };
     const Interrupt interrupt(nullptr);
     ScanReport report;
     report.jobs = inputs.size();
-    Progress progress(mode);
+    Progress progress(options.progress);
+    // By input: on any number of threads the same results in the same order.
+    std::vector<std::optional<service::ScanResult>> results(inputs.size());
+    std::vector<std::optional<ScanFailure>> failures(inputs.size());
+    std::uint64_t done = 0;
+    std::uint64_t failed = 0;
+    if (options.keep_chains) report.chains.resize(inputs.size());
     const Time started = now();
     std::atomic<std::size_t> next{0};
     std::atomic<bool> cancel{false};
-    std::mutex mutex;  // guards report and progress
+    std::mutex mutex;  // guards all of the above but the elements, which have one writer each
     const auto work = [&] {
         for (std::size_t i = next++; i < inputs.size(); i = next++) {
             const Time begun = now();
-            const auto priced = market::price_chain(
-                std::make_shared<const market::Chain>(std::move(inputs[i].chain)),
-                service::pricing_options(request));
-            auto result = service::scan(priced, request, &cancel);
+            const auto chain = std::make_shared<const market::Chain>(std::move(inputs[i].chain));
+            if (options.keep_chains) report.chains[i] = chain;
+            auto result = service::scan(
+                market::price_chain(chain, service::pricing_options(request)), request, &cancel);
+            if (result) {
+                results[i] = std::move(*result);
+            } else {
+                failures[i] =
+                    ScanFailure{inputs[i].label, "rejected",
+                                service::to_string(result.error().code), result.error().message};
+            }
             const std::scoped_lock lock(mutex);
             report.latency.record(now() - begun);
-            if (result) {
-                report.results.push_back(std::move(*result));
-            } else {
-                report.failures.push_back({inputs[i].label, "rejected",
-                                           service::to_string(result.error().code),
-                                           result.error().message});
-            }
-            progress.update(report.results.size() + report.failures.size(), inputs.size(),
-                            report.failures.size(), now());
+            failed += failures[i] ? 1 : 0;
+            progress.update(++done, inputs.size(), failed, now());
             if (interrupt.requested()) {
                 report.interrupted = true;
                 cancel = true;
@@ -48,10 +55,16 @@ ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInp
         }
     };
     std::vector<std::jthread> helpers;
-    for (std::uint32_t t = 1; t < std::min<std::size_t>(threads, inputs.size()); ++t)
+    for (std::uint32_t t = 1; t < std::min<std::size_t>(options.threads, inputs.size()); ++t)
         helpers.emplace_back(work);
     work();
     helpers.clear();  // joins
+    for (auto& result : results) {
+        if (result) report.results.push_back(std::move(*result));
+    }
+    for (auto& failure : failures) {
+        if (failure) report.failures.push_back(std::move(*failure));
+    }
     report.elapsed = now() - started;
     return report;
 }

@@ -1,10 +1,13 @@
-// What a scan prints: a table and a summary line, or one JSON object.
+// What a scan prints: a table and a summary line, one JSON object, or CSV; and its picture.
 
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
 
+#include "client/cli/files.hpp"
+#include "client/cli/payoff_plot.hpp"
 #include "client/cli/scan_run.hpp"
+#include "client/cli/session.hpp"
 #include "client/cli/table.hpp"
 #include "scanner/service/codec.hpp"
 #include "scanner/service/engine.hpp"
@@ -70,13 +73,42 @@ void print_text(const ScanReport& report, const service::ScanResult& merged) {
 
 }  // namespace
 
-ExitCode print_report(ScanReport report, const service::ScanRequest& request, bool json) {
-    const service::ScanResult merged =
-        service::merge_results(std::move(report.results), request.limit);
-    if (json) {
-        print_json(report, merged);
-    } else {
-        print_text(report, merged);
+service::ScanResult take_merged(ScanReport& report, const service::ScanRequest& request) {
+    return service::merge_results(std::move(report.results), request.limit);
+}
+
+Result<void, Problem> plot_spread(const ScanReport& report, const service::ScanResult& merged,
+                                  const service::ScanRequest& request, std::uint32_t rank,
+                                  const std::string& path) {
+    if (rank > merged.spreads.size()) {
+        return fail(
+            usage_problem(fmt::format("--plot: there is no spread of rank {}, the scan found {}",
+                                      rank, merged.spreads.size())));
+    }
+    const service::Spread& spread = merged.spreads[rank - 1];
+    for (const auto& chain : report.chains) {
+        if (chain->symbol != spread.symbol) continue;
+        const auto priced = market::price_chain(chain, service::pricing_options(request));
+        if (!holds(priced, spread)) continue;
+        const Chart chart = payoff_chart(priced, spread);
+        return write_file(path, svg_document(std::span(&chart, 1), 1));
+    }
+    return fail(Problem{ExitCode::failed, "internal",
+                        fmt::format("the chain of {} {} is gone", spread.symbol, spread.strategy)});
+}
+
+ExitCode print_report(const ScanReport& report, const service::ScanResult& merged,
+                      ReportFormat format) {
+    switch (format) {
+        case ReportFormat::json:
+            print_json(report, merged);
+            break;
+        case ReportFormat::csv:
+            fmt::print("{}", service::format_csv(merged));
+            break;
+        case ReportFormat::text:
+            print_text(report, merged);
+            break;
     }
     for (const ScanFailure& failure : report.failures) {
         fmt::print(stderr, "scanmq scan: {}: {}: {}: {}\n", printable(failure.label),

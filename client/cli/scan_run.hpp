@@ -4,6 +4,7 @@
 // Threads: values; see the functions.
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -45,6 +46,8 @@ struct ScanReport {
     Duration elapsed{};            // from the first submission to the last result
     telemetry::Histogram latency;  // per job, from its submission to its result; over a broker
     std::vector<service::ScanResult> results;
+    // In this process, where they are asked for: what was scanned.
+    std::vector<std::shared_ptr<const market::Chain>> chains;
     std::vector<ScanFailure> failures;
     bool timed_out = false;
     bool interrupted = false;
@@ -82,14 +85,32 @@ inline constexpr std::uint32_t kSymbolsMax = 80'000;
                                                          const service::ScanRequest& request,
                                                          const std::vector<ScanInput>& inputs);
 
-// The same in this process, on `threads` threads.
-[[nodiscard]] ScanReport scan_locally(const service::ScanRequest& request,
-                                      std::vector<ScanInput> inputs, std::uint32_t threads,
-                                      Progress::Mode progress);
+struct LocalScan {
+    std::uint32_t threads = 1;
+    Progress::Mode progress = Progress::Mode::off;
+    bool keep_chains = false;  // in the report
+};
 
-// Prints table and summary line, or the JSON object of docs/CLI.md#scan, and says what failed on
+// The same in this process. The report is the same on any number of threads, but for its times.
+[[nodiscard]] ScanReport scan_locally(const service::ScanRequest& request,
+                                      std::vector<ScanInput> inputs, const LocalScan& options);
+
+// All results of the report as one; takes them out of it.
+[[nodiscard]] service::ScanResult take_merged(ScanReport& report,
+                                              const service::ScanRequest& request);
+
+// Writes the payoff picture of the spread at `rank` (1 is the best) out of the report's chains.
+// Problem: usage, no such rank; cannot_write_file.
+[[nodiscard]] Result<void, Problem> plot_spread(const ScanReport& report,
+                                                const service::ScanResult& merged,
+                                                const service::ScanRequest& request,
+                                                std::uint32_t rank, const std::string& path);
+
+enum class ReportFormat : std::uint8_t { text, json, csv };
+
+// Prints table and summary line, the JSON object of docs/CLI.md#scan or CSV, and says what failed on
 // stderr. ok, partial or timed_out.
-[[nodiscard]] ExitCode print_report(ScanReport report, const service::ScanRequest& request,
-                                    bool json);
+[[nodiscard]] ExitCode print_report(const ScanReport& report, const service::ScanResult& merged,
+                                    ReportFormat format);
 
 }  // namespace scanmq::cli

@@ -12,10 +12,10 @@ namespace scanmq::cli {
 namespace {
 
 constexpr double kWidth = 720.0;  // of one chart
-constexpr double kHeight = 420.0;
+constexpr double kHeight = 450.0;
 constexpr double kLeft = 72.0;  // room for labels around the plot
 constexpr double kRight = 20.0;
-constexpr double kTop = 76.0;
+constexpr double kTop = 114.0;
 constexpr double kBottom = 52.0;
 constexpr double kCharacter = 6.2;  // about the width of one at 11 pixels
 
@@ -248,19 +248,24 @@ class Chart::Canvas {
     void marks(const std::vector<Mark>& marks) {
         std::array<double, 3> ends;
         ends.fill(-1e9);
+        std::string texts;
         for (const Mark& mark : marks) {
             if (!shows(mark.x)) continue;
             const double x = at_x(mark.x);
-            draw(R"x(<line class="{}{}" x1="{:.2f}" y1="{:.1f}" x2="{:.2f}" y2="{:.1f}"/>)x",
-                 class_of(mark.ink), mark.dashed ? " dash" : "", x, kTop, x, bottom_);
             const double half = 0.5 * kCharacter * static_cast<double>(mark.text.size());
             std::size_t row = 0;
-            while (row + 1 < ends.size() && x - half < ends[row] + 4.0) ++row;
+            while (row + 1 < ends.size() && x - half < ends[row] + 8.0) ++row;
             ends[row] = x + half;
-            draw(R"x(<text class="over" x="{:.2f}" y="{:.1f}" text-anchor="middle">{}</text>)x",
-                 std::clamp(x, kLeft, right_ - half), kTop + 12.0 + 13.0 * static_cast<double>(row),
-                 escape_xml(mark.text));
+            const double y = kTop - 33.0 + 14.0 * static_cast<double>(row);
+            draw(R"x(<line class="{}{}" x1="{:.2f}" y1="{:.1f}" x2="{:.2f}" y2="{:.1f}"/>)x",
+                 class_of(mark.ink), mark.dashed ? " dash" : "", x, y + 3.0, x, bottom_);
+            fmt::format_to(
+                std::back_inserter(texts),
+                R"x(<text class="over" x="{:.2f}" y="{:.1f}" text-anchor="middle">{}</text>)x"
+                "\n",
+                std::clamp(x, kLeft, right_ - half), y, escape_xml(mark.text));
         }
+        out_ += texts;  // over all lines
     }
     void legend(const std::vector<Series>& all) {
         double x = kLeft;

@@ -79,9 +79,9 @@ TEST(Svg, EmptyAndConstantChartsStillHaveAxes) {
 TEST(Svg, ChartsStandInColumns) {
     const std::vector<Chart> charts(3, Chart({"t", "", "x", "y"}));
     const std::string text = svg_document(charts, 2);
-    EXPECT_TRUE(has(text, "viewBox=\"0 0 1440 840\""));
+    EXPECT_TRUE(has(text, "viewBox=\"0 0 1440 900\""));
     EXPECT_TRUE(has(text, "translate(720.0 0.0)"));
-    EXPECT_TRUE(has(text, "translate(0.0 420.0)"));
+    EXPECT_TRUE(has(text, "translate(0.0 450.0)"));
     EXPECT_TRUE(has(text, "prefers-color-scheme: dark"));
 }
 

@@ -1,0 +1,30 @@
+#pragma once
+// The picture of one spread: what it makes at its (nearer) expiry and today, over the underlying.
+//
+// Model:   a leg is worth Black (1976) at its own implied volatility (the smile's at its strike where
+//          the quote has none), whatever the underlying does; its forward moves with the spot. At
+//          its expiry a leg is worth its intrinsic value, one of a later expiry what is left of it.
+// Units:   profit per share, fees of opening taken off.
+// Threads: pure functions.
+
+#include <string>
+
+#include "client/cli/svg.hpp"
+#include "common/base/result.hpp"
+#include "scanner/market/priced_chain.hpp"
+#include "scanner/service/result.hpp"
+
+namespace scanmq::cli {
+
+// Whether the chain has every leg's expiry, and it is as far away as the spread says.
+[[nodiscard]] bool holds(const market::PricedChain& priced, const service::Spread& spread);
+
+// Profit of the spread with the underlying at `spot`, `years` from now. Precondition: holds().
+[[nodiscard]] double profit_at(const market::PricedChain& priced, const service::Spread& spread,
+                               double spot, double years);
+
+// Profit at the nearer expiry and today, strikes, breakevens, spot, and where it pays with its
+// probability. Precondition: holds().
+[[nodiscard]] Chart payoff_chart(const market::PricedChain& priced, const service::Spread& spread);
+
+}  // namespace scanmq::cli

@@ -1,0 +1,101 @@
+#include "client/cli/payoff_plot.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <memory>
+
+#include "scanner/market/sample_market.hpp"
+#include "scanner/service/engine.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+// The best verticals of a made-up chain.
+struct Scanned {
+    market::PricedChain priced;
+    service::ScanResult result;
+};
+
+Scanned scanned() {
+    Scanned out;
+    out.priced = market::price_chain(
+        std::make_shared<const market::Chain>(market::sample_chain({.symbols = 1}, 0)));
+    service::ScanRequest request;
+    request.filters = {{"width", {{"max", 50.0}}}, {"dte", {{"min", 5.0}}}};
+    auto result = service::scan(out.priced, request);
+    EXPECT_TRUE(result);
+    out.result = *std::move(result);
+    EXPECT_GT(out.result.spreads.size(), 10U);
+    return out;
+}
+
+double expiry_years(const market::PricedChain& priced, const service::Spread& spread) {
+    for (std::size_t e = 0; e < priced.expiries.size(); ++e) {
+        if (priced.chain->expiries[e].date == spread.legs[0].expiry) {
+            return priced.expiries[e].years;
+        }
+    }
+    return -1.0;
+}
+
+TEST(PayoffPlot, AtExpiryAreTheResultsExtremesAndBreakevens) {
+    const Scanned at = scanned();
+    for (const service::Spread& spread : at.result.spreads) {
+        ASSERT_TRUE(holds(at.priced, spread));
+        const double years = expiry_years(at.priced, spread);
+        const double low = profit_at(at.priced, spread, 0.01, years);
+        const double high = profit_at(at.priced, spread, 1e5, years);
+        EXPECT_NEAR(std::max(low, high), spread.max_profit, 1e-9);
+        EXPECT_NEAR(std::min(low, high), -spread.max_loss, 1e-9);
+        for (const double level : spread.breakevens) {
+            EXPECT_NEAR(profit_at(at.priced, spread, level, years), 0.0, 1e-8);
+        }
+    }
+}
+
+TEST(PayoffPlot, TodayAtTheSpotIsWhatTheMidsAreWorth) {
+    const Scanned at = scanned();
+    for (const service::Spread& spread : at.result.spreads) {
+        double value = -spread.net_price - spread.fees;
+        bool quoted = true;
+        for (const auto& leg : spread.legs) {
+            value += strategy::sign(leg.side) * leg.ratio * 0.5 * (leg.bid + leg.ask);
+            quoted = quoted && std::isfinite(leg.iv);
+        }
+        if (!quoted) continue;
+        EXPECT_NEAR(profit_at(at.priced, spread, at.priced.spot, 0.0), value, 1e-7);
+    }
+}
+
+TEST(PayoffPlot, OtherChainsDoNotHoldTheSpread) {
+    const Scanned at = scanned();
+    const service::Spread& best = at.result.spreads[0];
+    service::Spread other = best;
+    other.symbol = "OTHER";
+    EXPECT_FALSE(holds(at.priced, other));
+    other = best;
+    other.legs[0].expiry = 20500101;
+    EXPECT_FALSE(holds(at.priced, other));
+    other = best;
+    other.dte += 1;
+    EXPECT_FALSE(holds(at.priced, other));
+    other.legs.clear();
+    EXPECT_FALSE(holds(at.priced, other));
+}
+
+TEST(PayoffPlot, PictureNamesStrikesBreakevensAndProbability) {
+    const Scanned at = scanned();
+    const service::Spread& best = at.result.spreads[0];
+    const Chart chart = payoff_chart(at.priced, best);
+    const std::string text = svg_document(std::span(&chart, 1), 1);
+    for (const std::string& part :
+         {best.symbol, best.strategy, std::string("breakeven "), std::string("spot "),
+          std::string("POP "), std::string("at expiry"), std::string("today")}) {
+        EXPECT_NE(text.find(part), std::string::npos) << part;
+    }
+    EXPECT_EQ(text.find("nan"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace scanmq::cli
