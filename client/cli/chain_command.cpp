@@ -25,11 +25,13 @@ struct Shown {
     std::vector<ExpirySummary> expiries;
 };
 
-Json skipped_json(const market::SkipCounts& skipped) {
-    return {{"adjusted", skipped.adjusted},
-            {"other_symbol", skipped.other_symbol},
-            {"other_style", skipped.other_style},
-            {"duplicate", skipped.duplicate}};
+Json counts_json(const market::ReasonCounts& counts) {
+    Json out = Json::object();
+    for (std::size_t i = 0; i < market::kReasons; ++i) {
+        const auto reason = static_cast<market::Reason>(i);
+        if (counts[reason] > 0) out[market::to_string(reason)] = counts[reason];
+    }
+    return out;
 }
 
 void print_json(const market::ReadReport& report, const std::vector<Shown>& chains) {
@@ -43,7 +45,8 @@ void print_json(const market::ReadReport& report, const std::vector<Shown>& chai
                    {"rows", report.rows},
                    {"contracts", report.contracts},
                    {"interpolated", report.interpolated},
-                   {"left_out", skipped_json(report.skipped)},
+                   {"left_out", counts_json(report.skipped)},
+                   {"marked", counts_json(report.flagged)},
                    {"files_unknown", report.files_unknown},
                    {"files_failed", std::move(failed)},
                    {"chains", std::move(list)}};
@@ -78,19 +81,9 @@ void print_chain(const Shown& shown) {
 }
 
 void print_report(const market::ReadReport& report) {
-    const market::SkipCounts& skipped = report.skipped;
-    fmt::print("{} rows read, {} contracts kept", grouped(report.rows), grouped(report.contracts));
-    for (const auto& [count, what] :
-         {std::pair{skipped.adjusted, "of adjusted series"},
-          std::pair{skipped.other_symbol, "of another symbol"},
-          std::pair{skipped.other_style, "of another exercise style"},
-          std::pair{skipped.duplicate, "duplicates"},
-          std::pair{report.interpolated,
-                    "with an interpolated vendor volatility, which was not taken"},
-          std::pair{report.files_unknown, "files of no known format"}}) {
-        if (count > 0) fmt::print("; {} {}", grouped(count), what);
-    }
-    fmt::print("\n");
+    fmt::print("{} rows read, {} contracts kept\n", grouped(report.rows),
+               grouped(report.contracts));
+    for (const std::string& line : market::report_lines(report)) fmt::print("{}\n", line);
 }
 
 // The one chain that a picture is of.

@@ -87,7 +87,8 @@ struct ColumnMapping {
     std::string symbol;
     double spot{kMissing};
     std::optional<WallMillis> as_of;
-    int as_of_minute{16 * 60};  // New York's time of day where only the day is known
+    // New York's time of day where only the day is known; without it that day's close.
+    std::optional<int> as_of_minute;
 
     [[nodiscard]] const std::string& name(Field field) const noexcept {
         return names[static_cast<std::size_t>(field)];

@@ -216,7 +216,8 @@ class LongReader {
         } else if (day.latest != 0 && (day.date == 0 || new_york_date(day.latest) == day.date)) {
             day.head.as_of = day.latest;
         } else {
-            day.head.as_of = new_york_moment(day.date, mapping_.as_of_minute);
+            day.head.as_of =
+                new_york_moment(day.date, mapping_.as_of_minute.value_or(close_minute(day.date)));
         }
         day.head.as_of_date = new_york_date(day.head.as_of);
     }

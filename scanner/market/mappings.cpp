@@ -144,7 +144,7 @@ std::string mapping_problem(const ColumnMapping& mapping) {
     if (mapping.missing.size() > kMissingTextsMax) {
         return fmt::format("has more than {} texts for missing values", kMissingTextsMax);
     }
-    if (mapping.as_of_minute < 0 || mapping.as_of_minute >= 24 * 60) {
+    if (mapping.as_of_minute && (*mapping.as_of_minute < 0 || *mapping.as_of_minute >= 24 * 60)) {
         return "the time of day must lie between 00:00 and 23:59";
     }
     if (!mapping.symbol.empty() && mapping.symbol.size() > 16) {

@@ -173,7 +173,7 @@ class TdaEvents final : public nlohmann::json_sax<Json> {
         if (latest_ != 0) head_.as_of = latest_;
         if (head_.as_of == 0) {
             const auto hint = hint_of(name_);
-            if (hint.date != 0) head_.as_of = new_york_moment(hint.date, kCloseMinute);
+            if (hint.date != 0) head_.as_of = new_york_moment(hint.date, close_minute(hint.date));
         }
         if (head_.as_of == 0) {
             refuse(

@@ -113,7 +113,7 @@ class ChainShow(Case):
         shown = self.ok("chain", "show", file, "--json").json()
         self.assertEqual(2, shown["left_out"]["duplicate"])
         self.assertEqual("cboe_csv", shown["chains"][0]["source"])
-        self.assertIn("2 duplicates", self.ok("chain", "show", file).out)
+        self.assertIn("2 duplicate", self.ok("chain", "show", file).out)
         file.write_text("no,chain\n1,2\n")
         broken = self.scanmq("chain", "show", file, "--json")
         self.assertEqual((FAILED, "unknown_format"), (broken.code, json.loads(broken.out)["error"]["code"]))
