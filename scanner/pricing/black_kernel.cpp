@@ -84,9 +84,10 @@ HWY_INLINE hn::Mask<D> price_rows(D d, const BlackTerms& terms, BlackBlock& bloc
     hn::Store(hn::MulAdd(hn::Set(d, terms.rate), price, carried), d, block.theta + at);
     hn::Store(hn::Mul(hn::Mul(sign, hn::Set(d, terms.years * terms.discount)), reach_strike), d,
               block.rho + at);
-    return hn::And(
-        hn::And(between(d, strike, kSizeMin, kSizeMax), between(d, forward, kSizeMin, kSizeMax)),
-        between(d, v, kDeviationMin, kDeviationMax));
+    // NaN stays NaN through all of the above.
+    const auto deviations = hn::Or(between(d, v, kDeviationMin, kDeviationMax), hn::IsNaN(v));
+    return hn::And(deviations, hn::And(between(d, strike, kSizeMin, kSizeMax),
+                                       between(d, forward, kSizeMin, kSizeMax)));
 }
 
 std::uint64_t price_block(const BlackTerms& terms, BlackBlock& block, std::size_t size) {

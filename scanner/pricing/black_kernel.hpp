@@ -4,7 +4,7 @@
 // Role:     internal to scanner/pricing: black.cpp fills and empties the blocks, the kernel is
 //           compiled once for each instruction set and chosen at run time.
 // Limits:   a row is taken when its strike and the forward are in [1e-100, 1e100] and sigma sqrt(T)
-//           in [1e-100, 1e3]; the others' columns hold no useful value.
+//           in [1e-100, 1e3] or NaN; the others' columns hold no useful value.
 // Threads:  pure functions.
 // See:      docs/SCANNER.md, "Pricing kernels".
 

@@ -31,6 +31,7 @@ using detail::ImpliedBlock;
 constexpr double kSizeMin = 1e-100;
 constexpr double kSizeMax = 1e100;
 constexpr double kMoneynessMax = 3.02;
+constexpr double kDeviationMin = 1e-50;  // its inverse is raised to the third power
 constexpr double kDeviationMax = 3.05;
 constexpr double kPriceMin = 2.3e-308;  // normalised: a normal double
 // A step larger than this part of v came from a guess outside of the fit.
@@ -80,8 +81,8 @@ HWY_INLINE Quotes<D> normalise(D d, const ImpliedBlock& block, std::size_t at) {
         hn::Mul(hn::Set(d, std::numeric_limits<double>::epsilon()), hn::Add(forward, strike));
     const auto least = hn::IfThenElseZero(hn::Gt(intrinsic, zero), noise);
     const auto sizes = hn::And(
-        between(d, low, kSizeMin, kSizeMax),
-        hn::And(between(d, high, kSizeMin, kSizeMax), between(d, discount, kSizeMin, kSizeMax)));
+        between(d, forward, kSizeMin, kSizeMax),
+        hn::And(between(d, strike, kSizeMin, kSizeMax), between(d, discount, kSizeMin, kSizeMax)));
     const auto prices = hn::And(hn::Gt(value, least), hn::Gt(headroom, zero));
     out.taken = hn::And(hn::And(sizes, prices), hn::And(hn::Ge(out.beta, hn::Set(d, kPriceMin)),
                                                         hn::Le(out.m, hn::Set(d, kMoneynessMax))));
@@ -198,7 +199,7 @@ HWY_INLINE hn::Mask<D> imply_rows(D d, ImpliedBlock& block, std::size_t at) {
     const auto v = hn::Add(guess, move);
     hn::Store(v, d, block.deviation + at);
     const auto near = hn::Le(hn::Abs(move), hn::Mul(hn::Set(d, kStepMax), guess));
-    return hn::And(quotes.taken, hn::And(near, hn::Le(v, hn::Set(d, kDeviationMax))));
+    return hn::And(quotes.taken, hn::And(near, between(d, v, kDeviationMin, kDeviationMax)));
 }
 
 std::uint64_t imply_block(ImpliedBlock& block, std::size_t size) {

@@ -3,7 +3,7 @@
 //
 // Role:     internal to scanner/pricing: implied_volatility_columns.cpp fills and empties the
 //           blocks, the kernel is compiled once for each instruction set and chosen at run time.
-// Limits:   a row is taken when |ln K/F| <= 3.02, sigma sqrt(T) <= 3.05 and the normalised
+// Limits:   a row is taken when |ln K/F| <= 3.02, sigma sqrt(T) in [1e-50, 3.05] and the normalised
 //           out-of-the-money price is a normal double; what else is asked, statuses included, is for
 //           the scalar function. Of rows that are not taken, the column holds no useful value.
 // Threads:  pure functions.

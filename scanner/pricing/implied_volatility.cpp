@@ -210,6 +210,8 @@ double solve_above(const Quote& quote, const Inflection& centre, double b_c) noe
 }
 
 double solve(const Quote& quote) noexcept {
+    // At the money b = erf(v / sqrt 8), whose first term is exact here; v may be subnormal.
+    if (quote.m == 0.0 && quote.beta < 1e-9) return kSqrtTwoPi * quote.beta;
     const Inflection centre(quote.m);
     // b(s_c)/maximum = 1/2 - R(s_c)/sqrt(2 pi), again by its series where that would cancel.
     const double share =
@@ -280,8 +282,10 @@ IvResult implied_volatility(double price, double forward, double strike, double 
     // b_max = sqrt(low/high), and sqrt(F K) b_max = low.
     const double maximum = std::sqrt(low / high);
     const double scale = maximum / low;
-    const double v =
-        solve({out_of_the_money * scale, headroom * scale, maximum, detail::log_ratio(high, low)});
+    // The least of subnormal prices must not become 0: it has no digits, but still an answer.
+    const double beta =
+        std::max(out_of_the_money * scale, std::numeric_limits<double>::denorm_min());
+    const double v = solve({beta, headroom * scale, maximum, detail::log_ratio(high, low)});
     return {v / std::sqrt(years), IvStatus::ok};
 }
 

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "scanner/pricing/black.hpp"
+#include "scanner/pricing/implied_kernel.hpp"
 #include "scanner/pricing/implied_volatility.hpp"
 #include "tests/support/each_target.hpp"
 
@@ -126,14 +127,218 @@ const Quotes& grid() {
     return quotes;
 }
 
+struct Implied {
+    std::vector<double> volatility;
+    std::vector<IvStatus> status;
+};
+Implied imply(const IvColumns& columns) {
+    Implied out{std::vector<double>(columns.price.size()),
+                std::vector<IvStatus>(columns.price.size())};
+    implied_volatility(columns, out.volatility, out.status);
+    return out;
+}
+
+// Quotes of both rights on one expiry, in and out of the money, good and bad ones.
+struct Chain {
+    IvExpiry expiry;
+    std::vector<double> price, strike;
+    std::vector<Right> right;
+
+    void add(double quote, double k, Right side) {
+        price.push_back(quote);
+        strike.push_back(k);
+        right.push_back(side);
+    }
+    [[nodiscard]] Implied imply() const {
+        Implied out{std::vector<double>(price.size()), std::vector<IvStatus>(price.size())};
+        implied_volatility(expiry, price, strike, right, out.volatility, out.status);
+        return out;
+    }
+    [[nodiscard]] IvResult single(std::size_t i) const {
+        return implied_volatility(price[i], expiry.forward, strike[i], expiry.years,
+                                  expiry.discount, right[i]);
+    }
+};
+
+Chain chain() {
+    Chain out{{4510.5, 0.25, 0.9876}, {}, {}, {}};
+    for (double k = 300.0; k < 40'000.0; k *= 1.013) {
+        for (const double sigma : {0.01, 0.08, 0.2, 0.7, 2.0, 5.0}) {
+            for (const Right side : {Right::call, Right::put}) {
+                out.add(black_price({.forward = 4510.5,
+                                     .strike = k,
+                                     .volatility = sigma,
+                                     .years = 0.25,
+                                     .discount = 0.9876},
+                                    side),
+                        k, side);
+            }
+        }
+        // Around and below the intrinsic value, and at the maximum.
+        const double intrinsic = 0.9876 * (4510.5 - k);
+        for (const double quote : {intrinsic, intrinsic - 0.01, intrinsic + 0.01, 0.0, -1.0,
+                                   0.9876 * 4510.5, 5000.0, kNaN, kInfinity, -kInfinity}) {
+            out.add(quote, k, Right::call);
+        }
+        for (const double quote : {-intrinsic, -intrinsic - 0.01, -intrinsic + 0.01, 0.9876 * k}) {
+            out.add(quote, k, Right::put);
+        }
+    }
+    return out;
+}
+
+bool same(double a, double b) { return a == b || (std::isnan(a) && std::isnan(b)); }
+
 class ImpliedColumns : public EachTarget {};
+
+// With nothing left for the scalar function: the targets for speed hold over all of it.
+TEST_P(ImpliedColumns, TheKernelTakesItsWholeDomain) {
+    const Quotes& quotes = grid();
+    detail::ImpliedBlock block;
+    constexpr std::size_t kRows = detail::kImpliedRows;
+    for (std::size_t begin = 0; begin + kRows <= quotes.v.size(); begin += kRows) {
+        for (std::size_t i = 0; i < kRows; ++i) {
+            block.price[i] = quotes.price[begin + i];
+            block.forward[i] = quotes.forward[begin + i];
+            block.strike[i] = quotes.strike[begin + i];
+            block.discount[i] = quotes.discount[begin + i];
+            block.sign[i] = quotes.right[begin + i] == Right::call ? 1.0 : -1.0;
+        }
+        EXPECT_EQ(detail::imply_block(block, kRows), 0U) << begin;
+    }
+}
+
+TEST_P(ImpliedColumns, EqualTheSingleForm) {
+    const Chain quotes = chain();
+    const Implied out = quotes.imply();
+    int count = 0;
+    for (std::size_t i = 0; i < quotes.price.size(); ++i) {
+        SCOPED_TRACE(::testing::Message()
+                     << "price " << quotes.price[i] << " strike " << quotes.strike[i] << " right "
+                     << static_cast<int>(quotes.right[i]));
+        const IvResult single = quotes.single(i);
+        ASSERT_EQ(out.status[i], single.status);
+        if (single.status != IvStatus::ok) {
+            EXPECT_TRUE(std::isnan(out.volatility[i]));
+            continue;
+        }
+        // A difference in the roundings of price/discount, over vega, where time value is small.
+        const double vega = bsm_greeks({4510.5 * 0.9876, quotes.strike[i], -4.0 * std::log(0.9876),
+                                        0.0, 0.25, single.volatility},
+                                       quotes.right[i])
+                                .vega;
+        const double rounding = 2e-16 * std::max(4510.5, quotes.strike[i]);
+        if (vega < 1e3 * rounding) continue;
+        EXPECT_NEAR(out.volatility[i], single.volatility,
+                    1e-14 * single.volatility + 4.0 * rounding / vega);
+        ++count;
+    }
+    EXPECT_GT(count, 2'000);
+}
+
+TEST_P(ImpliedColumns, OutsideOfTheDomainIsTheSingleForm) {
+    Quotes quotes;
+    for (double x = -12.0; x < 12.0; x += 0.37) {
+        for (double v = 0.1; v < 11.0; v *= 1.3) {
+            if (std::fabs(x) > 3.1 || v > 3.1) quotes.add(x, v);
+        }
+    }
+    const Implied out = imply(quotes.columns());
+    for (std::size_t i = 0; i < quotes.v.size(); ++i) {
+        const IvResult single =
+            implied_volatility(quotes.price[i], 100.0, quotes.strike[i], 1.0, 1.0, quotes.right[i]);
+        EXPECT_EQ(out.status[i], single.status) << quotes.strike[i] << ' ' << quotes.v[i];
+        EXPECT_TRUE(same(out.volatility[i], single.volatility)) << quotes.strike[i];
+    }
+}
+
+TEST_P(ImpliedColumns, ARowDoesNotDependOnItsNeighbours) {
+    const Chain quotes = chain();
+    const Implied whole = quotes.imply();
+    for (const std::size_t size : {1U, 2U, 3U, 7U, 8U, 9U, 63U, 64U, 65U, 200U}) {
+        for (const std::size_t begin : {std::size_t{0}, std::size_t{5}, std::size_t{1313}}) {
+            std::vector<double> volatility(size);
+            std::vector<IvStatus> status(size);
+            implied_volatility(quotes.expiry, std::span(quotes.price).subspan(begin, size),
+                               std::span(quotes.strike).subspan(begin, size),
+                               std::span(quotes.right).subspan(begin, size), volatility, status);
+            for (std::size_t i = 0; i < size; ++i) {
+                EXPECT_TRUE(same(volatility[i], whole.volatility[begin + i])) << begin + i;
+                EXPECT_EQ(status[i], whole.status[begin + i]) << begin + i;
+            }
+        }
+    }
+}
+
+TEST_P(ImpliedColumns, OneExpiryEqualsItsColumns) {
+    const Chain quotes = chain();
+    const std::size_t size = quotes.price.size();
+    const std::vector<double> forward(size, quotes.expiry.forward);
+    const std::vector<double> years(size, quotes.expiry.years);
+    const std::vector<double> discount(size, quotes.expiry.discount);
+    const Implied one = quotes.imply();
+    const Implied rows =
+        imply({quotes.price, forward, quotes.strike, years, discount, quotes.right});
+    for (std::size_t i = 0; i < size; ++i) {
+        EXPECT_TRUE(same(one.volatility[i], rows.volatility[i])) << i;
+        EXPECT_EQ(one.status[i], rows.status[i]) << i;
+    }
+}
+
+TEST_P(ImpliedColumns, OfNothing) {
+    implied_volatility(IvExpiry{100.0, 1.0, 1.0}, {}, {}, {}, {}, {});
+    implied_volatility(IvColumns{}, {}, {});
+}
+
+// Every bad input beside every other, in the middle of good rows: the status of the single form.
+TEST_P(ImpliedColumns, BadInputsHaveTheStatusOfTheSingleForm) {
+    const double values[] = {100.0, 0.0, -1.0, 1e-320, 1e-200, 1e200, kNaN, kInfinity, -kInfinity};
+    std::vector<double> price, forward, strike, years, discount;
+    std::vector<Right> right;
+    const auto add = [&](double p, double f, double k, double t, double df, Right side) {
+        price.push_back(p);
+        forward.push_back(f);
+        strike.push_back(k);
+        years.push_back(t);
+        discount.push_back(df);
+        right.push_back(side);
+    };
+    for (const double a : values) {
+        for (const double b : values) {
+            for (const Right side : {Right::call, Right::put}) {
+                add(a, b, 100.0, 1.0, 1.0, side);
+                add(a, 100.0, b, 1.0, 1.0, side);
+                add(a, 100.0, 100.0, b, 1.0, side);
+                add(a, 100.0, 100.0, 1.0, b, side);
+                add(5.0, a, b, 1.0, 1.0, side);
+                add(5.0, a, 100.0, b, 1.0, side);
+                add(5.0, a, 100.0, 1.0, b, side);
+                add(5.0, 100.0, a, b, 1.0, side);
+                add(5.0, 100.0, a, 1.0, b, side);
+                add(5.0, 100.0, 100.0, a, b, side);
+                add(5.0, 101.0, 100.0, 1.0, 1.0, side);
+            }
+        }
+    }
+    const Implied out = imply({price, forward, strike, years, discount, right});
+    for (std::size_t i = 0; i < price.size(); ++i) {
+        SCOPED_TRACE(::testing::Message()
+                     << "price " << price[i] << " forward " << forward[i] << " strike " << strike[i]
+                     << " years " << years[i] << " discount " << discount[i]);
+        const IvResult single =
+            implied_volatility(price[i], forward[i], strike[i], years[i], discount[i], right[i]);
+        EXPECT_EQ(out.status[i], single.status);
+        EXPECT_EQ(std::isnan(out.volatility[i]), single.status != IvStatus::ok);
+        if (single.status == IvStatus::ok) {
+            EXPECT_NEAR(out.volatility[i], single.volatility, 1e-13 * single.volatility);
+        }
+    }
+}
 
 TEST_P(ImpliedColumns, RecoverTheVolatilityWhereverThePriceIsNormal) {
     const Quotes& quotes = grid();
     EXPECT_GT(quotes.v.size(), 20'000U);
-    std::vector<double> volatility(quotes.v.size());
-    std::vector<IvStatus> status(quotes.v.size());
-    implied_volatility(quotes.columns(), volatility, status);
+    const auto [volatility, status] = imply(quotes.columns());
     double worst = 0.0;
     std::size_t at = 0;
     for (std::size_t i = 0; i < volatility.size(); ++i) {
@@ -151,6 +356,30 @@ TEST_P(ImpliedColumns, RecoverTheVolatilityWhereverThePriceIsNormal) {
 
 INSTANTIATE_TEST_SUITE_P(Targets, ImpliedColumns, ::testing::ValuesIn(supported_targets()),
                          target_name);
+
+TEST(ImpliedColumnsTargets, Agree) {
+    const Chain quotes = chain();
+    const Implied best = quotes.imply();
+    const Implied best_grid = imply(grid().columns());
+    for (const std::int64_t target : supported_targets()) {
+        use_target(target);
+        const Implied out = quotes.imply();
+        const Implied out_grid = imply(grid().columns());
+        use_target(0);
+        const bool fused = target == HWY_AVX2 || target == HWY_AVX3;
+        EXPECT_EQ(out.status, best.status);
+        for (std::size_t i = 0; i < out_grid.volatility.size(); ++i) {
+            EXPECT_NEAR(out_grid.volatility[i], best_grid.volatility[i],
+                        1e-14 * best_grid.volatility[i]);
+            if (fused) {
+                EXPECT_EQ(out_grid.volatility[i], best_grid.volatility[i]);
+            }
+        }
+        for (std::size_t i = 0; fused && i < out.volatility.size(); ++i) {
+            EXPECT_TRUE(same(out.volatility[i], best.volatility[i])) << i;
+        }
+    }
+}
 
 }  // namespace
 }  // namespace scanmq::pricing

@@ -200,6 +200,28 @@ TEST(ImpliedVolatility, VeryDeepOutOfTheMoney) {
     EXPECT_LT(least.volatility, 0.14);
 }
 
+// Normalised, such a price may be 0, and at the money its volatility is as small as itself.
+TEST(ImpliedVolatility, SubnormalPricesHaveAnAnswer) {
+    for (const double strike : {970.0, 3720.0, 4510.5, 21'000.0}) {
+        for (const double price : {5e-324, 3.7e-322, 1e-320, 1e-310, 1e-200}) {
+            const Right right = strike < kForward ? Right::put : Right::call;
+            const IvResult result = implied(price, strike, right);
+            EXPECT_EQ(result.status, IvStatus::ok) << strike << ' ' << price;
+            if (strike != kForward) {
+                // |ln K/F| over sigma sqrt(T) is 38.6 where the density is the least subnormal.
+                const double a = std::fabs(std::log(strike / kForward)) / (result.volatility * 0.5);
+                EXPECT_GT(a, 25.0) << strike << ' ' << price;
+                EXPECT_LT(a, 39.0) << strike << ' ' << price;
+            } else if (price > 1e-312) {
+                EXPECT_NEAR(result.volatility * kForward * kDiscount * 0.5 /
+                                (std::sqrt(8.0 * std::atan(1.0)) * price),
+                            1.0, 0.02)
+                    << price;
+            }
+        }
+    }
+}
+
 TEST(ImpliedVolatility, VolatilityTowardsZero) {
     for (const double volatility : {1e-3, 1e-6, 1e-9, 1e-12}) {
         const double price = price_of(kForward, volatility, Right::call);
