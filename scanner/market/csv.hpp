@@ -66,6 +66,8 @@ class CsvRows {
 
   private:
     void split();
+    // The row's fields when none is quoted or needs trimming; false otherwise.
+    bool split_plain();
     double read(const Column& column, bool required);
 
     std::string_view rest_;

@@ -14,7 +14,7 @@ namespace {
 
 constexpr std::array<const char*, kReasons> kNames{
     "adjusted", "other_symbol", "other_style", "duplicate", "split_adjusted", "negative",
-    "crossed",  "locked",       "one_sided",   "no_quote",  "stale"};
+    "crossed",  "locked",       "one_sided",   "no_quote",  "out_of_line",    "stale"};
 
 // How far ln(F/S) of one expiry may lie from that of the chain before a split is the only cause left:
 // the smallest common split is 3:2, ln 1.5 = 0.41, and rates and dividends move a forward by far less
@@ -176,6 +176,38 @@ class SplitCheck {
     std::uint64_t marked_ = 0;
 };
 
+// The dearer of two contracts of one expiry and right cannot be asked for less than the other is bid.
+bool out_of_order(const Chain& chain, std::size_t dearer, std::size_t cheaper) noexcept {
+    return chain.ask[dearer] > 0 && chain.ask[dearer] < chain.bid[cheaper];
+}
+
+// Marks contracts in [begin, end), one right's by rising strike, that are out of order with two of the
+// nearest three on one side: of a good and a bad quote side by side only the bad one is.
+std::uint64_t mark_out_of_line(const Chain& chain, std::size_t begin, std::size_t end, bool calls,
+                               std::vector<bool>& leaves) {
+    constexpr std::size_t kNear = 3;
+    constexpr std::size_t kConflictsMin = 2;
+    const auto conflict = [&](std::size_t lower, std::size_t higher) {
+        return calls ? out_of_order(chain, lower, higher) : out_of_order(chain, higher, lower);
+    };
+    std::uint64_t marked = 0;
+    for (std::size_t i = begin; i + 1 < end; ++i) {
+        if (!conflict(i, i + 1)) continue;  // strikes next to each other nearly always are in order
+        for (const std::size_t at : {i, i + 1}) {
+            std::size_t above = 0;
+            std::size_t below = 0;
+            for (std::size_t step = 1; step <= kNear; ++step) {
+                if (at >= begin + step) below += conflict(at - step, at) ? 1U : 0U;
+                if (at + step < end) above += conflict(at, at + step) ? 1U : 0U;
+            }
+            if (std::max(above, below) < kConflictsMin || leaves[at]) continue;
+            leaves[at] = true;
+            ++marked;
+        }
+    }
+    return marked;
+}
+
 }  // namespace
 
 const char* to_string(Reason reason) noexcept { return kNames[static_cast<std::size_t>(reason)]; }
@@ -205,7 +237,16 @@ bool check_quotes(Chain& chain, const QualityRules& rules, ReasonCounts& skipped
     const bool drop_split = rules.drop.has(Reason::split_adjusted);
     (drop_split ? skipped : flagged)[Reason::split_adjusted] += split;
     if (!drop_split && split > 0) leaves.assign(chain.size(), false);
-    bool any = drop_split && split > 0;
+    auto lines = leaves;
+    std::uint64_t off_line = 0;
+    for (const auto& expiry : chain.expiries) {
+        off_line += mark_out_of_line(chain, expiry.call_begin, expiry.put_begin, true, lines);
+        off_line += mark_out_of_line(chain, expiry.put_begin, expiry.end, false, lines);
+    }
+    const bool drop_lines = rules.drop.has(Reason::out_of_line);
+    (drop_lines ? skipped : flagged)[Reason::out_of_line] += off_line;
+    if (drop_lines) leaves.swap(lines);
+    bool any = (drop_split && split > 0) || (drop_lines && off_line > 0);
 
     const bool timed = !chain.quoted.empty();
     const auto oldest = chain.as_of - rules.quote_age_max.count();

@@ -27,9 +27,10 @@ enum class Reason : std::uint8_t {
     locked,          // bid equal to ask
     one_sided,       // a bid and no ask, or an ask and no bid
     no_quote,        // neither
-    stale,           // quoted longer before the chain's moment than the bound
+    out_of_line,  // an ask below the bids of contracts that are worth less, or a bid above their asks
+    stale,        // quoted longer before the chain's moment than the bound
 };
-inline constexpr std::size_t kReasons = 11;
+inline constexpr std::size_t kReasons = 12;
 [[nodiscard]] const char* to_string(Reason reason) noexcept;
 
 class ReasonCounts {
@@ -71,7 +72,7 @@ class ReasonSet {
 struct QualityRules {
     // What leaves the chain. Of the reasons that a reader needs to hold (one symbol and style, no
     // duplicates) none can be taken out; crossed, locked, one_sided, no_quote and stale can be put in.
-    ReasonSet drop{Reason::adjusted, Reason::split_adjusted};
+    ReasonSet drop{Reason::adjusted, Reason::split_adjusted, Reason::out_of_line};
     std::chrono::milliseconds quote_age_max{std::chrono::minutes{15}};
 };
 

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <memory>
 #include <utility>
 
 #include "scanner/market/calendar.hpp"
@@ -46,7 +47,13 @@ Error read_failure(const std::string& path, int error_number) {
                         std::strerror(error_number))};
 }
 
-MarketResult<std::string> read_bytes(const std::string& path) {
+// A file's bytes; not a string, which would be zeroed before it is filled.
+struct FileBytes {
+    std::unique_ptr<char[]> data;
+    std::size_t size{};
+};
+
+MarketResult<FileBytes> read_bytes(const std::string& path) {
     const FileHandle file(path);
     struct stat info {};
     if (file.fd() < 0 || ::fstat(file.fd(), &info) != 0) return fail(read_failure(path, errno));
@@ -61,16 +68,14 @@ MarketResult<std::string> read_bytes(const std::string& path) {
                   fmt::format("{}: has {} bytes, the limit is {}; split it by day or symbol", path,
                               size, kFileBytesMax)});
     }
-    std::string bytes(size, '\0');
-    std::size_t at = 0;
-    while (at < bytes.size()) {
-        const auto got = ::read(file.fd(), bytes.data() + at, bytes.size() - at);
+    FileBytes bytes{std::make_unique_for_overwrite<char[]>(size), 0};
+    while (bytes.size < size) {
+        const auto got = ::read(file.fd(), bytes.data.get() + bytes.size, size - bytes.size);
         if (got < 0 && errno == EINTR) continue;
         if (got < 0) return fail(read_failure(path, errno));
         if (got == 0) break;
-        at += static_cast<std::size_t>(got);
+        bytes.size += static_cast<std::size_t>(got);
     }
-    bytes.resize(at);
     return bytes;
 }
 
@@ -213,7 +218,7 @@ MarketResult<ReadReport> read_chain_text(ByteView text, std::string_view name,
 MarketResult<ReadReport> read_chain_file(const std::string& path, const ReadOptions& options) {
     auto bytes = read_bytes(path);
     if (!bytes) return fail(std::move(bytes).error());
-    return read_chain_text(*bytes, path, options);
+    return read_chain_text({bytes->data.get(), bytes->size}, path, options);
 }
 
 MarketResult<ReadReport> read_chains(const std::string& path, const ReadOptions& options) {

@@ -95,7 +95,10 @@ TEST(VendorFiles, OptionlabHasFiveColumnsAndNoSpot) {
     const Chain& chain = report.chains.at(0);
     EXPECT_EQ(chain.symbol, "MSFT");
     EXPECT_EQ(chain.style, ExerciseStyle::american);
-    EXPECT_EQ(chain.size(), 1995U);
+    EXPECT_EQ(report.rows, 1995U);
+    // Old quotes: the call at 95 of 2022-09-16 is asked for 210.65 while the one at 100 is bid 241.70.
+    EXPECT_EQ(report.skipped[Reason::out_of_line], 17U);
+    EXPECT_EQ(chain.size(), 1978U);
     EXPECT_EQ(chain.expiries.size(), 17U);
     EXPECT_EQ(chain.as_of, new_york_moment(20211122, kCloseMinute));
     EXPECT_TRUE(std::isnan(chain.spot));

@@ -1,0 +1,67 @@
+// chain/: vendors' files read from memory into chains, quotes checked; bytes are the files'.
+
+#include <benchmark/benchmark.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <string>
+
+#include "scanner/market/reader.hpp"
+#include "scanner/market/snapshot.hpp"
+
+namespace scanmq::market {
+namespace {
+
+std::string vendor_text(const char* name) {
+    const char* folder = std::getenv("SCANMQ_TEST_DATA");
+    const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
+    std::ifstream file(base / name, std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+}
+
+void read_text(benchmark::State& state, const char* name) {
+    const std::string text = vendor_text(name);
+    if (text.empty()) {
+        state.SkipWithError("needs the vendors' files: name their folder in SCANMQ_TEST_DATA");
+        return;
+    }
+    std::uint64_t contracts = 0;
+    for (auto _ : state) {
+        const auto report = read_chain_text(text, name);
+        contracts += report->contracts;
+        benchmark::DoNotOptimize(report->chains.data());
+    }
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
+    state.SetItemsProcessed(static_cast<std::int64_t>(contracts));
+}
+
+void BM_cboe(benchmark::State& state) { read_text(state, "cboe_spx_2023-09-14_quotedata.csv"); }
+void BM_ivolatility(benchmark::State& state) {
+    read_text(state, "ivolatility_spx_2011-01-03_07.csv");
+}
+void BM_lean(benchmark::State& state) {
+    read_text(state, "lean_goog_2015-12-24_1300et_snapshot.csv");
+}
+void BM_tda(benchmark::State& state) { read_text(state, "tda_msft_2021-05-17.json"); }
+BENCHMARK(BM_cboe)->Name("chain/read_cboe_spx")->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_ivolatility)->Name("chain/read_ivolatility_spx")->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_lean)->Name("chain/read_lean_goog")->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_tda)->Name("chain/read_tda_msft")->Unit(benchmark::kMillisecond);
+
+void BM_decode_snapshot(benchmark::State& state) {
+    const auto report =
+        read_chain_text(vendor_text("cboe_spx_2023-09-14_quotedata.csv"), "spx.csv");
+    if (!report.ok()) {
+        state.SkipWithError("needs the SPX file: name its folder in SCANMQ_TEST_DATA");
+        return;
+    }
+    const std::string bytes = encode_snapshot(report->chains.at(0));
+    for (auto _ : state) benchmark::DoNotOptimize(decode_snapshot(bytes));
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * bytes.size()));
+}
+BENCHMARK(BM_decode_snapshot)->Name("chain/decode_spx_snapshot")->Unit(benchmark::kMillisecond);
+
+}  // namespace
+}  // namespace scanmq::market
