@@ -83,7 +83,7 @@ struct ColumnMapping {
     // Roots in option_symbol that are no OCC symbols are left aside for the symbol.
     bool old_option_symbols{};
 
-    // For sources that do not say.
+    // For sources that do not say; what they say wins.
     std::string symbol;
     double spot{kMissing};
     std::optional<WallMillis> as_of;

@@ -28,6 +28,12 @@ struct Day {
     ChainBuilder builder;
 };
 
+// The symbol that a root says, an adjusted one's too.
+std::string_view underlying_of(std::string_view root) noexcept {
+    while (is_adjusted_root(root)) root.remove_suffix(1);
+    return root_terms(root).symbol;
+}
+
 // What a row says about its contract's identity.
 struct Identity {
     std::string_view symbol;
@@ -95,18 +101,15 @@ class LongReader {
 
     Identity read_identity() {
         Identity out;
-        out.symbol = fields_.has(Field::symbol) ? fields_.text(Field::symbol) : symbol_;
-        out.root = fields_.has(Field::root) ? fields_.text(Field::root) : out.symbol;
+        if (fields_.has(Field::symbol)) out.symbol = fields_.text(Field::symbol);
+        if (fields_.has(Field::root)) out.root = fields_.text(Field::root);
         if (fields_.has(Field::option_symbol)) {
             out.series = fields_.series();
             if (out.series) out.root = out.series->root;
         }
+        if (out.symbol.empty()) out.symbol = out.root.empty() ? symbol_ : underlying_of(out.root);
+        if (out.root.empty()) out.root = out.symbol;
         out.adjusted = is_adjusted_root(out.root) || !fields_.standard_deliverable();
-        if (out.symbol.empty() && !out.root.empty()) {
-            auto base = out.root;
-            while (is_adjusted_root(base)) base.remove_suffix(1);
-            out.symbol = root_terms(base).symbol;
-        }
         if (out.symbol.empty()) {
             rows_.fail_row(ErrorCode::missing_value,
                            "nothing says the underlying's symbol; give it (--symbol), or name the "
