@@ -248,6 +248,8 @@ const char* to_string(IvStatus status) noexcept {
             return "crossed";
         case IvStatus::no_forward:
             return "no_forward";
+        case IvStatus::at_exercise_boundary:
+            return "at_exercise_boundary";
     }
     return "unknown";
 }

@@ -14,14 +14,15 @@ namespace scanmq::pricing {
 
 enum class IvStatus : std::uint8_t {
     ok,
-    below_intrinsic,  // price under the discounted intrinsic value
-    above_max,        // price over D*F (call) or D*K (put)
-    no_bid,           // the bid is zero or missing: no two-sided quote to take a mid of
-    no_ask,           // the ask is zero or missing
-    expired,          // T <= 0
-    not_tradable,     // past its last trade, before settlement (AM-settled roots)
-    crossed,          // bid above ask
-    no_forward,       // forward, strike, discount or T is not a positive finite number
+    below_intrinsic,       // price under the discounted intrinsic value
+    above_max,             // price over D*F (call) or D*K (put)
+    no_bid,                // the bid is zero or missing: no two-sided quote to take a mid of
+    no_ask,                // the ask is zero or missing
+    expired,               // T <= 0
+    not_tradable,          // past its last trade, before settlement (AM-settled roots)
+    crossed,               // bid above ask
+    no_forward,            // forward, strike, discount or T is not a positive finite number
+    at_exercise_boundary,  // American: the value of immediate exercise, no volatility is determined
 };
 [[nodiscard]] const char* to_string(IvStatus status) noexcept;
 
