@@ -1,0 +1,348 @@
+#include "scanner/pricing/cash_dividends.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+
+#include "common/base/assert.hpp"
+#include "scanner/pricing/american_put.hpp"
+#include "scanner/pricing/finite_differences.hpp"
+
+namespace scanmq::pricing {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr Greeks kNoGreeks{kNaN, kNaN, kNaN, kNaN, kNaN, kNaN};
+constexpr double kRateStep = 1e-4;
+constexpr double kVolatilityStep = 1e-2;  // of the volatility
+
+// The dividends in (0, years], latest first.
+struct Schedule {
+    Schedule(std::span<const CashDividend> dividends, double years) noexcept {
+        for (const CashDividend& dividend : dividends) {
+            usable = usable && detail::is_finite(dividend.years) &&
+                     detail::is_finite(dividend.amount) && dividend.amount >= 0.0;
+            if (!(dividend.years > 0.0 && dividend.years <= years)) continue;
+            if (size == kDividendsMax) {
+                usable = false;
+                return;
+            }
+            rows[size++] = dividend;
+        }
+        std::sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(size),
+                  [](const CashDividend& a, const CashDividend& b) { return a.years > b.years; });
+    }
+    [[nodiscard]] std::span<const CashDividend> inside() const noexcept {
+        return std::span(rows).first(size);
+    }
+    [[nodiscard]] double present_value(double rate) const noexcept {
+        double sum = 0.0;
+        for (const CashDividend& row : inside()) sum += row.amount * std::exp(-rate * row.years);
+        return sum;
+    }
+
+    std::array<CashDividend, kDividendsMax> rows;
+    std::size_t size = 0;
+    bool usable = true;
+};
+
+double sign_of(Right right) noexcept { return right == Right::put ? 1.0 : -1.0; }
+
+// On X instead of the spot.
+BsmInputs escrowed(const BsmInputs& in, const Schedule& schedule) noexcept {
+    BsmInputs out = in;
+    out.spot = schedule.usable ? in.spot - schedule.present_value(in.rate) : kNaN;
+    return out;
+}
+
+bool usable(const BsmInputs& on_x) noexcept {
+    return put_regime(detail::put_form(on_x, Right::put), on_x.volatility, on_x.years) !=
+           detail::Regime::bad;
+}
+
+// No time or no volatility: the best exercise when X grows at r - q for certain, its time and delta.
+Greeks certain(const BsmInputs& on_x, const Schedule& schedule, Right right) noexcept {
+    const double sign = sign_of(right);
+    Greeks best;
+    const auto offer = [&](double t, double unpaid) {
+        const double given = std::exp(-on_x.yield * t);
+        const double value =
+            sign * (on_x.strike * std::exp(-on_x.rate * t) - on_x.spot * given - unpaid);
+        if (value <= best.price) return;
+        best = {};
+        best.price = value;
+        best.delta = -sign * given;
+    };
+    const double turn =
+        std::log(on_x.yield * on_x.spot / (on_x.rate * on_x.strike)) / (on_x.yield - on_x.rate);
+    double unpaid = 0.0;
+    double end = on_x.years;
+    const auto interval = [&](double begin) {
+        offer(begin, unpaid);
+        offer(end, unpaid);
+        if (turn > begin && turn < end) offer(turn, unpaid);
+        end = begin;
+    };
+    for (const CashDividend& row : schedule.inside()) {
+        interval(row.years);
+        unpaid += row.amount * std::exp(-on_x.rate * row.years);
+    }
+    interval(0.0);
+    return best;
+}
+
+Greeks european_on_x(const BsmInputs& on_x, double spot, Right right) noexcept {
+    Greeks out = bsm_greeks(on_x, right);
+    // At a fixed spot X falls as the dividends' present value grows.
+    out.theta -= on_x.rate * (spot - on_x.spot) * out.delta;
+    return out;
+}
+
+struct Row {
+    BsmInputs on_x;
+    double spot{};
+    Right right{};
+};
+
+// Price, delta, gamma and theta of up to a block of rows that share time and dividends.
+class Differences {
+  public:
+    Differences(const Schedule& schedule, double years, AmericanScheme scheme) noexcept
+        : grid_(detail::difference_grid(scheme)) {
+        block_.years = years;
+        block_.dividends = schedule.inside();
+    }
+    [[nodiscard]] std::size_t size() const noexcept { return block_.size; }
+    [[nodiscard]] bool full() const noexcept { return block_.size == detail::kDifferenceBlock; }
+
+    void add(const Row& row) noexcept {
+        const std::size_t i = block_.size++;
+        rows_[i] = row;
+        block_.spot[i] = row.on_x.spot;
+        block_.strike[i] = row.on_x.strike;
+        block_.rate[i] = row.on_x.rate;
+        block_.yield[i] = row.on_x.yield;
+        block_.volatility[i] = row.on_x.volatility;
+        block_.sign[i] = sign_of(row.right);
+    }
+    void run() noexcept {
+        if (block_.size > 0) detail::difference_values(grid_, block_, values_);
+        block_.size = 0;
+    }
+    // Of the rows added before the last run.
+    [[nodiscard]] Greeks result(std::size_t i) const noexcept {
+        const Row& row = rows_[i];
+        const BsmInputs& in = row.on_x;
+        const double exercise = sign_of(row.right) * (in.strike - row.spot);
+        Greeks out;
+        if (values_.american[1][i] <= exercise * (1.0 + 1e-13) && exercise > 0.0) {
+            out.price = exercise;
+            out.delta = -sign_of(row.right);
+            return out;
+        }
+        const Greeks closed = european_on_x(in, row.spot, row.right);
+        const auto premium = [&](std::size_t at) {
+            return values_.american[at][i] - values_.european[at][i];
+        };
+        const double step = values_.step[i];
+        const double slope = (premium(2) - premium(0)) / (2.0 * step);
+        const double bend = (premium(2) - 2.0 * premium(1) + premium(0)) / (step * step);
+        out.price = std::max({closed.price + premium(1), closed.price, exercise});
+        out.delta = closed.delta + slope / in.spot;
+        out.gamma = std::max(closed.gamma + (bend - slope) / (in.spot * in.spot), 0.0);
+        const double diffusion = in.volatility * in.spot;
+        out.theta = in.rate * (out.price - row.spot * out.delta) + in.yield * in.spot * out.delta -
+                    0.5 * diffusion * diffusion * out.gamma;
+        return out;
+    }
+
+  private:
+    detail::DifferenceGrid grid_;
+    detail::DifferenceBlock block_{};
+    detail::DifferenceValues values_{};
+    std::array<Row, detail::kDifferenceBlock> rows_{};
+};
+
+template <class Contract>
+void price_rows(std::size_t count, const Schedule& schedule, double years, const Contract& contract,
+                std::span<double> out, AmericanScheme scheme) noexcept {
+    Differences differences(schedule, years, scheme);
+    std::array<std::size_t, detail::kDifferenceBlock> target{};
+    const auto flush = [&] {
+        const std::size_t size = differences.size();
+        differences.run();
+        for (std::size_t i = 0; i < size; ++i) out[target[i]] = differences.result(i).price;
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+        const AmericanContract row = contract(i);
+        const BsmInputs on_x = escrowed(row.in, schedule);
+        if (!usable(on_x)) {
+            out[i] = kNaN;
+            continue;
+        }
+        if (on_x.volatility * std::sqrt(years) < detail::kDeviationMin) {
+            out[i] = certain(on_x, schedule, row.right).price;
+            continue;
+        }
+        target[differences.size()] = i;
+        differences.add({on_x, row.in.spot, row.right});
+        if (differences.full()) flush();
+    }
+    flush();
+}
+
+template <class Contract>
+void greeks_rows(std::size_t count, const Schedule& schedule, double years,
+                 const Contract& contract, std::span<Greeks> out, AmericanScheme scheme) noexcept {
+    // Each contract and its four neighbours in volatility and rate.
+    constexpr std::size_t kChunk = detail::kDifferenceBlock / 5;
+    Differences differences(schedule, years, scheme);
+    std::array<std::size_t, kChunk> target{};
+    std::array<double, kChunk> step{};
+    std::size_t waiting = 0;
+    const auto flush = [&] {
+        differences.run();
+        for (std::size_t i = 0; i < waiting; ++i) {
+            const auto price = [&](std::size_t n) { return differences.result(5 * i + n).price; };
+            Greeks& greeks = out[target[i]];
+            greeks = differences.result(5 * i);
+            greeks.vega = (price(1) - price(2)) / (2.0 * step[i]);
+            greeks.rho = (price(3) - price(4)) / (2.0 * kRateStep);
+        }
+        waiting = 0;
+    };
+    for (std::size_t i = 0; i < count; ++i) {
+        const AmericanContract row = contract(i);
+        const BsmInputs on_x = escrowed(row.in, schedule);
+        if (!usable(on_x)) {
+            out[i] = kNoGreeks;
+            continue;
+        }
+        if (on_x.volatility * std::sqrt(years) < detail::kDeviationMin) {
+            out[i] = certain(on_x, schedule, row.right);
+            continue;
+        }
+        target[waiting] = i;
+        step[waiting] = kVolatilityStep * on_x.volatility;
+        differences.add({on_x, row.in.spot, row.right});
+        for (const double change : {step[waiting], -step[waiting]}) {
+            BsmInputs moved = on_x;
+            moved.volatility += change;
+            differences.add({moved, row.in.spot, row.right});
+        }
+        for (const double change : {kRateStep, -kRateStep}) {
+            BsmInputs moved = row.in;
+            moved.rate += change;
+            differences.add({escrowed(moved, schedule), row.in.spot, row.right});
+        }
+        if (++waiting == kChunk) flush();
+    }
+    flush();
+}
+
+AmericanContract row_of(const BsmExpiry& common, double strike, double volatility,
+                        Right right) noexcept {
+    return {{.spot = common.spot,
+             .strike = strike,
+             .rate = common.rate,
+             .yield = common.yield,
+             .years = common.years,
+             .volatility = volatility},
+            right};
+}
+
+}  // namespace
+
+detail::DifferenceGrid detail::difference_grid(AmericanScheme scheme) noexcept {
+    if (scheme == AmericanScheme::fast) return {.half_nodes = 100, .steps = 80, .deviations = 5.0};
+    return {.half_nodes = 600, .steps = 600, .deviations = 6.0};
+}
+
+Greeks detail::difference_greeks(const BsmInputs& in, std::span<const CashDividend> dividends,
+                                 Right right, AmericanScheme scheme) noexcept {
+    const Schedule schedule(dividends, in.years);
+    Greeks out;
+    greeks_rows(
+        1, schedule, in.years,
+        [&](std::size_t) {
+            return AmericanContract{in, right};
+        },
+        {&out, 1}, scheme);
+    return out;
+}
+
+double escrowed_spot(const BsmExpiry& common, std::span<const CashDividend> dividends) noexcept {
+    const BsmInputs in = row_of(common, 1.0, 1.0, Right::call).in;
+    const double x = escrowed(in, Schedule(dividends, common.years)).spot;
+    return x > 0.0 ? x : kNaN;
+}
+
+Greeks european_greeks(const BsmInputs& in, std::span<const CashDividend> dividends,
+                       Right right) noexcept {
+    const Schedule schedule(dividends, in.years);
+    const BsmInputs on_x = escrowed(in, schedule);
+    if (!usable(on_x)) return kNoGreeks;
+    Greeks out = european_on_x(on_x, in.spot, right);
+    for (const CashDividend& row : schedule.inside()) {
+        out.rho += out.delta * row.years * row.amount * std::exp(-in.rate * row.years);
+    }
+    return out;
+}
+
+double american_price(const BsmInputs& in, std::span<const CashDividend> dividends, Right right,
+                      AmericanScheme scheme) noexcept {
+    const Schedule schedule(dividends, in.years);
+    if (schedule.usable && schedule.size == 0) return american_price(in, right, scheme);
+    double out = kNaN;
+    price_rows(
+        1, schedule, in.years,
+        [&](std::size_t) {
+            return AmericanContract{in, right};
+        },
+        {&out, 1}, scheme);
+    return out;
+}
+
+Greeks american_greeks(const BsmInputs& in, std::span<const CashDividend> dividends, Right right,
+                       AmericanScheme scheme) noexcept {
+    const Schedule schedule(dividends, in.years);
+    if (schedule.usable && schedule.size == 0) return american_greeks(in, right, scheme);
+    return detail::difference_greeks(in, dividends, right, scheme);
+}
+
+void american_prices(const BsmExpiry& common, std::span<const CashDividend> dividends,
+                     std::span<const double> strike, std::span<const double> volatility,
+                     std::span<const Right> right, std::span<double> out,
+                     AmericanScheme scheme) noexcept {
+    const Schedule schedule(dividends, common.years);
+    if (schedule.usable && schedule.size == 0) {
+        american_prices(common, strike, volatility, right, out, scheme);
+        return;
+    }
+    SCANMQ_ASSERT(strike.size() == out.size() && volatility.size() == out.size() &&
+                  right.size() == out.size());
+    price_rows(
+        out.size(), schedule, common.years,
+        [&](std::size_t i) { return row_of(common, strike[i], volatility[i], right[i]); }, out,
+        scheme);
+}
+
+void american_greeks(const BsmExpiry& common, std::span<const CashDividend> dividends,
+                     std::span<const double> strike, std::span<const double> volatility,
+                     std::span<const Right> right, std::span<Greeks> out,
+                     AmericanScheme scheme) noexcept {
+    const Schedule schedule(dividends, common.years);
+    if (schedule.usable && schedule.size == 0) {
+        american_greeks(common, strike, volatility, right, out, scheme);
+        return;
+    }
+    SCANMQ_ASSERT(strike.size() == out.size() && volatility.size() == out.size() &&
+                  right.size() == out.size());
+    greeks_rows(
+        out.size(), schedule, common.years,
+        [&](std::size_t i) { return row_of(common, strike[i], volatility[i], right[i]); }, out,
+        scheme);
+}
+
+}  // namespace scanmq::pricing

@@ -1,0 +1,264 @@
+#include "scanner/pricing/finite_differences.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "scanner/pricing/finite_differences.cpp"
+#include "hwy/aligned_allocator.h"
+#include "hwy/foreach_target.h"
+#include "hwy/highway.h"
+#include "scanner/pricing/vector_math-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace scanmq::pricing::HWY_NAMESPACE {
+
+using detail::DifferenceBlock;
+using detail::DifferenceGrid;
+using detail::DifferenceValues;
+
+using D = hn::ScalableTag<double>;
+using V = hn::Vec<D>;
+
+HWY_INLINE V set(double value) { return hn::Set(D(), value); }
+HWY_INLINE V exp_wide(V x) {
+    return exp_bounded(D(), hn::Min(hn::Max(x, set(-700.0)), set(700.0)));
+}
+
+// The options of one vector and their columns of the grid, node by node.
+class Columns {
+  public:
+    Columns(const DifferenceGrid& grid, const DifferenceBlock& block, std::size_t at)
+        : half_(grid.half_nodes),
+          nodes_(2 * grid.half_nodes + 1),
+          lanes_(hn::Lanes(D())),
+          memory_(hwy::AllocateAligned<double>(6 * static_cast<std::size_t>(nodes_) * lanes_)) {
+        const D d;
+        strike_ = hn::Load(d, block.strike.data() + at);
+        rate_ = hn::Load(d, block.rate.data() + at);
+        yield_ = hn::Load(d, block.yield.data() + at);
+        sign_ = hn::Load(d, block.sign.data() + at);
+        const V spot = hn::Load(d, block.spot.data() + at);
+        const V volatility = hn::Load(d, block.volatility.data() + at);
+        const V variance = hn::Mul(volatility, volatility);
+        const V drift = hn::NegMulAdd(set(0.5), variance, hn::Sub(rate_, yield_));
+        const V width =
+            hn::MulAdd(hn::Mul(volatility, set(grid.deviations)), set(std::sqrt(block.years)),
+                       hn::Mul(hn::Abs(drift), set(block.years)));
+        step_ = hn::Mul(width, set(1.0 / half_));
+        const V over_step = hn::Div(set(1.0), step_);
+        const V spread = hn::Mul(hn::Mul(set(0.5), variance), hn::Mul(over_step, over_step));
+        const V tilt = hn::Mul(hn::Mul(set(0.5), drift), over_step);
+        up_ = hn::Add(spread, tilt);
+        down_ = hn::Sub(spread, tilt);
+        stay_ = hn::Neg(hn::MulAdd(set(2.0), spread, rate_));
+        for (int j = 0; j < nodes_; ++j) {
+            put(kSpot, j, hn::Mul(spot, exp_wide(hn::Mul(step_, set(j - half_)))));
+        }
+        expire();
+    }
+
+    [[nodiscard]] V step() const { return step_; }
+    [[nodiscard]] V american(int offset) const { return get(kAmerican, half_ + offset); }
+    [[nodiscard]] V european(int offset) const { return get(kEuropean, half_ + offset); }
+
+    // One step back in time, dt long, of which `implicit` is taken at its end.
+    void back(double dt, double implicit) {
+        const double explicit_part = (1.0 - implicit) * dt;
+        factor(implicit * dt);
+        time_left_ += dt;
+        unpaid_ = hn::Mul(unpaid_, exp_wide(hn::Mul(rate_, set(-dt))));
+        const int last = nodes_ - 1;
+        const V end_low = european_limit(0);
+        const V end_high = european_limit(last);
+        solve<false>(explicit_part, dt, end_low, end_high);
+        solve<true>(explicit_part, dt, hn::Max(end_low, exercise(0)),
+                    hn::Max(end_high, exercise(last)));
+        // What the last step's multiplier gave too much is taken back; what exercise asks for is
+        // the next one's.
+        const V over_dt = set(1.0 / dt);
+        for (int j = 1; j < last; ++j) {
+            const V free = get(kAmerican, j);
+            const V pressure = get(kPressure, j);
+            const V value = hn::Max(hn::NegMulAdd(set(dt), pressure, free), exercise(j));
+            put(kAmerican, j, value);
+            put(kPressure, j, hn::MulAdd(hn::Sub(value, free), over_dt, pressure));
+        }
+    }
+
+    // Back over an ex-moment: just before it, exercise includes the dividend.
+    void pay(double amount) {
+        unpaid_ = hn::Add(unpaid_, set(amount));
+        for (int j = 0; j < nodes_; ++j) {
+            put(kAmerican, j, hn::Max(get(kAmerican, j), exercise(j)));
+            put(kPressure, j, hn::Zero(D()));
+        }
+    }
+
+  private:
+    enum Column : int { kSpot, kAmerican, kEuropean, kPressure, kRatio, kPivot };
+
+    [[nodiscard]] V get(Column column, int j) const {
+        return hn::Load(D(),
+                        memory_.get() + static_cast<std::size_t>(column * nodes_ + j) * lanes_);
+    }
+    void put(Column column, int j, V value) {
+        hn::Store(value, D(),
+                  memory_.get() + static_cast<std::size_t>(column * nodes_ + j) * lanes_);
+    }
+
+    // What exercise gives: X and the dividends not yet paid against the strike.
+    [[nodiscard]] V exercise(int j) const {
+        return hn::Mul(sign_, hn::Sub(hn::Sub(strike_, unpaid_), get(kSpot, j)));
+    }
+    [[nodiscard]] V european_limit(int j) const {
+        const V paid = hn::Mul(strike_, exp_wide(hn::Mul(rate_, set(-time_left_))));
+        const V given = hn::Mul(get(kSpot, j), exp_wide(hn::Mul(yield_, set(-time_left_))));
+        return hn::Max(hn::Mul(sign_, hn::Sub(paid, given)), hn::Zero(D()));
+    }
+
+    // The payoff, averaged over each cell, so that the kink's place among the nodes does not matter.
+    void expire() {
+        const V zero = hn::Zero(D());
+        const V half = hn::Mul(set(0.5), step_);
+        const V grow = exp_wide(half);
+        const V shrink = hn::Div(set(1.0), grow);
+        for (int j = 0; j < nodes_; ++j) {
+            const V x = get(kSpot, j);
+            const V low = hn::Mul(x, shrink);
+            const V high = hn::Mul(x, grow);
+            const V kink = hn::Min(hn::Max(strike_, low), high);
+            // A put pays below the kink, a call above.
+            const auto is_put = hn::Gt(sign_, zero);
+            const V from = hn::IfThenElse(is_put, low, kink);
+            const V to = hn::IfThenElse(is_put, kink, high);
+            const V length = log_bounded(D(), hn::Div(to, from));
+            const V mean = hn::Div(hn::NegMulAdd(strike_, length, hn::Sub(to, from)), step_);
+            const V value = hn::Max(hn::Neg(hn::Mul(sign_, mean)), zero);
+            put(kAmerican, j, value);
+            put(kEuropean, j, value);
+            put(kPressure, j, zero);
+        }
+    }
+
+    // Elimination of (1 - dt L), kept while dt stays.
+    void factor(double dt) {
+        if (dt == factored_) return;
+        factored_ = dt;
+        const V one = set(1.0);
+        const V diagonal = hn::NegMulAdd(set(dt), stay_, one);
+        const V upper = hn::Mul(set(-dt), up_);
+        const V lower = hn::Mul(set(-dt), down_);
+        V ratio = hn::Zero(D());
+        for (int j = 1; j < nodes_ - 1; ++j) {
+            const V pivot = hn::Div(one, hn::NegMulAdd(lower, ratio, diagonal));
+            ratio = hn::Mul(upper, pivot);
+            put(kPivot, j, pivot);
+            put(kRatio, j, ratio);
+        }
+        lower_ = lower;
+    }
+
+    template <bool kAmericanValues>
+    void solve(double explicit_dt, double dt, V end_low, V end_high) {
+        constexpr Column kValues = kAmericanValues ? kAmerican : kEuropean;
+        const int last = nodes_ - 1;
+        const V e_up = hn::Mul(set(explicit_dt), up_);
+        const V e_down = hn::Mul(set(explicit_dt), down_);
+        const V e_stay = hn::MulAdd(set(explicit_dt), stay_, set(1.0));
+        V below = get(kValues, 0);
+        V here = get(kValues, 1);
+        V done = end_low;
+        for (int j = 1; j < last; ++j) {
+            const V above = get(kValues, j + 1);
+            V right = hn::MulAdd(e_up, above, hn::MulAdd(e_stay, here, hn::Mul(e_down, below)));
+            if constexpr (kAmericanValues) right = hn::MulAdd(set(dt), get(kPressure, j), right);
+            done = hn::Mul(hn::NegMulAdd(lower_, done, right), get(kPivot, j));
+            put(kValues, j, done);
+            below = here;
+            here = above;
+        }
+        put(kValues, 0, end_low);
+        put(kValues, last, end_high);
+        V value = end_high;
+        for (int j = last - 1; j > 0; --j) {
+            value = hn::NegMulAdd(get(kRatio, j), value, get(kValues, j));
+            put(kValues, j, value);
+        }
+    }
+
+    int half_;
+    int nodes_;
+    std::size_t lanes_;
+    hwy::AlignedFreeUniquePtr<double[]> memory_;
+    V strike_;
+    V rate_;
+    V yield_;
+    V sign_;
+    V step_;
+    V up_;
+    V down_;
+    V stay_;
+    V lower_ = hn::Zero(D());
+    V unpaid_ = hn::Zero(D());
+    double time_left_ = 0.0;
+    double factored_ = -1.0;
+};
+
+// From one kink back to the next: steps grow from it, the first ones are implicit.
+void march(Columns& columns, double length, int steps) {
+    double done = 0.0;
+    for (int k = 1; k <= steps; ++k) {
+        const double share = static_cast<double>(k) / steps;
+        const double next = length * share * share;
+        columns.back(next - done, k <= 2 ? 1.0 : 0.5);
+        done = next;
+    }
+}
+
+void difference_block(const DifferenceGrid& grid, DifferenceBlock& block, DifferenceValues& out) {
+    const D d;
+    const std::size_t lanes = hn::Lanes(d);
+    // Lanes without a row repeat the last.
+    for (std::size_t i = block.size; i % lanes != 0; ++i) {
+        for (auto* column : {&block.spot, &block.strike, &block.rate, &block.yield,
+                             &block.volatility, &block.sign}) {
+            (*column)[i] = (*column)[block.size - 1];
+        }
+    }
+    for (std::size_t at = 0; at < block.size; at += lanes) {
+        Columns columns(grid, block, at);
+        double now = block.years;
+        const auto back_to = [&](double moment) {
+            const double length = now - moment;
+            if (!(length > 0.0)) return;
+            const double share = std::sqrt(length / block.years);
+            march(columns, length, std::max(12, static_cast<int>(grid.steps * share)));
+            now = moment;
+        };
+        for (const CashDividend& dividend : block.dividends) {
+            back_to(dividend.years);
+            columns.pay(dividend.amount);
+        }
+        back_to(0.0);
+        for (int i = 0; i < 3; ++i) {
+            hn::Store(columns.american(i - 1), d, out.american[i].data() + at);
+            hn::Store(columns.european(i - 1), d, out.european[i].data() + at);
+        }
+        hn::Store(columns.step(), d, out.step.data() + at);
+    }
+}
+
+}  // namespace scanmq::pricing::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace scanmq::pricing {
+HWY_EXPORT(difference_block);
+
+void detail::difference_values(const DifferenceGrid& grid, DifferenceBlock& block,
+                               DifferenceValues& out) {
+    HWY_DYNAMIC_DISPATCH(difference_block)(grid, block, out);
+}
+}  // namespace scanmq::pricing
+#endif
