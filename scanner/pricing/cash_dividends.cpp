@@ -131,7 +131,7 @@ class Differences {
         block_.size = 0;
     }
     // Of the rows added before the last run.
-    [[nodiscard]] Greeks result(std::size_t i) const noexcept {
+    [[nodiscard]] Greeks result(std::size_t i, const Schedule& schedule) const noexcept {
         const Row& row = rows_[i];
         const BsmInputs& in = row.on_x;
         const double exercise = sign_of(row.right) * (in.strike - row.spot);
@@ -148,7 +148,8 @@ class Differences {
         const double step = values_.step[i];
         const double slope = (premium(2) - premium(0)) / (2.0 * step);
         const double bend = (premium(2) - 2.0 * premium(1) + premium(0)) / (step * step);
-        out.price = std::max({closed.price + premium(1), closed.price, exercise});
+        out.price = std::max({closed.price + premium(1), closed.price, exercise,
+                              certain(in, schedule, row.right).price});
         out.delta = closed.delta + slope / in.spot;
         out.gamma = std::max(closed.gamma + (bend - slope) / (in.spot * in.spot), 0.0);
         const double diffusion = in.volatility * in.spot;
@@ -172,7 +173,8 @@ void price_rows(std::size_t count, const Schedule& schedule, double years, const
     const auto flush = [&] {
         const std::size_t size = differences.size();
         differences.run();
-        for (std::size_t i = 0; i < size; ++i) out[target[i]] = differences.result(i).price;
+        for (std::size_t i = 0; i < size; ++i)
+            out[target[i]] = differences.result(i, schedule).price;
     };
     for (std::size_t i = 0; i < count; ++i) {
         const AmericanContract row = contract(i);
@@ -204,9 +206,11 @@ void greeks_rows(std::size_t count, const Schedule& schedule, double years,
     const auto flush = [&] {
         differences.run();
         for (std::size_t i = 0; i < waiting; ++i) {
-            const auto price = [&](std::size_t n) { return differences.result(5 * i + n).price; };
+            const auto price = [&](std::size_t n) {
+                return differences.result(5 * i + n, schedule).price;
+            };
             Greeks& greeks = out[target[i]];
-            greeks = differences.result(5 * i);
+            greeks = differences.result(5 * i, schedule);
             greeks.vega = (price(1) - price(2)) / (2.0 * step[i]);
             greeks.rho = (price(3) - price(4)) / (2.0 * kRateStep);
         }

@@ -32,7 +32,7 @@ class Columns {
         : half_(grid.half_nodes),
           nodes_(2 * grid.half_nodes + 1),
           lanes_(hn::Lanes(D())),
-          memory_(hwy::AllocateAligned<double>(6 * static_cast<std::size_t>(nodes_) * lanes_)) {
+          memory_(hwy::AllocateAligned<double>(5 * static_cast<std::size_t>(nodes_) * lanes_)) {
         const D d;
         strike_ = hn::Load(d, block.strike.data() + at);
         rate_ = hn::Load(d, block.rate.data() + at);
@@ -48,42 +48,32 @@ class Columns {
         step_ = hn::Mul(width, set(1.0 / half_));
         const V over_step = hn::Div(set(1.0), step_);
         const V spread = hn::Mul(hn::Mul(set(0.5), variance), hn::Mul(over_step, over_step));
-        const V tilt = hn::Mul(hn::Mul(set(0.5), drift), over_step);
+        const V tilt = hn::Mul(hn::Mul(set(0.5), hn::Mul(sign_, drift)), over_step);
         up_ = hn::Add(spread, tilt);
         down_ = hn::Sub(spread, tilt);
         stay_ = hn::Neg(hn::MulAdd(set(2.0), spread, rate_));
         for (int j = 0; j < nodes_; ++j) {
-            put(kSpot, j, hn::Mul(spot, exp_wide(hn::Mul(step_, set(j - half_)))));
+            put(kSpot, j, hn::Mul(spot, exp_wide(hn::Mul(hn::Mul(sign_, step_), set(j - half_)))));
         }
         expire();
     }
 
     [[nodiscard]] V step() const { return step_; }
-    [[nodiscard]] V american(int offset) const { return get(kAmerican, half_ + offset); }
-    [[nodiscard]] V european(int offset) const { return get(kEuropean, half_ + offset); }
+    // At ln X + offset step.
+    [[nodiscard]] V american(int offset) const { return at(kAmerican, offset); }
+    [[nodiscard]] V european(int offset) const { return at(kEuropean, offset); }
 
     // One step back in time, dt long, of which `implicit` is taken at its end.
     void back(double dt, double implicit) {
-        const double explicit_part = (1.0 - implicit) * dt;
+        const double explicit_dt = (1.0 - implicit) * dt;
         factor(implicit * dt);
         time_left_ += dt;
         unpaid_ = hn::Mul(unpaid_, exp_wide(hn::Mul(rate_, set(-dt))));
-        const int last = nodes_ - 1;
         const V end_low = european_limit(0);
-        const V end_high = european_limit(last);
-        solve<false>(explicit_part, dt, end_low, end_high);
-        solve<true>(explicit_part, dt, hn::Max(end_low, exercise(0)),
-                    hn::Max(end_high, exercise(last)));
-        // What the last step's multiplier gave too much is taken back; what exercise asks for is
-        // the next one's.
-        const V over_dt = set(1.0 / dt);
-        for (int j = 1; j < last; ++j) {
-            const V free = get(kAmerican, j);
-            const V pressure = get(kPressure, j);
-            const V value = hn::Max(hn::NegMulAdd(set(dt), pressure, free), exercise(j));
-            put(kAmerican, j, value);
-            put(kPressure, j, hn::MulAdd(hn::Sub(value, free), over_dt, pressure));
-        }
+        const V end_high = european_limit(nodes_ - 1);
+        solve<false>(explicit_dt, end_low, end_high);
+        solve<true>(explicit_dt, hn::Max(end_low, exercise(0)),
+                    hn::Max(end_high, exercise(nodes_ - 1)));
     }
 
     // Back over an ex-moment: just before it, exercise includes the dividend.
@@ -91,16 +81,19 @@ class Columns {
         unpaid_ = hn::Add(unpaid_, set(amount));
         for (int j = 0; j < nodes_; ++j) {
             put(kAmerican, j, hn::Max(get(kAmerican, j), exercise(j)));
-            put(kPressure, j, hn::Zero(D()));
         }
     }
 
   private:
-    enum Column : int { kSpot, kAmerican, kEuropean, kPressure, kRatio, kPivot };
+    enum Column : int { kSpot, kAmerican, kEuropean, kRatio, kPivot };
 
     [[nodiscard]] V get(Column column, int j) const {
         return hn::Load(D(),
                         memory_.get() + static_cast<std::size_t>(column * nodes_ + j) * lanes_);
+    }
+    [[nodiscard]] V at(Column column, int offset) const {
+        const auto is_put = hn::Gt(sign_, hn::Zero(D()));
+        return hn::IfThenElse(is_put, get(column, half_ + offset), get(column, half_ - offset));
     }
     void put(Column column, int j, V value) {
         hn::Store(value, D(),
@@ -137,11 +130,10 @@ class Columns {
             const V value = hn::Max(hn::Neg(hn::Mul(sign_, mean)), zero);
             put(kAmerican, j, value);
             put(kEuropean, j, value);
-            put(kPressure, j, zero);
         }
     }
 
-    // Elimination of (1 - dt L), kept while dt stays.
+    // Elimination of (1 - dt L) from the far end, kept while dt stays.
     void factor(double dt) {
         if (dt == factored_) return;
         factored_ = dt;
@@ -150,39 +142,42 @@ class Columns {
         const V upper = hn::Mul(set(-dt), up_);
         const V lower = hn::Mul(set(-dt), down_);
         V ratio = hn::Zero(D());
-        for (int j = 1; j < nodes_ - 1; ++j) {
-            const V pivot = hn::Div(one, hn::NegMulAdd(lower, ratio, diagonal));
-            ratio = hn::Mul(upper, pivot);
+        for (int j = nodes_ - 2; j > 0; --j) {
+            const V pivot = hn::Div(one, hn::NegMulAdd(upper, ratio, diagonal));
+            ratio = hn::Mul(lower, pivot);
             put(kPivot, j, pivot);
             put(kRatio, j, ratio);
         }
-        lower_ = lower;
+        upper_ = upper;
     }
 
+    // Elimination from the far end, then substitution from where exercise is due, each value at
+    // least that of exercise (Brennan and Schwartz).
     template <bool kAmericanValues>
-    void solve(double explicit_dt, double dt, V end_low, V end_high) {
+    void solve(double explicit_dt, V end_low, V end_high) {
         constexpr Column kValues = kAmericanValues ? kAmerican : kEuropean;
         const int last = nodes_ - 1;
         const V e_up = hn::Mul(set(explicit_dt), up_);
         const V e_down = hn::Mul(set(explicit_dt), down_);
         const V e_stay = hn::MulAdd(set(explicit_dt), stay_, set(1.0));
-        V below = get(kValues, 0);
-        V here = get(kValues, 1);
-        V done = end_low;
-        for (int j = 1; j < last; ++j) {
-            const V above = get(kValues, j + 1);
-            V right = hn::MulAdd(e_up, above, hn::MulAdd(e_stay, here, hn::Mul(e_down, below)));
-            if constexpr (kAmericanValues) right = hn::MulAdd(set(dt), get(kPressure, j), right);
-            done = hn::Mul(hn::NegMulAdd(lower_, done, right), get(kPivot, j));
+        V above = get(kValues, last);
+        V here = get(kValues, last - 1);
+        V done = end_high;
+        for (int j = last - 1; j > 0; --j) {
+            const V below = get(kValues, j - 1);
+            const V right =
+                hn::MulAdd(e_up, above, hn::MulAdd(e_stay, here, hn::Mul(e_down, below)));
+            done = hn::Mul(hn::NegMulAdd(upper_, done, right), get(kPivot, j));
             put(kValues, j, done);
-            below = here;
-            here = above;
+            above = here;
+            here = below;
         }
         put(kValues, 0, end_low);
         put(kValues, last, end_high);
-        V value = end_high;
-        for (int j = last - 1; j > 0; --j) {
+        V value = end_low;
+        for (int j = 1; j < last; ++j) {
             value = hn::NegMulAdd(get(kRatio, j), value, get(kValues, j));
+            if constexpr (kAmericanValues) value = hn::Max(value, exercise(j));
             put(kValues, j, value);
         }
     }
@@ -199,7 +194,7 @@ class Columns {
     V up_;
     V down_;
     V stay_;
-    V lower_ = hn::Zero(D());
+    V upper_ = hn::Zero(D());
     V unpaid_ = hn::Zero(D());
     double time_left_ = 0.0;
     double factored_ = -1.0;

@@ -1,0 +1,256 @@
+#include "scanner/pricing/american_implied_volatility.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "common/base/assert.hpp"
+#include "scanner/pricing/american_put.hpp"
+
+// Each round prices all rows that are still open at once, so that vector lanes stay full, and then
+// moves each of them. Steps are secants in a function of V - least, the least being the value at no
+// volatility, that is nearly straight in the volatility: its square root where the least is that of
+// exercise now, which V leaves like a parabola, and its logarithm elsewhere.
+
+namespace scanmq::pricing {
+namespace {
+
+constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kTolerance = 1e-9;           // of the price less the least
+constexpr double kSpotTolerance = 1e-12;      // of the spot: what prices are rounded to
+constexpr double kExerciseTolerance = 1e-12;  // of the spot
+
+struct Market {
+    BsmExpiry common;
+    std::span<const CashDividend> dividends;
+    double on_x{};  // the spot less what is paid
+};
+
+struct Search {
+    std::size_t row{};
+    double price{};
+    double strike{};
+    Right right{};
+    double least{};    // the value at no volatility
+    bool exercised{};  // and that is exercise now
+    double low = 0.0;
+    double high = std::numeric_limits<double>::infinity();  // until a price above is known
+    double at{};                                            // the volatility to price next
+    double last_at = kNaN;
+    double last_height{};
+    double slope{};         // of the height, where there is no last point yet
+    double width_before{};  // of the bracket, two rounds ago
+    int rounds = 0;
+    bool open = true;
+    double volatility = kNaN;
+    IvStatus status{};
+
+    [[nodiscard]] double height(double value) const noexcept {
+        const double over = value - least;
+        return exercised ? std::sqrt(std::max(over, 0.0)) : std::log(std::max(over, 1e-300));
+    }
+    void close(double found, IvStatus as) noexcept {
+        open = false;
+        volatility = found;
+        status = as;
+    }
+};
+
+BsmInputs inputs(const Market& market, double strike, double volatility) noexcept {
+    return {.spot = market.common.spot,
+            .strike = strike,
+            .rate = market.common.rate,
+            .yield = market.common.yield,
+            .years = market.common.years,
+            .volatility = volatility};
+}
+
+// What the price alone decides; else the first volatility to try.
+Search start(const Market& market, double price, double strike, Right right) noexcept {
+    Search out;
+    out.price = price;
+    out.strike = strike;
+    out.right = right;
+    const BsmExpiry& common = market.common;
+    if (!(common.years > 0.0)) {
+        out.close(kNaN, IvStatus::expired);
+        return out;
+    }
+    const double least = american_price(inputs(market, strike, 0.0), market.dividends, right);
+    if (!detail::is_finite(least)) {
+        out.close(kNaN, IvStatus::no_forward);
+        return out;
+    }
+    if (std::isnan(price)) {
+        out.close(kNaN, IvStatus::no_bid);
+        return out;
+    }
+    const bool is_call = right == Right::call;
+    const double exercise = is_call ? common.spot - strike : strike - common.spot;
+    const double rounding = kExerciseTolerance * (common.spot + strike);
+    out.least = least;
+    out.exercised = exercise > 0.0 && least <= exercise + rounding;
+    if (price < least - rounding) {
+        out.close(kNaN, IvStatus::below_intrinsic);
+        return out;
+    }
+    if (price <= least + rounding) {
+        out.close(out.exercised ? kNaN : 0.0,
+                  out.exercised ? IvStatus::at_exercise_boundary : IvStatus::ok);
+        return out;
+    }
+    const double most = is_call
+                            ? common.spot * std::max(1.0, std::exp(-common.yield * common.years))
+                            : strike * std::max(1.0, std::exp(-common.rate * common.years));
+    if (price >= most) {
+        out.close(kNaN, IvStatus::above_max);
+        return out;
+    }
+    // The European value is no higher, so its volatility is no lower.
+    const double forward = market.on_x * std::exp((common.rate - common.yield) * common.years);
+    const double discount = std::exp(-common.rate * common.years);
+    const IvResult european =
+        implied_volatility(price, forward, strike, common.years, discount, right);
+    if (european.status == IvStatus::ok && european.volatility < kAmericanIvMax) {
+        out.at = std::max(european.volatility, 1e-4);
+        BsmInputs on_x = inputs(market, strike, out.at);
+        on_x.spot = market.on_x;
+        const double vega = bsm_greeks(on_x, right).vega;
+        out.slope = out.exercised ? 0.5 * vega / out.height(price) : vega / (price - least);
+    } else {
+        out.at = 1.0;
+    }
+    return out;
+}
+
+// After the price at search.at is known: done, or the next volatility.
+void move(Search& search, double spot, double value) noexcept {
+    ++search.rounds;
+    const double at = search.at;
+    const double error = value - search.price;
+    if (std::fabs(error) <= kTolerance * (search.price - search.least) + kSpotTolerance * spot) {
+        search.close(at, IvStatus::ok);
+        return;
+    }
+    if (std::isnan(value)) {
+        search.close(kNaN, IvStatus::no_forward);
+        return;
+    }
+    (error > 0.0 ? search.high : search.low) = at;
+    if (search.low >= kAmericanIvMax) {
+        search.close(kNaN, IvStatus::above_max);
+        return;
+    }
+    const bool bounded = search.high < std::numeric_limits<double>::infinity();
+    const double width = search.high - search.low;
+    if (bounded && (width <= 1e-12 * search.high || search.rounds >= kAmericanIvStepsMax)) {
+        search.close(0.5 * (search.low + search.high), IvStatus::ok);
+        return;
+    }
+    const double height = search.height(value);
+    double slope = search.slope;
+    if (!std::isnan(search.last_at)) slope = (height - search.last_height) / (at - search.last_at);
+    double next = at - (height - search.height(search.price)) / slope;
+    // Flat where exercise is due, and where nothing is left: no line to follow.
+    const bool flat = value <= search.least;
+    search.last_at = flat ? kNaN : at;
+    search.last_height = height;
+    search.slope = slope;
+    // Every third round must have halved the bracket.
+    bool slow = false;
+    if (search.rounds % 3 == 0) {
+        slow = bounded && width > 0.5 * search.width_before;
+        search.width_before = width;
+    }
+    const bool inside = next > search.low && next < search.high && next < 4.0 * at;
+    if (flat || slow || !inside) {
+        next = bounded ? 0.5 * (search.low + search.high) : std::min(2.0 * at, kAmericanIvMax);
+    }
+    search.at = next;
+}
+
+void solve(const Market& market, std::vector<Search>& searches, AmericanScheme scheme) {
+    std::vector<double> strike;
+    std::vector<double> volatility;
+    std::vector<Right> right;
+    std::vector<double> prices;
+    std::vector<std::size_t> open;
+    for (;;) {
+        strike.clear();
+        volatility.clear();
+        right.clear();
+        open.clear();
+        for (std::size_t i = 0; i < searches.size(); ++i) {
+            if (!searches[i].open) continue;
+            open.push_back(i);
+            strike.push_back(searches[i].strike);
+            volatility.push_back(searches[i].at);
+            right.push_back(searches[i].right);
+        }
+        if (open.empty()) return;
+        prices.resize(open.size());
+        american_prices(market.common, market.dividends, strike, volatility, right, prices, scheme);
+        for (std::size_t i = 0; i < open.size(); ++i) {
+            move(searches[open[i]], market.common.spot, prices[i]);
+        }
+    }
+}
+
+// From the fast scheme's volatility, which is nearly the accurate one's.
+void reopen(std::vector<Search>& searches) {
+    for (Search& search : searches) {
+        if (search.status != IvStatus::ok || search.volatility == 0.0) continue;
+        search.open = true;
+        search.at = search.volatility;
+        search.low = 0.0;
+        search.high = std::numeric_limits<double>::infinity();
+        search.last_at = kNaN;
+        search.rounds = 0;
+    }
+}
+
+}  // namespace
+
+IvResult american_implied_volatility(double price, const BsmInputs& in, Right right,
+                                     AmericanScheme scheme) noexcept {
+    IvResult out;
+    american_implied_volatility(
+        BsmExpiry{.spot = in.spot, .rate = in.rate, .yield = in.yield, .years = in.years},
+        {&price, 1}, {&in.strike, 1}, {&right, 1}, {&out, 1}, scheme);
+    return out;
+}
+
+void american_implied_volatility(const BsmExpiry& common, std::span<const double> price,
+                                 std::span<const double> strike, std::span<const Right> right,
+                                 std::span<IvResult> out, AmericanScheme scheme) noexcept {
+    american_implied_volatility(common, {}, price, strike, right, out, scheme);
+}
+
+void american_implied_volatility(const BsmExpiry& common, std::span<const CashDividend> dividends,
+                                 std::span<const double> price, std::span<const double> strike,
+                                 std::span<const Right> right, std::span<IvResult> out,
+                                 AmericanScheme scheme) noexcept {
+    SCANMQ_ASSERT(strike.size() == out.size() && price.size() == out.size() &&
+                  right.size() == out.size());
+    const Market market{common, dividends, escrowed_spot(common, dividends)};
+    std::vector<Search> searches;
+    searches.reserve(out.size());
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        Search search = start(market, price[i], strike[i], right[i]);
+        search.row = i;
+        out[i] = {search.volatility, search.status};
+        if (search.open) searches.push_back(search);
+    }
+    solve(market, searches, AmericanScheme::fast);
+    if (scheme == AmericanScheme::accurate) {
+        reopen(searches);
+        solve(market, searches, AmericanScheme::accurate);
+    }
+    for (const Search& search : searches) {
+        const bool ok = search.status == IvStatus::ok;
+        out[search.row] = {ok ? search.volatility : kNaN, search.status};
+    }
+}
+
+}  // namespace scanmq::pricing
