@@ -1,37 +1,19 @@
-// bsm/...: European values per second on one core. Items are contracts.
+// bsm/...: European values per second on one core. Items are contracts. The same contracts through
+// QuantLib: bsm/quantlib_greeks (quantlib_bench.cpp).
 
 #include <benchmark/benchmark.h>
 
-#include <cmath>
+#include <span>
 #include <vector>
 
 #include "scanner/pricing/black.hpp"
+#include "tests/bench/pricing_mix.hpp"
 
 namespace {
 
 using namespace scanmq::pricing;
 
-// One expiry of an index chain: 900 strikes and both rights, a skewed smile.
-struct Rows {
-    BsmExpiry expiry{.spot = 4500.0, .rate = 0.05, .yield = 0.015, .years = 44.0 / 365.0};
-    std::vector<double> strike;
-    std::vector<double> volatility;
-    std::vector<Right> right;
-
-    Rows() {
-        for (const Right side : {Right::call, Right::put}) {
-            for (double k = 2250.0; k < 6750.0; k += 5.0) {
-                const double x = std::log(k / expiry.spot);
-                strike.push_back(k);
-                volatility.push_back(0.16 - 0.2 * x + 0.3 * x * x);
-                right.push_back(side);
-            }
-        }
-    }
-    [[nodiscard]] BsmInputs single(std::size_t i) const {
-        return {expiry.spot, strike[i], expiry.rate, expiry.yield, expiry.years, volatility[i]};
-    }
-};
+using Rows = scanmq::bench::ExpiryRows;
 
 void count(benchmark::State& state, const Rows& rows) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(rows.strike.size()));

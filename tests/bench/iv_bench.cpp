@@ -1,126 +1,94 @@
-// iv/...: implied volatilities per second on one core. Items are inversions.
+// iv/...: implied volatilities per second on one core. Items are inversions. `error` is the largest
+// relative difference from the volatility that an out-of-the-money price was made with. The same
+// quotes through QuantLib: iv/quantlib_... (quantlib_bench.cpp).
 
 #include <benchmark/benchmark.h>
+#include <hwy/targets.h>
 
+#include <algorithm>
 #include <cmath>
-#include <random>
 #include <vector>
 
-#include "scanner/pricing/black.hpp"
 #include "scanner/pricing/implied_volatility.hpp"
+#include "tests/bench/pricing_mix.hpp"
 
 namespace {
 
-using scanmq::market::Right;
 using namespace scanmq::pricing;
+using scanmq::bench::Quote;
 
-struct Quote {
-    double price;
-    double forward;
-    double strike;
-    double years;
-    double discount;
-    Right right;
-};
-
-Quote quote(double forward, double strike, double years, double volatility, Right right) {
-    const double discount = std::exp(-0.04 * years);
-    const double price = black_price({.forward = forward,
-                                      .strike = strike,
-                                      .volatility = volatility,
-                                      .years = years,
-                                      .discount = discount},
-                                     right);
-    return {price, forward, strike, years, discount, right};
+void count(benchmark::State& state, const std::vector<Quote>& quotes,
+           const std::vector<double>& volatility) {
+    double worst = 0.0;
+    for (std::size_t i = 0; i < quotes.size(); ++i) {
+        const bool is_call = quotes[i].right == Right::call;
+        if (is_call == (quotes[i].strike < quotes[i].forward)) continue;
+        worst = std::max(worst, std::fabs(volatility[i] / quotes[i].volatility - 1.0));
+    }
+    state.counters["error"] = worst;
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
 }
 
-// |ln(K/F)| <= 3 and 0 < v <= 3, uniform; out of the money, price no subnormal.
-std::vector<Quote> wide_mix() {
-    std::mt19937_64 random(1);
-    std::uniform_real_distribution<double> moneyness(-3.0, 3.0);
-    std::uniform_real_distribution<double> deviation(0.0, 3.0);
-    std::vector<Quote> quotes;
-    while (quotes.size() < 8192) {
-        const double x = moneyness(random);
-        const double v = deviation(random);
-        const Quote made =
-            quote(100.0, 100.0 * std::exp(x), 1.0, v, x > 0.0 ? Right::call : Right::put);
-        if (made.price > 1e-300) quotes.push_back(made);
+void invert_columns(benchmark::State& state, const std::vector<Quote>& quotes) {
+    std::vector<double> price, forward, strike, years, discount;
+    std::vector<Right> right;
+    for (const Quote& q : quotes) {
+        price.push_back(q.price);
+        forward.push_back(q.forward);
+        strike.push_back(q.strike);
+        years.push_back(q.years);
+        discount.push_back(q.discount);
+        right.push_back(q.right);
     }
-    return quotes;
-}
-
-// An index chain in file order: expiries from a day to two years, strikes by 5 from half to one and
-// a half times the forward, both rights, a skewed smile; the quotes that are worth at least a cent.
-std::vector<Quote> chain_mix() {
-    std::vector<Quote> quotes;
-    const double forward = 4500.0;
-    for (const int days : {1, 2, 5, 9, 16, 30, 44, 72, 100, 191, 282, 464, 730}) {
-        const double years = days / 365.0;
-        for (const Right right : {Right::call, Right::put}) {
-            for (double strike = 2250.0; strike <= 6750.0; strike += 5.0) {
-                const double x = std::log(strike / forward);
-                const double z = x / std::sqrt(years + 0.05);
-                const double volatility = 0.16 - 0.08 * z + 0.06 * z * z;
-                const Quote made = quote(forward, strike, years, volatility, right);
-                const double intrinsic =
-                    made.discount * (right == Right::call ? forward - strike : strike - forward);
-                if (made.price > std::fmax(intrinsic, 0.0) + 0.01) quotes.push_back(made);
-            }
-        }
+    std::vector<double> volatility(quotes.size());
+    std::vector<IvStatus> status(quotes.size());
+    for (auto _ : state) {
+        implied_volatility(IvColumns{price, forward, strike, years, discount, right}, volatility,
+                           status);
+        benchmark::DoNotOptimize(volatility.data());
+        benchmark::ClobberMemory();
     }
-    return quotes;
+    count(state, quotes, volatility);
 }
 
 void invert(benchmark::State& state, const std::vector<Quote>& quotes) {
+    std::vector<double> volatility(quotes.size());
     for (auto _ : state) {
-        double sum = 0.0;
-        for (const Quote& q : quotes) {
-            sum += implied_volatility(q.price, q.forward, q.strike, q.years, q.discount, q.right)
-                       .volatility;
+        for (std::size_t i = 0; i < quotes.size(); ++i) {
+            const Quote& q = quotes[i];
+            volatility[i] =
+                implied_volatility(q.price, q.forward, q.strike, q.years, q.discount, q.right)
+                    .volatility;
         }
-        benchmark::DoNotOptimize(sum);
-    }
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
-}
-
-// The same quotes as columns.
-struct Columns {
-    explicit Columns(const std::vector<Quote>& quotes)
-        : volatility(quotes.size()), status(quotes.size()) {
-        for (const Quote& q : quotes) {
-            price.push_back(q.price);
-            forward.push_back(q.forward);
-            strike.push_back(q.strike);
-            years.push_back(q.years);
-            discount.push_back(q.discount);
-            right.push_back(q.right);
-        }
-    }
-    std::vector<double> price, forward, strike, years, discount;
-    std::vector<Right> right;
-    std::vector<double> volatility;
-    std::vector<IvStatus> status;
-};
-
-void invert_columns(benchmark::State& state, const std::vector<Quote>& quotes) {
-    Columns c(quotes);
-    for (auto _ : state) {
-        implied_volatility(IvColumns{c.price, c.forward, c.strike, c.years, c.discount, c.right},
-                           c.volatility, c.status);
-        benchmark::DoNotOptimize(c.volatility.data());
+        benchmark::DoNotOptimize(volatility.data());
         benchmark::ClobberMemory();
     }
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
+    count(state, quotes, volatility);
 }
 
-void wide_columns(benchmark::State& state) { invert_columns(state, wide_mix()); }
-void chain_columns(benchmark::State& state) { invert_columns(state, chain_mix()); }
+// The kernels of one instruction set, as a machine without the better ones would run them.
+void invert_on(benchmark::State& state, std::int64_t target) {
+    if ((hwy::SupportedTargets() & target) == 0) {
+        state.SkipWithError("this machine does not have the instruction set");
+        return;
+    }
+    hwy::SetSupportedTargetsForTest(target);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+    invert_columns(state, scanmq::bench::chain_mix());
+    hwy::SetSupportedTargetsForTest(0);
+    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
+void wide_columns(benchmark::State& state) { invert_columns(state, scanmq::bench::wide_mix()); }
+void chain_columns(benchmark::State& state) { invert_columns(state, scanmq::bench::chain_mix()); }
+void chain_avx2(benchmark::State& state) { invert_on(state, HWY_AVX2); }
+void chain_plain(benchmark::State& state) { invert_on(state, HWY_BASELINE_TARGETS); }
+void wide(benchmark::State& state) { invert(state, scanmq::bench::wide_mix()); }
+void chain(benchmark::State& state) { invert(state, scanmq::bench::chain_mix()); }
 BENCHMARK(wide_columns)->Name("iv/wide_mix_columns");
 BENCHMARK(chain_columns)->Name("iv/chain_mix_columns");
-
-void wide(benchmark::State& state) { invert(state, wide_mix()); }
-void chain(benchmark::State& state) { invert(state, chain_mix()); }
+BENCHMARK(chain_avx2)->Name("iv/chain_mix_columns_avx2");
+BENCHMARK(chain_plain)->Name("iv/chain_mix_columns_plain");
 BENCHMARK(wide)->Name("iv/wide_mix");
 BENCHMARK(chain)->Name("iv/chain_mix");
 

@@ -1,0 +1,103 @@
+// iv/quantlib_..., bsm/quantlib_...: QuantLib on the quotes of iv_bench.cpp and bsm_bench.cpp.
+//
+// blackFormulaImpliedStdDev is a safeguarded Newton iteration on the Black formula, here down to
+// 1e-12; blackFormulaImpliedStdDevLiRS the adaptive over-relaxation of Li with the guess of Radoicic
+// and Stefanica. `failed` counts quotes that they throw for, `error` the largest relative
+// difference from the volatility that an out-of-the-money price was made with.
+
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <ql/pricingengines/blackformula.hpp>
+#include <ql/pricingengines/blackscholescalculator.hpp>
+#include <vector>
+
+#include "tests/bench/pricing_mix.hpp"
+
+namespace {
+
+using scanmq::bench::ExpiryRows;
+using scanmq::bench::Quote;
+using scanmq::pricing::Greeks;
+using scanmq::pricing::Right;
+
+QuantLib::Option::Type type_of(Right right) {
+    return right == Right::call ? QuantLib::Option::Call : QuantLib::Option::Put;
+}
+
+template <class Solve>
+void invert(benchmark::State& state, const std::vector<Quote>& quotes, Solve solve) {
+    std::vector<double> volatility(quotes.size());
+    for (auto _ : state) {
+        for (std::size_t i = 0; i < quotes.size(); ++i) {
+            try {
+                volatility[i] = solve(quotes[i]) / std::sqrt(quotes[i].years);
+            } catch (const std::exception&) {
+                volatility[i] = std::numeric_limits<double>::quiet_NaN();
+            }
+        }
+        benchmark::DoNotOptimize(volatility.data());
+        benchmark::ClobberMemory();
+    }
+    double worst = 0.0;
+    double failed = 0.0;
+    for (std::size_t i = 0; i < quotes.size(); ++i) {
+        const bool is_call = quotes[i].right == Right::call;
+        if (std::isnan(volatility[i])) failed += 1.0;
+        if (std::isnan(volatility[i]) || is_call == (quotes[i].strike < quotes[i].forward)) {
+            continue;
+        }
+        worst = std::max(worst, std::fabs(volatility[i] / quotes[i].volatility - 1.0));
+    }
+    state.counters["error"] = worst;
+    state.counters["failed"] = failed / static_cast<double>(quotes.size());
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
+}
+
+double newton(const Quote& q) {
+    return QuantLib::blackFormulaImpliedStdDev(type_of(q.right), q.strike, q.forward, q.price,
+                                               q.discount, 0.0, QuantLib::Null<double>(), 1e-12);
+}
+double over_relaxation(const Quote& q) {
+    return QuantLib::blackFormulaImpliedStdDevLiRS(type_of(q.right), q.strike, q.forward, q.price,
+                                                   q.discount, 0.0, QuantLib::Null<double>(), 1.0,
+                                                   1e-12);
+}
+
+void chain_newton(benchmark::State& state) { invert(state, scanmq::bench::chain_mix(), newton); }
+void chain_lirs(benchmark::State& state) {
+    invert(state, scanmq::bench::chain_mix(), over_relaxation);
+}
+BENCHMARK(chain_newton)->Name("iv/quantlib_chain_mix");
+BENCHMARK(chain_lirs)->Name("iv/quantlib_lirs_chain_mix");
+
+void greeks(benchmark::State& state) {
+    const ExpiryRows rows;
+    const double years = rows.expiry.years;
+    const double growth = std::exp(-rows.expiry.yield * years);
+    const double discount = std::exp(-rows.expiry.rate * years);
+    std::vector<Greeks> out(rows.strike.size());
+    for (auto _ : state) {
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            const QuantLib::BlackScholesCalculator calculator(
+                type_of(rows.right[i]), rows.strike[i], rows.expiry.spot, growth,
+                rows.volatility[i] * std::sqrt(years), discount);
+            out[i] = {calculator.value(),     calculator.delta(),      calculator.gamma(),
+                      calculator.vega(years), calculator.theta(years), calculator.rho(years)};
+        }
+        benchmark::DoNotOptimize(out.data());
+        benchmark::ClobberMemory();
+    }
+    double worst = 0.0;  // of the price, in parts of the spot
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        const double ours = scanmq::pricing::bsm_price(rows.single(i), rows.right[i]);
+        worst = std::max(worst, std::fabs(ours - out[i].price) / rows.expiry.spot);
+    }
+    state.counters["difference"] = worst;
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(out.size()));
+}
+BENCHMARK(greeks)->Name("bsm/quantlib_greeks");
+
+}  // namespace
