@@ -85,9 +85,9 @@ void put_in_order(std::vector<const Spread*>& spreads, SortBy sort) {
         case SortBy::risk_reward:
             return;  // the engine's order is by it
         case SortBy::max_profit:
-            return by([](const Spread* s) { return -s->max_profit; });
+            return by([](const Spread* s) { return -s->gain; });
         case SortBy::max_loss:
-            return by([](const Spread* s) { return s->max_loss; });
+            return by([](const Spread* s) { return s->risk; });
         case SortBy::net_debit:
             return by([](const Spread* s) { return s->net_price; });
         case SortBy::expiry:

@@ -125,6 +125,7 @@ const char* kind_name(ParamKind kind) {
         case ParamKind::flag:
             return "boolean";
         case ParamKind::leg_scope:
+        case ParamKind::choice:
             return "string";
     }
     return "";
@@ -158,6 +159,7 @@ Result<filter::ParamValue, Error> read_value(const FilterType& type, const Filte
             if (value.is_boolean()) return filter::ParamValue(value.get<bool>());
             return refuse("bad_value", field, fmt::format("{} must be true or false", field));
         case ParamKind::leg_scope:
+        case ParamKind::choice:
             break;
     }
     if (value.is_string()) {

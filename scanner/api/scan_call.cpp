@@ -27,19 +27,15 @@ constexpr std::string_view kEngineFields[] = {"limit",    "preset",           "w
                                               "fill",     "fee_per_contract", "rate",
                                               "as_of_ms", "delta_stance",     "vega_stance"};
 
-// Strategies that people name and that have more legs than this API shows.
+// What people call strategies of the engine that have more legs than this API shows.
 struct ManyLegs {
     std::string_view name;
     int legs;
 };
 constexpr ManyLegs kManyLegs[] = {
-    {"iron_condor", 4},     {"reverse_iron_condor", 4},
-    {"iron_butterfly", 4},  {"reverse_iron_butterfly", 4},
-    {"butterfly", 3},       {"call_butterfly", 3},
-    {"put_butterfly", 3},   {"broken_wing_butterfly", 3},
-    {"condor", 4},          {"call_condor", 4},
-    {"put_condor", 4},      {"double_calendar", 4},
-    {"double_diagonal", 4}, {"jade_lizard", 3},
+    {"butterfly", 3},
+    {"broken_wing_butterfly", 3},
+    {"condor", 4},
 };
 
 constexpr std::size_t kSymbolBytesMax = 32;
@@ -48,9 +44,10 @@ Error refused(const char* code, std::string field, std::string sentence) {
     return {400, code, std::move(sentence), std::move(field)};
 }
 
-// One long leg and one short one.
+// One long leg and one short one, one contract each, and nothing beside them.
 bool is_pair(const Strategy& strategy) {
-    return strategy.legs.size() == 2 && strategy.legs[0].side != strategy.legs[1].side;
+    return strategy.legs.size() == 2 && strategy.legs[0].side != strategy.legs[1].side &&
+           strategy.legs[0].ratio == strategy.legs[1].ratio && strategy.stock == 0;
 }
 
 class CallReader {
@@ -194,8 +191,8 @@ class CallReader {
             }
         }
         if (!call_.request.strategies.empty()) return;
-        for (const Strategy& each : strategy::strategies()) {
-            if (is_pair(each)) call_.request.strategies.emplace_back(each.name);
+        for (const std::string_view name : strategy::default_strategy_names()) {
+            call_.request.strategies.emplace_back(name);
         }
     }
 

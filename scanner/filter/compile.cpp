@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
 
@@ -9,21 +10,19 @@
 namespace scanmq::filter {
 namespace {
 
+constexpr std::string_view kSettlements[] = {"am", "pm"};
+constexpr std::string_view kUnknown[] = {"reject", "pass"};
+
+constexpr ParamInfo kMin{"min", ParamKind::number, "smallest value that passes"};
+constexpr ParamInfo kMax{"max", ParamKind::number, "largest value that passes"};
 constexpr ParamInfo kScopeAll{"legs", ParamKind::leg_scope, "short, long or all (default)"};
-constexpr ParamInfo kRange[] = {
-    {"min", ParamKind::number, "smallest value that passes"},
-    {"max", ParamKind::number, "largest value that passes"},
-};
+constexpr ParamInfo kRange[] = {kMin, kMax};
+constexpr ParamInfo kLegRange[] = {kMin, kMax, kScopeAll};
 constexpr ParamInfo kDelta[] = {
-    {"min", ParamKind::number, "smallest delta that passes"},
-    {"max", ParamKind::number, "largest delta that passes"},
+    kMin,
+    kMax,
     {"absolute", ParamKind::flag, "compare |delta|; default: true unless a bound is negative"},
     {"legs", ParamKind::leg_scope, "short (default), long or all"},
-};
-constexpr ParamInfo kIv[] = {
-    {"min", ParamKind::number, "smallest implied volatility that passes"},
-    {"max", ParamKind::number, "largest implied volatility that passes"},
-    kScopeAll,
 };
 constexpr ParamInfo kLiquidity[] = {
     {"min_volume", ParamKind::number, "contracts traded today"},
@@ -34,15 +33,124 @@ constexpr ParamInfo kLiquidity[] = {
     {"min_bid", ParamKind::number, "bid per share"},
     kScopeAll,
 };
+constexpr ParamInfo kQuote[] = {
+    {"locked", ParamKind::flag, "may bid and ask be equal? default true"},
+    {"zero_bid", ParamKind::flag, "may a bought leg have no bid? default true"},
+    {"arbitrage", ParamKind::flag, "may the mid be outside the no-arbitrage bounds? default true"},
+    kScopeAll,
+};
+constexpr ParamInfo kEvent[] = {
+    {"before_expiry", ParamKind::flag, "false: none before the expiry; true: one"},
+    {"unknown", ParamKind::choice, "reject (default) or pass, where nothing says", kUnknown},
+};
+constexpr ParamInfo kSettlement[] = {
+    {"at", ParamKind::choice, "am or pm", kSettlements},
+};
+constexpr ParamInfo kQuoteAge[] = {
+    {"max", ParamKind::number, "seconds since the leg was quoted"},
+    kScopeAll,
+};
+constexpr ParamInfo kFromMoney[] = {
+    {"max", ParamKind::number, "listed strikes between the leg and the forward"},
+    kScopeAll,
+};
+constexpr ParamInfo kUpTo[] = {{"max", ParamKind::number, "largest value that passes"}};
+
 constexpr FilterInfo kCatalogue[] = {
+    {"annual_return", "maximum profit over risk per calendar day, times 365", kRange},
+    {"back_dte", "calendar days to the later expiry of a calendar or diagonal", kRange},
+    {"breakeven_distance", "from spot to the nearest breakeven, as a share of spot", kRange},
+    {"credit_width", "credit over the larger wing", kRange},
     {"delta", "delta of each leg at its own implied volatility", kDelta},
-    {"dte", "calendar days to expiry", kRange},
-    {"iv", "implied volatility of each leg, as a decimal", kIv},
+    {"delta_neutral", "magnitude of the net delta", kUpTo},
+    {"dte", "calendar days to the nearer expiry", kRange},
+    {"earnings", "earnings before the nearer expiry", kEvent},
+    {"ev", "expected value, per share", kRange},
+    {"ev_risk", "expected value over risk", kRange},
+    {"ex_dividend", "an ex-dividend date before the nearer expiry", kEvent},
+    {"iv", "implied volatility of each leg, as a decimal", kLegRange},
+    {"iv_edge", "mean implied volatility of the short legs less that of the long ones", kRange},
+    {"iv_hv", "implied volatility of each leg less the realised one", kLegRange},
+    {"iv_percentile", "of the symbol, 0 to 1; needs a history", kRange},
+    {"iv_rank", "of the symbol, 0 to 1; needs a history", kRange},
     {"liquidity", "size and quote quality of each leg", kLiquidity},
+    {"margin", "buying-power effect, per share", kRange},
+    {"margin_efficiency", "maximum profit over margin requirement", kRange},
+    {"max_risk", "maximum loss, or margin where the loss is unbounded, per share", kRange},
+    {"moneyness", "strike over forward of each leg", kLegRange},
+    {"net_delta", "net delta of the spread", kRange},
+    {"net_gamma", "net gamma of the spread", kRange},
+    {"net_price", "debit (positive) or credit (negative), per share", kRange},
+    {"p_half_at_expiry", "probability of half of the maximum profit at expiry", kRange},
+    {"p_max_loss", "probability of the maximum loss at expiry", kRange},
+    {"p_touch", "probability that the likeliest short strike is touched", kRange},
     {"pop", "probability of profit, 0 to 1", kRange},
+    {"quote", "what a leg's quote may look like", kQuote},
+    {"quote_age", "age of each leg's quote", kQuoteAge},
+    {"quote_skew", "seconds between the oldest and the newest quote of the legs", kUpTo},
+    {"return_per_day", "maximum profit over risk per calendar day", kRange},
+    {"rho", "net rho of the spread per point of rate, per share", kRange},
+    {"risk_reward", "maximum profit over maximum loss", kRange},
+    {"settlement", "when the expiry settles", kSettlement},
+    {"strikes", "how many listed strikes a leg may be from the money", kFromMoney},
     {"theta", "net theta of the spread over one day, per share", kRange},
     {"vega", "net vega of the spread per point of volatility, per share", kRange},
-    {"width", "distance between neighbouring strikes", kRange},
+    {"width", "width of each wing", kRange},
+};
+
+// Filters of one range: what they bound.
+struct SpreadName {
+    std::string_view type;
+    SpreadMetric metric;
+    bool absolute{};
+};
+constexpr SpreadName kSpreadNames[] = {
+    {"annual_return", SpreadMetric::annual_return},
+    {"breakeven_distance", SpreadMetric::breakeven_distance},
+    {"credit_width", SpreadMetric::credit_width},
+    {"delta_neutral", SpreadMetric::net_delta, true},
+    {"ev", SpreadMetric::ev},
+    {"ev_risk", SpreadMetric::ev_risk},
+    {"iv_edge", SpreadMetric::iv_edge},
+    {"margin", SpreadMetric::margin},
+    {"margin_efficiency", SpreadMetric::margin_efficiency},
+    {"max_risk", SpreadMetric::max_risk},
+    {"net_delta", SpreadMetric::net_delta},
+    {"net_gamma", SpreadMetric::net_gamma},
+    {"net_price", SpreadMetric::net_price},
+    {"p_half_at_expiry", SpreadMetric::p_half_at_expiry},
+    {"p_max_loss", SpreadMetric::p_max_loss},
+    {"p_touch", SpreadMetric::p_touch},
+    {"pop", SpreadMetric::pop},
+    {"quote_skew", SpreadMetric::quote_skew},
+    {"return_per_day", SpreadMetric::return_per_day},
+    {"rho", SpreadMetric::rho},
+    {"risk_reward", SpreadMetric::risk_reward},
+    {"theta", SpreadMetric::theta},
+    {"vega", SpreadMetric::vega},
+};
+struct ExpiryName {
+    std::string_view type;
+    ExpiryMetric metric;
+};
+constexpr ExpiryName kExpiryNames[] = {
+    {"dte", ExpiryMetric::dte},
+    {"earnings", ExpiryMetric::earnings},
+    {"ex_dividend", ExpiryMetric::ex_dividend},
+    {"iv_percentile", ExpiryMetric::iv_percentile},
+    {"iv_rank", ExpiryMetric::iv_rank},
+    {"settlement", ExpiryMetric::settlement},
+};
+struct FigureName {
+    std::string_view type;
+    double LegQuote::*figure;
+};
+constexpr FigureName kFigureNames[] = {
+    {"iv", &LegQuote::iv},
+    {"iv_hv", &LegQuote::over_hv},
+    {"moneyness", &LegQuote::moneyness},
+    {"quote_age", &LegQuote::age},
+    {"strikes", &LegQuote::from_money},
 };
 
 constexpr auto kTypes = [] {
@@ -71,20 +179,22 @@ std::string_view nearest_param(const FilterInfo& info, std::string_view name) {
     return nearest_name(name, names);
 }
 
-std::string_view kind_name(ParamKind kind) {
-    switch (kind) {
+std::string kind_name(const ParamInfo& param) {
+    switch (param.kind) {
         case ParamKind::number:
             return "a finite number";
         case ParamKind::flag:
             return "true or false";
         case ParamKind::leg_scope:
             return "\"short\", \"long\" or \"all\"";
+        case ParamKind::choice:
+            return fmt::format("\"{}\"", fmt::join(param.choices, "\" or \""));
     }
     return "";
 }
 
-bool has_kind(const ParamValue& value, ParamKind kind) {
-    switch (kind) {
+bool has_kind(const ParamValue& value, const ParamInfo& param) {
+    switch (param.kind) {
         case ParamKind::number: {
             const double* number = std::get_if<double>(&value);
             return number != nullptr && std::isfinite(*number);
@@ -94,6 +204,11 @@ bool has_kind(const ParamValue& value, ParamKind kind) {
         case ParamKind::leg_scope: {
             const std::string* text = std::get_if<std::string>(&value);
             return text != nullptr && (*text == "short" || *text == "long" || *text == "all");
+        }
+        case ParamKind::choice: {
+            const std::string* text = std::get_if<std::string>(&value);
+            return text != nullptr &&
+                   std::ranges::find(param.choices, *text) != param.choices.end();
         }
     }
     return false;
@@ -122,6 +237,10 @@ class Params {
         if (text == "short") return LegScope::short_legs;
         return text == "long" ? LegScope::long_legs : LegScope::all;
     }
+    std::string text(const char* name) const {
+        const auto at = params_.find(name);
+        return at == params_.end() ? std::string{} : std::get<std::string>(at->second);
+    }
     bool flag(const char* name, bool otherwise) const {
         const auto at = params_.find(name);
         return at == params_.end() ? otherwise : std::get<bool>(at->second);
@@ -145,10 +264,10 @@ std::optional<Error> check_params(const FilterSpec& spec, const FilterInfo& info
                          fmt::format("filter \"{}\" has no parameter \"{}\"; did you mean \"{}\"?",
                                      info.type, name, nearest_param(info, name))};
         }
-        if (!has_kind(value, param->kind)) {
+        if (!has_kind(value, *param)) {
             return Error{ErrorCode::bad_value,
                          fmt::format("parameter \"{}\" of filter \"{}\" must be {}", name,
-                                     info.type, kind_name(param->kind))};
+                                     info.type, kind_name(*param))};
         }
     }
     const Params params(spec);
@@ -179,34 +298,63 @@ LiquidityTest liquidity_test(const Params& params) {
             params.number("max_spread_ratio"), params.number("min_bid")};
 }
 
-std::optional<Error> set_once(std::optional<RangeFilter>& slot, std::size_t index,
-                              const FilterSpec& spec) {
-    if (slot) {
-        return Error{
-            ErrorCode::duplicate,
-            fmt::format("filter \"{}\" is given twice; put both bounds into one", spec.type)};
-    }
-    slot = RangeFilter{index, Params(spec).bounds()};
-    return std::nullopt;
+Error given_twice(std::string_view type) {
+    return {ErrorCode::duplicate,
+            fmt::format("filter \"{}\" is given twice; put both bounds into one", type)};
 }
 
-std::optional<Error> add(FilterSet& set, std::size_t index, const FilterSpec& spec) {
+ExpiryFilter expiry_filter(std::size_t index, ExpiryMetric metric, const Params& params) {
+    return {.spec = index,
+            .metric = metric,
+            .bounds = params.bounds(),
+            .morning = params.text("at") == "am",
+            .wanted = params.flag("before_expiry", false),
+            .pass_unknown = params.text("unknown") == "pass"};
+}
+
+// Leg filters may be given many times, with other legs or bounds.
+bool is_leg_filter(std::string_view type) {
+    return type == "delta" || type == "liquidity" || type == "quote" ||
+           std::ranges::find(kFigureNames, type, &FigureName::type) != std::end(kFigureNames);
+}
+
+std::optional<Error> add_leg_filter(FilterSet& set, std::size_t index, const FilterSpec& spec) {
     const Params params(spec);
-    if (spec.type == "dte") return set_once(set.dte, index, spec);
-    if (spec.type == "width") return set_once(set.width, index, spec);
-    if (spec.type == "theta") return set_once(set.theta, index, spec);
-    if (spec.type == "vega") return set_once(set.vega, index, spec);
-    if (spec.type == "pop") return set_once(set.pop, index, spec);
     if (spec.type == "delta") {
         auto test = delta_test(params);
         if (!test) return std::move(test).error();
         set.legs.push_back({index, params.scope(LegScope::short_legs), *test});
-    } else if (spec.type == "iv") {
-        set.legs.push_back({index, params.scope(LegScope::all), IvTest{params.bounds()}});
-    } else {
+    } else if (spec.type == "liquidity") {
         set.legs.push_back({index, params.scope(LegScope::all), liquidity_test(params)});
+    } else if (spec.type == "quote") {
+        set.legs.push_back({index, params.scope(LegScope::all),
+                            QuoteTest{params.flag("locked", true), params.flag("zero_bid", true),
+                                      params.flag("arbitrage", true)}});
+    } else {
+        const auto* name = std::ranges::find(kFigureNames, spec.type, &FigureName::type);
+        set.legs.push_back(
+            {index, params.scope(LegScope::all), FigureTest{name->figure, params.bounds()}});
     }
     return std::nullopt;
+}
+
+void add(FilterSet& set, std::size_t index, const FilterSpec& spec) {
+    const Params params(spec);
+    if (spec.type == "width") {
+        set.width = RangeFilter{index, params.bounds()};
+        return;
+    }
+    if (spec.type == "back_dte") {
+        set.back = expiry_filter(index, ExpiryMetric::back_dte, params);
+        return;
+    }
+    const auto* expiry = std::ranges::find(kExpiryNames, spec.type, &ExpiryName::type);
+    if (expiry != std::end(kExpiryNames)) {
+        set.expiries.push_back(expiry_filter(index, expiry->metric, params));
+        return;
+    }
+    const auto* spread = std::ranges::find(kSpreadNames, spec.type, &SpreadName::type);
+    set.spreads.push_back({index, spread->metric, params.bounds(), spread->absolute});
 }
 
 }  // namespace
@@ -228,8 +376,18 @@ Result<FilterSet, Error> compile(std::span<const FilterSpec> specs) {
                                           specs[i].type, nearest_name(specs[i].type, kTypes))});
         }
         if (auto error = check_params(specs[i], *info)) return fail(*std::move(error));
-        if (auto error = add(set, i, specs[i])) return fail(*std::move(error));
+        if (is_leg_filter(info->type)) {
+            if (auto error = add_leg_filter(set, i, specs[i])) return fail(*std::move(error));
+            continue;
+        }
+        const auto same = [&specs, i](const FilterSpec& spec) {
+            return spec.type == specs[i].type;
+        };
+        if (std::ranges::any_of(specs.first(i), same)) return fail(given_twice(specs[i].type));
+        add(set, i, specs[i]);
     }
+    std::ranges::stable_sort(set.expiries, {}, &ExpiryFilter::metric);
+    std::ranges::stable_sort(set.spreads, {}, &SpreadFilter::metric);
     return set;
 }
 

@@ -33,7 +33,17 @@ Verdict run(const DeltaTest& test, const LegQuote& quote) {
     return check(test.bounds, test.absolute ? std::fabs(quote.delta) : quote.delta);
 }
 
-Verdict run(const IvTest& test, const LegQuote& quote) { return check(test.bounds, quote.iv); }
+Verdict run(const FigureTest& test, const LegQuote& quote) {
+    return check(test.bounds, quote.*test.figure);
+}
+
+Verdict run(const QuoteTest& test, const LegQuote& quote) {
+    const bool zero_bid = !(quote.bid > 0.0);
+    const bool locked = !zero_bid && quote.bid == quote.ask;
+    const bool passes = (test.locked || !locked) && (test.zero_bid || !zero_bid) &&
+                        (test.arbitrage || !quote.outside_bounds);
+    return passes ? Verdict::pass : Verdict::fail;
+}
 
 Verdict run(const LiquidityTest& test, const LegQuote& quote) {
     const double volume = count_or_missing(quote.volume);
@@ -50,7 +60,33 @@ Verdict run(const LiquidityTest& test, const LegQuote& quote) {
     return both(verdict, at_least(test.min_bid, quote.bid));
 }
 
+Verdict event_verdict(const ExpiryFilter& filter, Known before_expiry) {
+    if (before_expiry == Known::unknown) {
+        return filter.pass_unknown ? Verdict::pass : Verdict::missing;
+    }
+    return (before_expiry == Known::yes) == filter.wanted ? Verdict::pass : Verdict::fail;
+}
+
 }  // namespace
+
+Verdict ExpiryFilter::check(const ExpiryFacts& facts) const noexcept {
+    switch (metric) {
+        case ExpiryMetric::dte:
+        case ExpiryMetric::back_dte:
+            return filter::check(bounds, facts.dte);
+        case ExpiryMetric::iv_rank:
+            return filter::check(bounds, facts.iv_rank);
+        case ExpiryMetric::iv_percentile:
+            return filter::check(bounds, facts.iv_percentile);
+        case ExpiryMetric::settlement:
+            return facts.morning == morning ? Verdict::pass : Verdict::fail;
+        case ExpiryMetric::earnings:
+            return event_verdict(*this, facts.earnings);
+        case ExpiryMetric::ex_dividend:
+            return event_verdict(*this, facts.ex_dividend);
+    }
+    return Verdict::fail;
+}
 
 Verdict check(const Bounds& bounds, double value) noexcept {
     if (std::isnan(value)) return Verdict::missing;

@@ -31,8 +31,9 @@ std::optional<Weights> preset(std::string_view name) noexcept {
 
 Scale scale_of(double forward, double atm_volatility, double years) noexcept {
     constexpr double kTradingDays = 252.0;
-    return {forward * atm_volatility * std::sqrt(years),
-            forward * atm_volatility * std::sqrt(1.0 / kTradingDays)};
+    const double v = atm_volatility * std::sqrt(years);
+    return {forward * v, forward * atm_volatility * std::sqrt(1.0 / kTradingDays),
+            forward * std::exp(-2.0 * v), forward * std::exp(2.0 * v)};
 }
 
 double leg_liquidity(double bid, double ask, std::uint32_t volume,

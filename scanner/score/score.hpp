@@ -57,6 +57,8 @@ using Components = std::array<double, kComponents>;  // each 0-100 or NaN
 struct Scale {
     double move{};        // M = F sigma_ATM sqrt(T)
     double daily_move{};  // F sigma_ATM sqrt(1/252)
+    double low{};         // F e^(-2v), F e^(2v): where an unbounded payoff is read
+    double high{};
 };
 [[nodiscard]] Scale scale_of(double forward, double atm_volatility, double years) noexcept;
 
@@ -70,10 +72,20 @@ struct Inputs {
     double delta{};          // net, signed
     double day_theta{};      // net, one day
     double vega{};           // net, per 1.00 of volatility
-    double width{};
+    double width{};          // the larger wing; NaN without one
     // (value at the reference smile - price paid) / sum of the legs' |vega| per 1.00; NaN: not known.
     double edge{market::kMissing};
 };
+
+// e: how much cheaper than the reference smile, in volatility, plus what a history says: .02 (2 rank
+// - 1) against the sign of the net vega. rank: NaN without a history.
+[[nodiscard]] inline double volatility_edge(double model, double price, double abs_vega,
+                                            double vega, double rank) noexcept {
+    const double cheap = (model - price) / abs_vega;
+    if (rank != rank) return cheap;
+    const double against = vega > 0.0 ? -1.0 : (vega < 0.0 ? 1.0 : 0.0);
+    return cheap + 0.02 * (2.0 * rank - 1.0) * against;
+}
 
 // .6/(1 + spread/(.1 mid)) + .25 OI/(OI + 100) + .15 volume/(volume + 50). A missing count drops
 // out and the rest is scaled up; NaN without an ask.

@@ -1,7 +1,7 @@
 #pragma once
 // CandidateOrder: the order of engine.hpp over the candidates of one chain, without their spreads.
 //
-// Role:     private to scanner/service.
+// Role:     private to scanner/service and scanner/search.
 // Lifetime: chain and plan must outlive it.
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <tuple>
 #include <vector>
 
-#include "scanner/service/candidates.hpp"
+#include "scanner/service/candidate.hpp"
 
 namespace scanmq::service {
 
@@ -37,6 +37,7 @@ class CandidateOrder {
             const double right = (*strike_)[b.row[i]];
             if (left != right) return left < right;
         }
+        if (a.back != b.back) return place_[a.back] < place_[b.back];
         return false;
     }
 

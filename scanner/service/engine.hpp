@@ -6,7 +6,9 @@
 // Threads:  scan() is pure but for the cancel flag and the count of steps; run as many as you like
 //           at once.
 // Cost:     one pass, no allocation per candidate; the flag is read every run of candidates, the
-//           count written once a step.
+//           count written once a step. Candidates are counted before: see candidates_max.
+// Parts:    scan_inputs (history, events), leg_book (legs in columns), lane (one strategy over one
+//           expiry), lane_search (the scalar reference), selection (the k best), spread.
 // See:      docs/SCAN_REQUEST.md
 
 #include <atomic>
@@ -20,14 +22,24 @@
 
 namespace scanmq::service {
 
-// cancel: may be null; once it reads true the scan ends with `cancelled` within about a
-// millisecond. steps: may be null; scan_steps() is added to it one by one as the scan goes on. Both
-// may be shared by several scans. Errors: invalid_request, symbol_mismatch, cancelled. as_of is the
-// chain's unless the request has one.
+struct ScanControl {
+    const std::atomic<bool>* cancel{};    // may be null; once true the scan ends within about a ms
+    std::atomic<std::uint64_t>* steps{};  // may be null; scan_steps() is added to it, one by one
+    bool brute_force{};                   // tests: every candidate scored whole on the scalar path
+};
+
+// Flag and count may be shared by several scans. as_of is the chain's unless the request has one.
+// Errors: invalid_request, symbol_mismatch, too_many_candidates, cancelled.
 [[nodiscard]] Result<ScanResult, Error> scan(const market::PricedChain& chain,
                                              const ScanRequest& request,
-                                             const std::atomic<bool>* cancel = nullptr,
-                                             std::atomic<std::uint64_t>* steps = nullptr);
+                                             const ScanControl& control = {});
+
+[[nodiscard]] inline Result<ScanResult, Error> scan(const market::PricedChain& chain,
+                                                    const ScanRequest& request,
+                                                    const std::atomic<bool>* cancel,
+                                                    std::atomic<std::uint64_t>* steps = nullptr) {
+    return scan(chain, request, ScanControl{.cancel = cancel, .steps = steps});
+}
 
 // In how many steps scan() goes through the chain: its expiries times the request's strategies; 0
 // when the request is not valid.

@@ -30,14 +30,18 @@ void add_counts(Counts& sum, const Counts& more) {
     sum.arbitrage_quote += more.arbitrage_quote;
     sum.no_risk += more.no_risk;
     sum.no_profit += more.no_profit;
+    sum.no_value += more.no_value;
     sum.unscored += more.unscored;
     sum.ranked += more.ranked;
+    sum.pruned += more.pruned;
+    sum.lanes_without_stock += more.lanes_without_stock;
     // Results of one request have the same filters in the same order.
     for (std::size_t i = 0; i < more.filters.size(); ++i) {
         if (i == sum.filters.size()) sum.filters.push_back({.type = more.filters[i].type});
         sum.filters[i].evaluated += more.filters[i].evaluated;
         sum.filters[i].removed += more.filters[i].removed;
         sum.filters[i].missing += more.filters[i].missing;
+        sum.filters[i].pruned += more.filters[i].pruned;
     }
 }
 
@@ -59,7 +63,7 @@ std::vector<Spread> best_of(std::vector<ScanResult>& results, std::vector<Spread
 
 bool ranks_before(const Spread& a, const Spread& b) noexcept {
     if (a.score != b.score) return a.score > b.score;
-    if (a.max_loss != b.max_loss) return a.max_loss < b.max_loss;
+    if (a.risk != b.risk) return a.risk < b.risk;
     return contract_before(a, b);
 }
 

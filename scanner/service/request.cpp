@@ -50,12 +50,10 @@ Result<score::Weights, Error> weights_of(const ScanRequest& request) {
             return invalid(fmt::format("weight \"{}\" must be a finite number, not negative",
                                        score::component_names()[i]));
         }
-        if (i != static_cast<std::size_t>(score::Component::volatility)) usable += weight;
+        usable += weight;
     }
     if (!(usable > 0.0) || !std::isfinite(usable)) {
-        return invalid(
-            "weights must give a positive weight to a component other than "
-            "\"volatility\", which one flat volatility cannot tell");
+        return invalid("weights must give a positive weight to at least one component");
     }
     return *request.weights;
 }
@@ -72,10 +70,44 @@ const char* to_string(ErrorCode code) noexcept {
             return "invalid_result";
         case ErrorCode::symbol_mismatch:
             return "symbol_mismatch";
+        case ErrorCode::too_many_candidates:
+            return "too_many_candidates";
         case ErrorCode::cancelled:
             return "cancelled";
     }
     return "malformed";
+}
+
+const char* to_string(VolatilityMode mode) noexcept {
+    switch (mode) {
+        case VolatilityMode::smile:
+            return "smile";
+        case VolatilityMode::flat:
+            return "flat";
+        case VolatilityMode::realised:
+            return "realised";
+        case VolatilityMode::user:
+            return "user";
+    }
+    return "smile";
+}
+
+const char* to_string(BestPer per) noexcept {
+    switch (per) {
+        case BestPer::spread:
+            return "spread";
+        case BestPer::symbol:
+            return "symbol";
+        case BestPer::expiry:
+            return "expiry";
+        case BestPer::short_strikes:
+            return "short_strikes";
+    }
+    return "spread";
+}
+
+const char* to_string(EventKind kind) noexcept {
+    return kind == EventKind::earnings ? "earnings" : "ex_dividend";
 }
 
 market::PricingOptions pricing_options(const ScanRequest& request) noexcept {
@@ -88,18 +120,16 @@ market::PricingOptions pricing_options(const ScanRequest& request) noexcept {
 Result<ScanPlan, Error> make_plan(const ScanRequest& request) {
     if (auto error = check_numbers(request)) return fail(*std::move(error));
     ScanPlan plan;
-    for (const std::string& name : request.strategies) {
+    const auto& defaults = strategy::default_strategy_names();
+    std::vector<std::string_view> names(request.strategies.begin(), request.strategies.end());
+    if (names.empty()) names.assign(defaults.begin(), defaults.end());
+    for (const std::string_view name : names) {
         const strategy::Strategy* found = strategy::find_strategy(name);
         if (found == nullptr) {
             return invalid(fmt::format("there is no strategy \"{}\"; did you mean \"{}\"?", name,
                                        nearest_name(name, strategy::strategy_names())));
         }
         plan.strategies.push_back(found);
-    }
-    if (plan.strategies.empty()) {
-        for (const strategy::Strategy& each : strategy::strategies()) {
-            plan.strategies.push_back(&each);
-        }
     }
     // The table is in order of name, so its addresses are.
     std::sort(plan.strategies.begin(), plan.strategies.end());

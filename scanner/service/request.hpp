@@ -21,17 +21,30 @@ namespace scanmq::service {
 
 // Part of the identity of every result: changes whenever the same request over the same chain may
 // give another answer.
-inline constexpr char kEngineVersion[] = "scanmq-scanner/2";
+inline constexpr char kEngineVersion[] = "scanmq-scanner/3";
 
 inline constexpr std::uint32_t kLimitDefault = 50;
 inline constexpr std::uint32_t kLimitMax = 10'000;
 inline constexpr double kFeeMax = 1'000.0;
+// Candidates of one strategy that a scan may have to look at: some seconds of work.
+inline constexpr std::uint64_t kCandidatesDefault = 500'000'000;
+inline constexpr std::uint64_t kCandidatesMax = 1'000'000'000'000;
+// A candidate of two expiries takes the time of this many others, and counts as many.
+inline constexpr std::uint64_t kTwoExpiryWeight = 500;
+inline constexpr std::size_t kEventsMax = 10'000;
+inline constexpr std::size_t kDividendsMax = 1'000;
+inline constexpr std::size_t kHistoriesMax = 1'000;
+inline constexpr std::size_t kHistoryDaysMax = 10'000;
+inline constexpr std::size_t kRatePointsMax = 256;
+// What request and result documents are: a reader of a later version knows this one's.
+inline constexpr int kSchemaVersion = 1;
 
 enum class ErrorCode : std::uint8_t {
     malformed,        // not JSON or msgpack, or past the decoder's limits
     invalid_request,  // readable, but says something that is not allowed
     invalid_result,   // a result document that is not one of ours
     symbol_mismatch,  // the chain is of another symbol
+    too_many_candidates,
     cancelled,
 };
 struct Error {
@@ -40,9 +53,64 @@ struct Error {
 };
 [[nodiscard]] const char* to_string(ErrorCode code) noexcept;
 
+// Where POP, EV and the other probabilities come from.
+enum class VolatilityMode : std::uint8_t {
+    smile,     // the expiry's own, skew and all
+    flat,      // the expiry's at the money
+    realised,  // the symbol's past
+    user,      // what the request says
+};
+struct VolatilityChoice {
+    VolatilityMode mode{VolatilityMode::smile};
+    std::optional<double> value;  // user: needed; realised: in place of the history's
+
+    friend bool operator==(const VolatilityChoice&, const VolatilityChoice&) = default;
+};
+
+// Keep only the best of each.
+enum class BestPer : std::uint8_t { spread, symbol, expiry, short_strikes };
+
+[[nodiscard]] const char* to_string(VolatilityMode mode) noexcept;
+[[nodiscard]] const char* to_string(BestPer per) noexcept;
+
+enum class EventKind : std::uint8_t { earnings, ex_dividend };
+[[nodiscard]] const char* to_string(EventKind kind) noexcept;
+struct Event {
+    std::string symbol;
+    WallMillis moment{};
+    EventKind kind{};
+    bool confirmed{true};
+
+    friend bool operator==(const Event&, const Event&) = default;
+};
+
+struct Dividend {
+    std::string symbol;  // empty: of whatever the chain is of
+    WallMillis ex_moment{};
+    double amount{};
+
+    friend bool operator==(const Dividend&, const Dividend&) = default;
+};
+
+// A symbol's past, oldest first, today left out.
+struct History {
+    std::string symbol;
+    std::vector<double> closes;       // of the underlying, one a session
+    std::vector<double> implied_30d;  // at-the-money volatility at 30 days, one a session
+
+    friend bool operator==(const History&, const History&) = default;
+};
+
+struct RatePoint {
+    double years{};
+    double rate{};
+
+    friend bool operator==(const RatePoint&, const RatePoint&) = default;
+};
+
 struct ScanRequest {
     std::string symbol;                   // empty: whatever the chain is of
-    std::vector<std::string> strategies;  // empty: all
+    std::vector<std::string> strategies;  // empty: strategy::default_strategy_names()
     std::vector<filter::FilterSpec> filters;
     std::string preset{"balanced"};  // ignored when weights are given
     std::optional<score::Weights> weights;
@@ -53,6 +121,15 @@ struct ScanRequest {
     std::uint32_t limit{kLimitDefault};  // 1 to kLimitMax
     std::optional<WallMillis> as_of;     // pricing clock in place of the snapshot's
     std::optional<double> rate;          // continuous rate in place of the fitted one
+    VolatilityChoice volatility;
+    BestPer best_per{BestPer::spread};
+    bool exact_count{};                                // no pruning: every filter counts exactly
+    std::uint64_t candidates_max{kCandidatesDefault};  // of one strategy
+    std::vector<RatePoint> rate_curve;                 // in place of `rate`
+    std::optional<double> spot;                        // in place of the source's
+    std::vector<Dividend> dividends;
+    std::vector<Event> events;
+    std::vector<History> histories;
 };
 
 // The request's part in pricing, for market::price_chain.

@@ -53,10 +53,11 @@ void either(const Fields& fields, const char* key, Value& out, const char* first
 }
 
 SpreadLeg read_leg(Reader& reader, const Json& value, const std::string& where) {
-    const Fields fields(reader, value, where,
-                        {"root", "expiry", "settlement", "right", "side", "ratio", "strike", "bid",
-                         "ask", "last", "fill", "iv", "delta", "gamma", "theta_day", "vega_point",
-                         "rho_point", "volume", "open_interest"});
+    const Fields fields(
+        reader, value, where,
+        {"root",   "expiry", "settlement", "right",      "side",      "ratio",  "assignment",
+         "strike", "bid",    "ask",        "last",       "fill",      "iv",     "p_touch",
+         "delta",  "gamma",  "theta_day",  "vega_point", "rho_point", "volume", "open_interest"});
     SpreadLeg leg;
     fields.text("root", leg.root);
     std::string expiry;
@@ -72,6 +73,11 @@ SpreadLeg read_leg(Reader& reader, const Json& value, const std::string& where) 
     either(fields, "side", leg.side, "long", strategy::Side::long_leg, "short",
            strategy::Side::short_leg);
     fields.integer("ratio", leg.ratio);
+    const Json* assignment = fields.find("assignment");
+    if (assignment != nullptr && !assignment->is_null()) {
+        either(fields, "assignment", leg.assignment, "likely", Assignment::likely, "unlikely",
+               Assignment::unlikely);
+    }
     get_numbers(fields, leg, kLegNumbers);
     get_numbers(fields, leg.greeks, kGreeks);
     for (const auto& field : kLegCounts) {
@@ -82,14 +88,51 @@ SpreadLeg read_leg(Reader& reader, const Json& value, const std::string& where) 
 }
 
 Spread read_spread(Reader& reader, const Json& value, const std::string& where) {
-    const Fields fields(
-        reader, value, where,
-        {"symbol", "strategy", "dte", "legs", "net_price", "fees", "width", "max_profit",
-         "max_loss", "pop", "ev", "score", "breakevens", "greeks", "components"});
+    const Fields fields(reader, value, where,
+                        {"symbol",
+                         "strategy",
+                         "dte",
+                         "stock",
+                         "reason",
+                         "legs",
+                         "breakevens",
+                         "greeks",
+                         "components",
+                         "stock_price",
+                         "net_price",
+                         "fees",
+                         "width",
+                         "back_dte",
+                         "max_profit",
+                         "max_loss",
+                         "gain",
+                         "risk",
+                         "pop",
+                         "ev",
+                         "p_half_at_expiry",
+                         "p_max_loss",
+                         "return_on_risk",
+                         "return_per_day",
+                         "annual_return",
+                         "kelly",
+                         "margin",
+                         "buying_power",
+                         "breakeven_distance",
+                         "move_1sd",
+                         "move_straddle",
+                         "skew",
+                         "term_slope",
+                         "iv_edge",
+                         "iv_hv",
+                         "iv_rank",
+                         "iv_percentile",
+                         "score"});
     Spread spread;
     fields.text("symbol", spread.symbol);
     fields.text("strategy", spread.strategy);
     fields.integer("dte", spread.dte);
+    fields.integer("stock", spread.stock);
+    fields.text("reason", spread.reason);
     fields.list("legs", [&](const Json& leg, const std::string& at) {
         spread.legs.push_back(read_leg(reader, leg, where + "." + at));
     });
@@ -97,6 +140,9 @@ Spread read_spread(Reader& reader, const Json& value, const std::string& where) 
         reader.refuse(fmt::format("{} must have 1 to {} legs", where, strategy::kMaxLegs));
     }
     get_numbers(fields, spread, kSpreadNumbers);
+    // Documents of before there was a risk of its own.
+    if (fields.find("risk") == nullptr) spread.risk = spread.max_loss;
+    if (fields.find("gain") == nullptr) spread.gain = spread.max_profit;
     fields.list("breakevens", [&](const Json& level, const std::string& at) {
         if (!level.is_number()) return reader.refuse(where + "." + at + " must be a number");
         spread.breakevens.push_back(level.get<double>());
@@ -112,13 +158,15 @@ Spread read_spread(Reader& reader, const Json& value, const std::string& where) 
 }
 
 void read_counts(Reader& reader, const Json& value, Counts& out) {
-    const Fields fields(reader, value, "counts",
-                        {"contracts", "contracts_not_tradable", "contracts_unpriced", "legs",
-                         "legs_unquoted", "legs_crossed", "candidates", "arbitrage_quote",
-                         "no_risk", "no_profit", "unscored", "ranked", "filters"});
+    const Fields fields(
+        reader, value, "counts",
+        {"contracts", "contracts_not_tradable", "contracts_unpriced", "legs", "legs_unquoted",
+         "legs_crossed", "candidates", "arbitrage_quote", "no_risk", "no_profit", "no_value",
+         "unscored", "ranked", "pruned", "lanes_without_stock", "filters"});
     get_integers(fields, out, kCounts);
     fields.list("filters", [&](const Json& each, const std::string& where) {
-        const Fields count(reader, each, where, {"type", "evaluated", "removed", "missing"});
+        const Fields count(reader, each, where,
+                           {"type", "evaluated", "removed", "missing", "pruned"});
         FilterCount& filter = out.filters.emplace_back();
         count.text("type", filter.type);
         get_integers(count, filter, kFilterCounts);
@@ -127,8 +175,9 @@ void read_counts(Reader& reader, const Json& value, Counts& out) {
 
 void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     const Fields fields(reader, value, "assumptions",
-                        {"fill", "fee_per_contract", "volatility", "weights", "rate",
-                         "rate_is_input", "spot", "spot_is_implied", "american_as_european"});
+                        {"fill", "fee_per_contract", "volatility", "volatility_value", "weights",
+                         "rate", "rate_is_input", "spot", "spot_is_implied", "american_as_european",
+                         "best_per", "realised_volatility", "dividends", "events"});
     fields.number("fill", out.fill);
     fields.number("fee_per_contract", out.fee_per_contract);
     fields.text("volatility", out.volatility);
@@ -138,6 +187,11 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     fields.number_or_nan("spot", out.spot);
     fields.flag("spot_is_implied", out.spot_is_implied);
     fields.flag("american_as_european", out.american_as_european);
+    fields.number_or_nan("volatility_value", out.volatility_value);
+    fields.text("best_per", out.best_per);
+    fields.number_or_nan("realised_volatility", out.realised_volatility);
+    fields.integer("dividends", out.dividends);
+    fields.integer("events", out.events);
 }
 
 ScanSource read_source(Reader& reader, const Json& value, const std::string& where) {
@@ -156,9 +210,14 @@ Result<ScanResult, Error> decode_result(ByteView bytes) {
     if (!document) return fail(std::move(document).error());
     Reader reader(ErrorCode::invalid_result);
     const Fields fields(reader, *document, "the result",
-                        {"symbol", "as_of_ms", "snapshot", "engine", "assumptions", "counts",
-                         "spreads", "arbitrage", "sources"});
+                        {"version", "symbol", "as_of_ms", "snapshot", "engine", "assumptions",
+                         "counts", "spreads", "arbitrage", "sources"});
     ScanResult result;
+    int version = kSchemaVersion;
+    fields.integer("version", version);
+    if (version != kSchemaVersion) {
+        fields.refuse("version", fmt::format("{}: this build reads no other", kSchemaVersion));
+    }
     fields.text("symbol", result.symbol);
     fields.integer("as_of_ms", result.as_of);
     fields.text("snapshot", result.snapshot);
@@ -177,8 +236,8 @@ Result<ScanResult, Error> decode_result(ByteView bytes) {
     for (std::size_t i = 0; i < result.spreads.size(); ++i) {
         // What ranks_before() compares must be numbers, or the order is none.
         const Spread& spread = result.spreads[i];
-        if (std::isnan(spread.score) || std::isnan(spread.max_loss)) {
-            reader.refuse(fmt::format("spreads[{}] must have a score and a max_loss", i));
+        if (std::isnan(spread.score) || std::isnan(spread.risk)) {
+            reader.refuse(fmt::format("spreads[{}] must have a score and a risk", i));
         }
     }
     fields.list("arbitrage", read_into(result.arbitrage));

@@ -8,8 +8,8 @@ namespace {
 
 constexpr std::size_t kGreekEntries = std::size(kGreeks);
 constexpr std::size_t kLegEntries =
-    6 + std::size(kLegNumbers) + kGreekEntries + std::size(kLegCounts);
-constexpr std::size_t kSpreadEntries = 7 + std::size(kSpreadNumbers);
+    7 + std::size(kLegNumbers) + kGreekEntries + std::size(kLegCounts);
+constexpr std::size_t kSpreadEntries = 9 + std::size(kSpreadNumbers);
 
 void text(DocumentWriter& out, const char* key, std::string_view value) {
     out.key(key);
@@ -62,6 +62,12 @@ void write(DocumentWriter& out, const SpreadLeg& leg) {
     text(out, "right", strategy::to_string(leg.right));
     text(out, "side", strategy::to_string(leg.side));
     integer(out, "ratio", leg.ratio);
+    out.key("assignment");
+    if (leg.assignment == Assignment::none) {
+        out.null();
+    } else {
+        out.text(leg.assignment == Assignment::likely ? "likely" : "unlikely");
+    }
     numbers(out, leg, kLegNumbers);
     numbers(out, leg.greeks, kGreeks);
     for (const auto& field : kLegCounts) {
@@ -81,6 +87,8 @@ void write(DocumentWriter& out, const Spread& spread) {
     text(out, "symbol", spread.symbol);
     text(out, "strategy", spread.strategy);
     integer(out, "dte", spread.dte);
+    integer(out, "stock", spread.stock);
+    text(out, "reason", spread.reason);
     out.key("legs");
     out.list(spread.legs.size());
     for (const SpreadLeg& leg : spread.legs) write(out, leg);
@@ -120,16 +128,23 @@ void write(DocumentWriter& out, const Counts& from) {
 }
 
 void write(DocumentWriter& out, const Assumptions& from) {
-    out.map(9);
+    out.map(14);
     number(out, "fill", from.fill);
     number(out, "fee_per_contract", from.fee_per_contract);
     text(out, "volatility", from.volatility);
+    number(out, "volatility_value", from.volatility_value);
     by_component(out, "weights", from.weights.value);
     number(out, "rate", from.rate);
     flag(out, "rate_is_input", from.rate_is_input);
     number(out, "spot", from.spot);
     flag(out, "spot_is_implied", from.spot_is_implied);
     flag(out, "american_as_european", from.american_as_european);
+    text(out, "best_per", from.best_per);
+    number(out, "realised_volatility", from.realised_volatility);
+    out.key("dividends");
+    out.count(from.dividends);
+    out.key("events");
+    out.count(from.events);
     out.end();
 }
 
@@ -151,7 +166,8 @@ std::string encode_spreads(const std::vector<Spread>& spreads) {
 
 std::string encode(const ScanResult& result, Encoding encoding) {
     DocumentWriter out(encoding);
-    out.map(9);
+    out.map(10);
+    integer(out, "version", kSchemaVersion);
     text(out, "symbol", result.symbol);
     integer(out, "as_of_ms", result.as_of);
     text(out, "snapshot", result.snapshot);

@@ -1,14 +1,23 @@
 // From candidate to finished spread: every figure a user sees, for the few that are kept.
 
 #include <algorithm>
+#include <cmath>
 
-#include "scanner/service/candidates.hpp"
+#include "scanner/score/explain.hpp"
+#include "scanner/service/assignment.hpp"
+#include "scanner/service/considered.hpp"
 #include "scanner/strategy/legs.hpp"
 
 namespace scanmq::service {
 namespace {
 
-constexpr double kPoint = 0.01;  // volatility and rate moves are shown per point
+using filter::SpreadMetric;
+
+double finite_or_missing(double value) { return std::isfinite(value) ? value : kMissing; }
+
+std::uint32_t expiry_of(const Candidate& candidate, const strategy::LegSpec& spec) {
+    return spec.expiry > 0 ? candidate.back : candidate.expiry;
+}
 
 SpreadLeg build_leg(const market::PricedChain& priced, const ScanRequest& request,
                     std::uint32_t expiry, std::uint32_t row, const strategy::LegSpec& spec) {
@@ -50,84 +59,168 @@ void add_leg(ShownGreeks& sum, const ShownGreeks& leg, double quantity) {
     sum.rho_point += quantity * leg.rho_point;
 }
 
-// The figures of the legs together, in the order the scan adds them up.
-struct Totals {
-    std::array<double, strategy::kMaxRanks> strike{};
-    std::array<double, strategy::kMaxRanks> below{};
-    double quoted_spread{};
-    double leg_liquidity{};
+// At-the-money volatility of the root's next expiry less this one's, per year.
+double term_slope(const market::PricedChain& priced, std::uint32_t expiry) {
+    const auto& expiries = priced.chain->expiries;
+    const market::ExpiryMarket& here = priced.expiries[expiry];
+    for (std::uint32_t next = expiry + 1; next < expiries.size(); ++next) {
+        const market::ExpiryMarket& later = priced.expiries[next];
+        if (expiries[next].root != expiries[expiry].root || !(later.years > here.years)) continue;
+        if (!(later.atm_volatility > 0.0)) continue;
+        return (later.atm_volatility - here.atm_volatility) / (later.years - here.years);
+    }
+    return kMissing;
+}
+
+// The candidate's lane with the columns of it alone.
+class OneCandidate {
+  public:
+    OneCandidate(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
+                 const ScanInputs& inputs, const Candidate& candidate)
+        : near_(distribution_of(chain.expiries[candidate.expiry], request.volatility, inputs)),
+          lane_(bare_lane({chain, request, plan, inputs, near_}, candidate.expiry, candidate.back,
+                          candidate.strategy)) {
+        const auto& legs = lane_.definition->legs;
+        for (std::size_t i = 0; i < legs.size(); ++i) {
+            const std::size_t rank = legs[i].rank;
+            const std::uint32_t expiry = expiry_of(candidate, legs[i]);
+            const strategy::Distribution distribution =
+                legs[i].expiry > 0
+                    ? distribution_of(chain.expiries[expiry], request.volatility, inputs)
+                    : near_;
+            strategy::LegColumns& one = leg_[i];
+            one.append(leg_row(chain, request, expiry, candidate.row[i], legs[i].side,
+                               contract_terms(chain, expiry, candidate.row[i], distribution)));
+            const bool second = i > 0 && legs[i - 1].rank == rank;
+            if (second) {
+                strategy::combine(leg_[i - 1], legs[i - 1].ratio, &one, legs[i].ratio, rank_[rank]);
+            } else {
+                strategy::combine(one, legs[i].ratio, nullptr, 0.0, rank_[rank]);
+            }
+        }
+        for (std::size_t r = 0; r < lane_.rank_count(); ++r) {
+            lane_.ranks[r] = &rank_[r];
+            levels_.strike[r] = rank_[r].strike[0];
+            levels_.below[r] = rank_[r].below[0];
+            sum_ = sum_.with(rank_[r], 0);
+        }
+    }
+    OneCandidate(const OneCandidate&) = delete;
+    OneCandidate& operator=(const OneCandidate&) = delete;
+
+    [[nodiscard]] const Lane& lane() const noexcept { return lane_; }
+    [[nodiscard]] const Levels& levels() const noexcept { return levels_; }
+    [[nodiscard]] const Sums& sum() const noexcept { return sum_; }
+    [[nodiscard]] const LanePlace& place() const noexcept { return place_; }
+
+  private:
+    strategy::Distribution near_;
+    Lane lane_;
+    std::array<strategy::LegColumns, strategy::kMaxLegs> leg_;
+    std::array<strategy::LegColumns, strategy::kMaxRanks> rank_;
+    Levels levels_;
+    Sums sum_;
+    LanePlace place_{};
 };
 
-Totals total(Spread& spread, const strategy::Strategy& definition,
-             const strategy::Distribution& distribution) {
-    Totals out;
-    out.leg_liquidity = std::numeric_limits<double>::infinity();
-    spread.net_price = 0.0;
-    spread.width = 0.0;
-    spread.greeks = {0.0, 0.0, 0.0, 0.0, 0.0};
-    for (std::size_t i = 0; i < spread.legs.size(); ++i) {
-        const SpreadLeg& leg = spread.legs[i];
-        const std::size_t rank = definition.legs[i].rank;
-        const double quantity = strategy::sign(leg.side) * leg.ratio;
-        spread.net_price += quantity * leg.fill;
-        add_leg(spread.greeks, leg.greeks, quantity);
-        out.strike[rank] = leg.strike;
-        out.below[rank] = distribution.below(leg.strike);
-        out.quoted_spread += leg.ratio * strategy::quoted_spread(leg.bid, leg.ask);
-        out.leg_liquidity =
-            std::min(out.leg_liquidity,
-                     score::leg_liquidity(leg.bid, leg.ask, leg.volume, leg.open_interest));
-        if (rank > 0) spread.width = std::max(spread.width, leg.strike - out.strike[rank - 1]);
-    }
-    return out;
+double kelly_of(const Considered& c, const strategy::Payoff& payoff) {
+    return strategy::kelly_fraction(payoff, c.risk, c.levels.strike.data(), c.lane.rank_count(),
+                                    *c.lane.distribution);
+}
+double kelly_of(const Considered&, const strategy::TwoExpiryPayoff&) { return kMissing; }
+
+std::span<const double> breakevens_of(const strategy::Breakevens& all) { return all.view(); }
+std::span<const double> breakevens_of(std::span<const double> all) { return all; }
+
+template <class Pay>
+void take_payoff(Spread& spread, Considered& c, const Pay& payoff) {
+    take_extremes(c, payoff);
+    spread.max_profit = finite_or_missing(payoff.max_profit());
+    spread.max_loss = finite_or_missing(c.max_loss);
+    spread.gain = c.gain;
+    spread.risk = c.risk;
+    const auto levels = payoff.breakevens();
+    const auto view = breakevens_of(levels);
+    spread.breakevens.assign(view.begin(), view.end());
+    const auto metric = [&](SpreadMetric which) {
+        return finite_or_missing(payoff_metric(which, c, payoff));
+    };
+    spread.pop = metric(SpreadMetric::pop);
+    spread.ev = metric(SpreadMetric::ev);
+    spread.p_half_at_expiry = metric(SpreadMetric::p_half_at_expiry);
+    spread.p_max_loss = metric(SpreadMetric::p_max_loss);
+    spread.breakeven_distance = metric(SpreadMetric::breakeven_distance);
+    spread.iv_edge = metric(SpreadMetric::iv_edge);
+    const strategy::Margin margin = c.margin();
+    spread.margin = finite_or_missing(margin.requirement);
+    spread.buying_power = finite_or_missing(margin.buying_power);
+    if (!(c.risk > 0.0)) return;
+    spread.return_on_risk = c.gain / c.risk;
+    spread.return_per_day = metric(SpreadMetric::return_per_day);
+    spread.annual_return = metric(SpreadMetric::annual_return);
+    spread.kelly = kelly_of(c, payoff);
+}
+
+void take_market(Spread& spread, const market::PricedChain& chain, const ScanInputs& inputs,
+                 const Candidate& candidate) {
+    const market::ExpiryMarket& expiry = chain.expiries[candidate.expiry];
+    spread.dte = expiry.dte;
+    if (candidate.back != kNoExpiry) spread.back_dte = chain.expiries[candidate.back].dte;
+    spread.move_1sd = expiry.forward * expiry.atm_volatility * std::sqrt(expiry.years);
+    spread.term_slope = term_slope(chain, candidate.expiry);
+    spread.iv_hv = expiry.atm_volatility - inputs.realised;
+    spread.iv_rank = inputs.iv_rank;
+    spread.iv_percentile = inputs.iv_percentile;
 }
 
 }  // namespace
 
 Spread build_spread(const market::PricedChain& chain, const ScanRequest& request,
-                    const ScanPlan& plan, const Candidate& candidate) {
-    const strategy::Strategy& definition = *plan.strategies[candidate.strategy];
-    const market::ExpiryMarket& expiry = chain.expiries[candidate.expiry];
-    const strategy::Distribution distribution(
-        expiry.forward,
-        market::Smile::flat(expiry.atm_volatility * expiry.atm_volatility * expiry.years));
+                    const ScanPlan& plan, const ScanInputs& inputs, const Candidate& candidate) {
+    const OneCandidate one(chain, request, plan, inputs, candidate);
+    const Lane& lane = one.lane();
+    const strategy::Strategy& definition = *lane.definition;
     Spread spread;
     spread.symbol = chain.chain->symbol;
     spread.strategy = definition.name;
-    spread.dte = expiry.dte;
+    spread.greeks = {lane.shares, 0.0, 0.0, 0.0, 0.0};
     for (std::size_t i = 0; i < definition.legs.size(); ++i) {
-        spread.legs.push_back(
-            build_leg(chain, request, candidate.expiry, candidate.row[i], definition.legs[i]));
+        const strategy::LegSpec& spec = definition.legs[i];
+        const std::uint32_t expiry = expiry_of(candidate, spec);
+        spread.legs.push_back(build_leg(chain, request, expiry, candidate.row[i], spec));
+        SpreadLeg& leg = spread.legs.back();
+        add_leg(spread.greeks, leg.greeks, strategy::sign(leg.side) * leg.ratio);
+        if (spec.side == strategy::Side::long_leg) continue;
+        leg.p_touch = touch_probability_of(chain, lane, leg.strike);
+        leg.assignment = assignment_of(chain, inputs, expiry, candidate.row[i]);
     }
-    const Totals totals = total(spread, definition, distribution);
-    spread.fees = opening_fees(definition, request.fee_per_contract, chain.chain->multiplier);
-
-    const strategy::PayoffShape shape = strategy::payoff_shape(definition);
-    const strategy::Payoff payoff(shape, totals.strike.data(), spread.net_price + spread.fees);
-    spread.max_profit = payoff.max_profit();
-    spread.max_loss = payoff.max_loss();
-    const strategy::Breakevens breakevens = payoff.breakevens();
-    spread.breakevens.assign(breakevens.view().begin(), breakevens.view().end());
-    spread.pop = payoff.profit_probability(distribution, totals.below.data());
-    spread.ev = payoff.expected_value(distribution);
+    take_market(spread, chain, inputs, candidate);
+    spread.stock = definition.stock;
+    if (lane.shares > 0.0) spread.stock_price = lane.spot;
+    spread.net_price = one.sum().price + lane.stock;
+    spread.fees = lane.fees;
+    spread.width = wing_width(definition, one.levels().strike.data());
     spread.components.fill(kMissing);
-    if (!(candidate.risk > 0.0)) return spread;  // an arbitrage quote: nothing to score against
 
-    const score::Inputs in{.pop = spread.pop,
-                           .gain = spread.max_profit,
-                           .risk = spread.max_loss,
-                           .leg_liquidity = totals.leg_liquidity,
-                           .quoted_spread = totals.quoted_spread,
-                           .fees = spread.fees,
-                           .delta = spread.greeks.delta,
-                           .day_theta = spread.greeks.theta_day,
-                           .vega = spread.greeks.vega_point / kPoint,
-                           .width = spread.width};
-    spread.components =
-        score::components(in, score::scale_of(expiry.forward, expiry.atm_volatility, expiry.years),
-                          request.delta_stance.value_or(definition.delta),
-                          request.vega_stance.value_or(definition.vega));
+    Considered c{chain, lane, one.levels(), one.sum(), one.place()};
+    const double cost = spread.net_price + lane.fees;
+    if (lane.between) {
+        std::array<strategy::BackLeg, strategy::kMaxLegs> back{};
+        std::size_t count = 0;
+        if (!back_legs(c, back, count)) return spread;
+        take_payoff(
+            spread, c,
+            strategy::TwoExpiryPayoff(lane.shape, c.levels.strike.data(), {back.data(), count},
+                                      *lane.between, *lane.distribution, cost));
+    } else {
+        take_payoff(spread, c, strategy::Payoff(lane.shape, c.levels.strike.data(), cost));
+    }
+    if (!(candidate.risk > 0.0)) return spread;  // an arbitrage quote: nothing to score against
+    score::Inputs in = score_inputs(c);
+    in.pop = spread.pop;
+    spread.components = score::components(in, lane.scale, lane.delta, lane.vega);
     spread.score = candidate.score;
+    spread.reason = score::explain(spread.components, plan.weights);
     return spread;
 }
 

@@ -5,7 +5,9 @@ namespace scanmq::strategy {
 PayoffShape payoff_shape(const Strategy& strategy) noexcept {
     PayoffShape shape;
     shape.ranks = strategy.ranks();
+    shape.first_slope = strategy.stock;
     for (const LegSpec& leg : strategy.legs) {
+        if (leg.expiry > 0) continue;
         const double quantity = sign(leg.side) * leg.ratio;
         // A put is a call less the underlying plus the strike: both bend by the same at the strike.
         shape.kink[leg.rank] += quantity;

@@ -17,7 +17,8 @@
 
 namespace scanmq::strategy {
 
-// What the payoff of every candidate of a strategy has in common.
+// What the payoff of every candidate of a strategy has in common: its stock and the legs of the
+// nearer expiry.
 struct PayoffShape {
     std::size_t ranks{};
     std::array<double, kMaxRanks> kink{};     // change of slope at each strike

@@ -3,6 +3,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "scanner/market/chain.hpp"
 
 namespace scanmq::filter {
@@ -122,10 +124,13 @@ TEST(RangeFilters, AreKeptApart) {
     EXPECT_TRUE(set->width->bounds.contains(10.0));
     EXPECT_TRUE(set->width->bounds.contains(0.0));
     EXPECT_FALSE(set->width->bounds.contains(10.01));
-    EXPECT_EQ(set->dte->spec, 1U);
-    EXPECT_TRUE(set->dte->bounds.contains(7.0));
-    EXPECT_FALSE(set->dte->bounds.contains(6.0));
-    EXPECT_EQ(set->pop->spec, 2U);
+    ASSERT_EQ(set->expiries.size(), 1U);
+    EXPECT_EQ(set->expiries[0].spec, 1U);
+    EXPECT_EQ(set->expiries[0].check({.dte = 7.0}), Verdict::pass);
+    EXPECT_EQ(set->expiries[0].check({.dte = 6.0}), Verdict::fail);
+    ASSERT_EQ(set->spreads.size(), 1U);
+    EXPECT_EQ(set->spreads[0].spec, 2U);
+    EXPECT_EQ(set->spreads[0].metric, SpreadMetric::pop);
     EXPECT_TRUE(set->legs.empty());
 }
 
@@ -162,12 +167,84 @@ TEST(FilterErrors, RangesOnceLegFiltersAsOftenAsWanted) {
 }
 
 TEST(FilterCatalogue, EveryFilterCompilesWithItsFirstParameter) {
+    std::vector<std::string_view> types;
     for (const FilterInfo& info : catalogue()) {
-        const FilterSpec spec{std::string(info.type),
-                              {{std::string(info.params.front().name), 0.5}}};
+        const ParamInfo& first = info.params.front();
+        ParamValue value = 0.5;
+        if (first.kind == ParamKind::flag) value = true;
+        if (first.kind == ParamKind::choice) value = std::string(first.choices.front());
+        const FilterSpec spec{std::string(info.type), {{std::string(first.name), value}}};
         EXPECT_TRUE(compile({&spec, 1}).ok()) << info.type;
         EXPECT_FALSE(info.meaning.empty());
+        types.push_back(info.type);
     }
+    EXPECT_TRUE(std::ranges::is_sorted(types));
+    EXPECT_GE(types.size(), 38U);
+}
+
+// Days to expiry first, cheap figures of a spread before dear ones, whatever order they are given in.
+TEST(FilterCatalogue, RunInAFixedOrder) {
+    const std::vector<FilterSpec> specs = {
+        {"ev", {{"min", 0.0}}},    {"pop", {{"min", 0.5}}},
+        {"theta", {{"min", 0.0}}}, {"settlement", {{"at", std::string("pm")}}},
+        {"dte", {{"max", 60.0}}},  {"back_dte", {{"max", 90.0}}}};
+    const auto set = compile(specs);
+    ASSERT_TRUE(set.ok()) << set.error().message;
+    ASSERT_EQ(set->spreads.size(), 3U);
+    EXPECT_EQ(set->spreads[0].metric, SpreadMetric::theta);
+    EXPECT_EQ(set->spreads[1].metric, SpreadMetric::pop);
+    EXPECT_EQ(set->spreads[2].metric, SpreadMetric::ev);
+    ASSERT_EQ(set->expiries.size(), 2U);
+    EXPECT_EQ(set->expiries[0].metric, ExpiryMetric::dte);
+    EXPECT_TRUE(set->back.has_value());
+}
+
+TEST(EventFilter, UnknownIsNotNone) {
+    const auto filter = [](std::map<std::string, ParamValue> params) {
+        return compiled({"earnings", std::move(params)}).expiries.at(0);
+    };
+    const ExpiryFilter none = filter({{"before_expiry", false}});
+    EXPECT_EQ(none.check({.earnings = Known::no}), Verdict::pass);
+    EXPECT_EQ(none.check({.earnings = Known::yes}), Verdict::fail);
+    EXPECT_EQ(none.check({.earnings = Known::unknown}), Verdict::missing);
+    const ExpiryFilter lenient = filter({{"unknown", std::string("pass")}});
+    EXPECT_EQ(lenient.check({.earnings = Known::unknown}), Verdict::pass);
+    EXPECT_EQ(lenient.check({.earnings = Known::yes}), Verdict::fail);
+    const ExpiryFilter wanted = filter({{"before_expiry", true}});
+    EXPECT_EQ(wanted.check({.earnings = Known::yes}), Verdict::pass);
+    EXPECT_EQ(wanted.check({.earnings = Known::no}), Verdict::fail);
+    EXPECT_EQ(refused({{"earnings", {{"unknown", std::string("maybe")}}}}).code,
+              ErrorCode::bad_value);
+}
+
+TEST(LegFigures, WithinBoundsOrMissing) {
+    LegQuote leg = quote();
+    leg.moneyness = 0.95;
+    leg.over_hv = 0.02;
+    leg.age = 30.0;
+    leg.from_money = 5.0;
+    EXPECT_EQ(verdict({"moneyness", {{"min", 0.95}, {"max", 1.0}}}, leg), Verdict::pass);
+    EXPECT_EQ(verdict({"moneyness", {{"max", 0.94}}}, leg), Verdict::fail);
+    EXPECT_EQ(verdict({"iv_hv", {{"min", 0.02}}}, leg), Verdict::pass);
+    EXPECT_EQ(verdict({"iv_hv", {{"min", 0.02}}}, quote()), Verdict::missing);
+    EXPECT_EQ(verdict({"quote_age", {{"max", 30.0}}}, leg), Verdict::pass);
+    EXPECT_EQ(verdict({"quote_age", {{"max", 29.0}}}, leg), Verdict::fail);
+    EXPECT_EQ(verdict({"quote_age", {{"max", 29.0}}}, quote()), Verdict::missing);
+    EXPECT_EQ(verdict({"strikes", {{"max", 5.0}}}, leg), Verdict::pass);
+    EXPECT_EQ(verdict({"strikes", {{"max", 4.0}}}, leg), Verdict::fail);
+}
+
+TEST(QuoteFilter, LockedZeroAndImpossibleQuotes) {
+    LegQuote leg = quote();
+    EXPECT_EQ(verdict({"quote", {{"locked", false}, {"zero_bid", false}}}, leg), Verdict::pass);
+    leg.ask = leg.bid;
+    EXPECT_EQ(verdict({"quote", {{"locked", false}}}, leg), Verdict::fail);
+    EXPECT_EQ(verdict({"quote", {{"zero_bid", false}}}, leg), Verdict::pass);
+    leg.bid = 0.0;
+    EXPECT_EQ(verdict({"quote", {{"zero_bid", false}}}, leg), Verdict::fail);
+    leg.outside_bounds = true;
+    EXPECT_EQ(verdict({"quote", {{"arbitrage", false}}}, leg), Verdict::fail);
+    EXPECT_EQ(verdict({"quote", {{"locked", true}}}, leg), Verdict::pass);
 }
 
 }  // namespace

@@ -211,7 +211,7 @@ TEST(ResultCodec, RefusesWhatIsNotAResult) {
                 HasSubstr("legs"));
     std::string text = encode(sample_result(), Encoding::json);
     const std::size_t at = text.find("\"score\":");
-    text.replace(at, text.find(',', at) - at, "\"score\":null");
+    text.replace(at, text.find_first_of(",}", at) - at, "\"score\":null");
     EXPECT_THAT(refused(text).message, AllOf(HasSubstr("score"), HasSubstr("spreads[")));
 }
 

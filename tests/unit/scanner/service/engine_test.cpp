@@ -123,7 +123,7 @@ TEST(Engine, FillAndFeesAreTheRequests) {
     EXPECT_NEAR(result.spreads[0].max_profit, 0.72, 1e-12);
     EXPECT_EQ(result.spreads[0].fees, 0.0);
     EXPECT_EQ(result.assumptions.fill, 1.0);
-    EXPECT_EQ(result.assumptions.volatility, "flat");
+    EXPECT_EQ(result.assumptions.volatility, "smile");
 }
 
 // Net figures of the spread, as they are shown: one day, one point.
@@ -316,7 +316,7 @@ TEST(Engine, CountsItsStepsThroughEveryExpiry) {
     std::atomic<std::uint64_t> steps{0};
     ASSERT_TRUE(scan(chain, {}, nullptr, &steps).ok());
     EXPECT_EQ(steps, scan_steps(*chain.chain, {}));
-    EXPECT_EQ(steps, chain.expiries.size() * strategy::strategies().size());
+    EXPECT_EQ(steps, chain.expiries.size() * strategy::default_strategy_names().size());
 
     market::PricedChain unpriced = two_puts();
     unpriced.expiries[0].atm_volatility = kNone;
@@ -367,8 +367,7 @@ TEST(Request, RefusesWhatItCannotMean) {
     EXPECT_THAT(message_of(request), HasSubstr("decimal"));
     request = {};
     request.weights = score::Weights{};
-    (*request.weights)[score::Component::volatility] = 1.0;
-    EXPECT_THAT(message_of(request), HasSubstr("volatility"));
+    EXPECT_THAT(message_of(request), HasSubstr("positive weight"));
     (*request.weights)[score::Component::delta] = -1.0;
     EXPECT_THAT(message_of(request), HasSubstr("\"delta\""));
 }
@@ -379,7 +378,7 @@ TEST(Request, StrategiesAreSortedAndOnce) {
     ASSERT_EQ(plan->strategies.size(), 2U);
     EXPECT_EQ(plan->strategies[0]->name, "bear_call");
     EXPECT_EQ(plan->strategies[1]->name, "bull_put");
-    EXPECT_EQ(make_plan({})->strategies.size(), strategy::strategies().size());
+    EXPECT_EQ(make_plan({})->strategies.size(), strategy::default_strategy_names().size());
 }
 
 TEST(Request, PricingOptionsCarryRateAndClock) {

@@ -54,7 +54,7 @@ TEST_F(JobTest, TellsProgressAndStopsWhenCancelled) {
     const ScanHooks hooks{.cancel = &cancel, .done = &done, .total = &total, .note = &note};
     ASSERT_TRUE(run_job(job("{}"), hooks).ok());
     EXPECT_EQ(done, total);
-    EXPECT_EQ(total, 2U * 2U * strategy::strategies().size());
+    EXPECT_EQ(total, 2U * 2U * strategy::default_strategy_names().size());
     EXPECT_STREQ(note, "scanning");
     cancel = true;
     EXPECT_EQ(run_job(job("{}"), hooks).error().code, ErrorCode::cancelled);

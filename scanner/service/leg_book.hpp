@@ -1,0 +1,108 @@
+#pragma once
+// LegBook: the legs that a scan may use, in columns by expiry, right and side, each worked out once.
+//
+// Role:     private to scanner/service and scanner/search; tests see it.
+// Counts:   contracts, legs and what expiry and leg filters remove.
+// Memory:   about 100 bytes a leg.
+// Threads:  one per scan; load() first, then read-only.
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "scanner/service/result.hpp"
+#include "scanner/service/scan_inputs.hpp"
+#include "scanner/strategy/leg_columns.hpp"
+
+namespace scanmq::service {
+
+struct ExpiryLegs {
+    bool near{};   // may be the nearer expiry of a candidate
+    bool later{};  // may be the later one
+    std::optional<strategy::Distribution> distribution;
+    std::array<strategy::LegColumns, 4> columns;  // see of()
+
+    [[nodiscard]] static constexpr std::size_t index(market::Right right,
+                                                     strategy::Side side) noexcept {
+        return 2 * static_cast<std::size_t>(right) + static_cast<std::size_t>(side);
+    }
+    [[nodiscard]] const strategy::LegColumns& of(market::Right right,
+                                                 strategy::Side side) const noexcept {
+        return columns[index(right, side)];
+    }
+};
+
+// What a contract gives to both its sides.
+struct ContractTerms {
+    double day_theta{};
+    double liquidity{};
+    double quoted_spread{};
+    double below{};  // P(S_T < strike)
+    double model{};  // value at the reference smile; NaN where that is flat
+};
+[[nodiscard]] ContractTerms contract_terms(const market::PricedChain& chain, std::uint32_t expiry,
+                                           std::uint32_t row,
+                                           const strategy::Distribution& distribution);
+// What one contract on one side adds to a spread.
+[[nodiscard]] strategy::LegColumns::Row leg_row(const market::PricedChain& chain,
+                                                const ScanRequest& request, std::uint32_t expiry,
+                                                std::uint32_t row, strategy::Side side,
+                                                const ContractTerms& terms);
+
+class LegBook {
+  public:
+    // Chain, request, plan and inputs must outlive this.
+    LegBook(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
+            const ScanInputs& inputs);
+
+    // Fills the columns of one expiry, once each.
+    void load(std::uint32_t expiry, Counts& counts);
+
+    [[nodiscard]] const ExpiryLegs& operator[](std::uint32_t expiry) const noexcept {
+        return expiries_[expiry];
+    }
+
+    // What the strategy's legs at this rank add. Where that is more than one plain leg, it is put
+    // together in `scratch`. back: the later expiry; ignored by strategies of one.
+    [[nodiscard]] const strategy::LegColumns& rank(const strategy::Strategy& strategy,
+                                                   std::size_t rank, std::uint32_t expiry,
+                                                   std::uint32_t back,
+                                                   strategy::LegColumns& scratch) const;
+
+  private:
+    // Worked out when a side first passes the filters.
+    struct Contract {
+        bool ready{};
+        ContractTerms terms;
+    };
+    [[nodiscard]] filter::ExpiryFacts facts_of(std::uint32_t expiry) const;
+    [[nodiscard]] bool used(std::size_t role, bool near, bool later) const noexcept;
+    [[nodiscard]] bool quoted(std::uint32_t row, strategy::Side side, Counts& counts) const;
+    [[nodiscard]] filter::LegQuote quote_of(std::uint32_t expiry, std::uint32_t row) const;
+    [[nodiscard]] bool passes(std::uint32_t expiry, std::uint32_t row, strategy::Side side,
+                              Counts& counts) const;
+    [[nodiscard]] const ContractTerms& contract(std::uint32_t expiry, std::uint32_t row);
+    void load_columns(std::uint32_t expiry, market::Right right, strategy::Side side,
+                      Counts& counts);
+    void judge_expiry(std::uint32_t expiry, Counts& counts);
+
+    const market::PricedChain& chain_;
+    const ScanRequest& request_;
+    const ScanPlan& plan_;
+    const ScanInputs& inputs_;
+    WallMillis now_;
+    std::array<bool, 4> near_roles_{};
+    std::array<bool, 4> later_roles_{};
+    bool two_expiries_{};
+    std::vector<ExpiryLegs> expiries_;
+    std::vector<Contract> contracts_;  // by row of the chain
+};
+
+// The rows of a chain an expiry has of one right.
+struct RowRange {
+    std::uint32_t begin{};
+    std::uint32_t end{};
+};
+[[nodiscard]] RowRange rows_of(const market::Expiry& expiry, market::Right right) noexcept;
+
+}  // namespace scanmq::service
