@@ -36,7 +36,8 @@ ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInp
             const auto chain = std::make_shared<const market::Chain>(std::move(inputs[i].chain));
             if (options.keep_chains) report.chains[i] = chain;
             auto result = service::scan(
-                market::price_chain(chain, service::pricing_options(request)), request, &cancel);
+                market::price_chain(chain, service::pricing_options(request, chain->symbol)),
+                request, &cancel);
             if (result) {
                 results[i] = std::move(*result);
             } else {

@@ -88,7 +88,8 @@ Result<void, Problem> plot_spread(const ScanReport& report, const service::ScanR
     const service::Spread& spread = merged.spreads[rank - 1];
     for (const auto& chain : report.chains) {
         if (chain->symbol != spread.symbol) continue;
-        const auto priced = market::price_chain(chain, service::pricing_options(request));
+        const auto priced =
+            market::price_chain(chain, service::pricing_options(request, chain->symbol));
         if (!holds(priced, spread)) continue;
         const Chart chart = payoff_chart(priced, spread);
         return write_file(path, svg_document(std::span(&chart, 1), 1));

@@ -69,7 +69,7 @@ Result<ScanRequest, Error> job_request(ByteView payload, std::optional<std::int6
 
 Result<ScanResult, Error> scan_chains(const ScanRequest& request, std::span<const JobChain> chains,
                                       const ScanHooks& hooks) {
-    const bool own_pricing = request.rate.has_value() || request.as_of.has_value();
+    const bool own_pricing = wants_own_pricing(request);
     if (hooks.total != nullptr) {
         std::uint64_t steps = 0;
         for (const JobChain& each : chains) steps += scan_steps(*each.chain->chain, request);
@@ -82,7 +82,8 @@ Result<ScanResult, Error> scan_chains(const ScanRequest& request, std::span<cons
         if (hooks.cancelled()) return cancelled();
         const market::PricedChain& shared = *each.chain;
         auto result = own_pricing
-                          ? scan(market::price_chain(shared.chain, pricing_options(request)),
+                          ? scan(market::price_chain(
+                                     shared.chain, pricing_options(request, shared.chain->symbol)),
                                  request, hooks.cancel, hooks.done)
                           : scan(shared, request, hooks.cancel, hooks.done);
         if (!result) return fail(result.error());

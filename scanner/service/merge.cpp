@@ -1,4 +1,8 @@
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <map>
+#include <string>
 #include <tuple>
 
 #include "scanner/score/top_k.hpp"
@@ -59,6 +63,43 @@ std::vector<Spread> best_of(std::vector<ScanResult>& results, std::vector<Spread
     return out;
 }
 
+// What best_per calls one and the same.
+std::string key_of(const Spread& spread, const std::string& per) {
+    std::string key = spread.symbol;
+    if (per == "symbol") return key;
+    const SpreadLeg* nearest = &spread.legs.front();
+    for (const SpreadLeg& leg : spread.legs) {
+        if (leg.expiry < nearest->expiry) nearest = &leg;
+    }
+    key += fmt::format("/{}/{}/{}", nearest->root, nearest->expiry,
+                       static_cast<int>(nearest->settlement));
+    if (per == "expiry") return key;
+    for (const SpreadLeg& leg : spread.legs) {
+        if (leg.side != strategy::Side::short_leg) continue;
+        key += fmt::format("/{}{}", strategy::to_string(leg.right), leg.strike);
+    }
+    return key;
+}
+
+// Results of one symbol, such as of several moments, may each have their own best.
+void keep_best_of_each(std::vector<ScanResult>& results, const std::string& per) {
+    if (per == to_string(BestPer::spread)) return;
+    std::map<std::string, const Spread*> best;
+    for (const ScanResult& result : results) {
+        for (const Spread& spread : result.spreads) {
+            const Spread*& known = best[key_of(spread, per)];
+            if (known == nullptr || ranks_before(spread, *known)) known = &spread;
+        }
+    }
+    for (ScanResult& result : results) {
+        std::vector<Spread> kept;
+        for (Spread& spread : result.spreads) {
+            if (best[key_of(spread, per)] == &spread) kept.push_back(spread);
+        }
+        result.spreads = std::move(kept);
+    }
+}
+
 }  // namespace
 
 bool ranks_before(const Spread& a, const Spread& b) noexcept {
@@ -93,6 +134,7 @@ ScanResult merge_results(std::vector<ScanResult> results, std::uint32_t limit) {
     std::ranges::sort(merged.sources, {}, [](const ScanSource& source) {
         return std::tie(source.symbol, source.as_of, source.snapshot);
     });
+    keep_best_of_each(results, merged.assumptions.best_per);
     merged.spreads = best_of(results, &ScanResult::spreads, limit, ranks_before);
     merged.arbitrage = best_of(results, &ScanResult::arbitrage, limit, contract_before);
     return merged;

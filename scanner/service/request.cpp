@@ -14,10 +14,13 @@ Failure<Error> invalid(std::string message) {
     return fail(Error{ErrorCode::invalid_request, std::move(message)});
 }
 
+std::optional<Error> refuse(std::string message) {
+    return Error{ErrorCode::invalid_request, std::move(message)};
+}
+
+bool positive(double value) { return value > 0.0 && std::isfinite(value); }
+
 std::optional<Error> check_numbers(const ScanRequest& request) {
-    const auto refuse = [](std::string message) {
-        return Error{ErrorCode::invalid_request, std::move(message)};
-    };
     if (request.limit < 1 || request.limit > kLimitMax) {
         return refuse(fmt::format("limit is {}, it must be 1 to {}", request.limit, kLimitMax));
     }
@@ -32,6 +35,79 @@ std::optional<Error> check_numbers(const ScanRequest& request) {
     }
     if (request.as_of && *request.as_of <= 0) {
         return refuse("as_of_ms must be positive, in ms since 1970-01-01 UTC");
+    }
+    if (request.candidates_max < 1 || request.candidates_max > kCandidatesMax) {
+        return refuse(fmt::format("candidates_max is {}, it must be 1 to {}",
+                                  request.candidates_max, kCandidatesMax));
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> check_volatility(const VolatilityChoice& volatility) {
+    const bool may_have_value =
+        volatility.mode == VolatilityMode::user || volatility.mode == VolatilityMode::realised;
+    if (volatility.value && !may_have_value) {
+        return refuse(fmt::format("volatility mode \"{}\" takes no value; it is read off the chain",
+                                  to_string(volatility.mode)));
+    }
+    if (volatility.mode == VolatilityMode::user && !volatility.value) {
+        return refuse("volatility mode \"user\" needs a value, such as 0.2");
+    }
+    if (volatility.value && !(*volatility.value > 0.0 && *volatility.value <= kVolatilityMax)) {
+        return refuse(fmt::format("volatility value must be above 0 and at most {}, as a decimal",
+                                  kVolatilityMax));
+    }
+    return std::nullopt;
+}
+
+std::optional<Error> check_inputs(const ScanRequest& request) {
+    const auto too_many = [](const char* what, std::size_t size, std::size_t max) {
+        return refuse(fmt::format("{} has {} entries, at most {} may be", what, size, max));
+    };
+    if (request.rate && !request.rate_curve.empty()) {
+        return refuse("the request has both \"rate\" and \"rate_curve\"; give one of them");
+    }
+    if (request.rate_curve.size() > kRatePointsMax) {
+        return too_many("rate_curve", request.rate_curve.size(), kRatePointsMax);
+    }
+    double years = 0.0;
+    for (const market::RatePoint& point : request.rate_curve) {
+        if (!(point.years > years) || !std::isfinite(point.years) ||
+            !(std::fabs(point.rate) <= 1.0)) {
+            return refuse("rate_curve must have rising positive years and rates from -1 to 1");
+        }
+        years = point.years;
+    }
+    if (request.spot && !positive(*request.spot)) return refuse("spot must be a positive number");
+    if (request.dividends.size() > kDividendsMax) {
+        return too_many("dividends", request.dividends.size(), kDividendsMax);
+    }
+    for (const Dividend& each : request.dividends) {
+        if (!positive(each.amount) || each.ex_moment <= 0) {
+            return refuse("dividends must have a positive amount and ex_ms");
+        }
+    }
+    if (request.events.size() > kEventsMax) {
+        return too_many("events", request.events.size(), kEventsMax);
+    }
+    for (const Event& each : request.events) {
+        if (each.symbol.empty() || each.moment <= 0) {
+            return refuse("events must have a symbol and a positive moment_ms");
+        }
+    }
+    if (request.histories.size() > kHistoriesMax) {
+        return too_many("histories", request.histories.size(), kHistoriesMax);
+    }
+    for (const History& each : request.histories) {
+        if (each.symbol.empty()) return refuse("histories must have a symbol");
+        for (const auto* series : {&each.closes, &each.implied_30d}) {
+            if (series->size() > kHistoryDaysMax) {
+                return too_many("a history", series->size(), kHistoryDaysMax);
+            }
+            if (!std::ranges::all_of(*series, positive)) {
+                return refuse(fmt::format("histories of {} must be positive numbers", each.symbol));
+            }
+        }
     }
     return std::nullopt;
 }
@@ -110,15 +186,28 @@ const char* to_string(EventKind kind) noexcept {
     return kind == EventKind::earnings ? "earnings" : "ex_dividend";
 }
 
-market::PricingOptions pricing_options(const ScanRequest& request) noexcept {
+market::PricingOptions pricing_options(const ScanRequest& request, std::string_view symbol) {
     market::PricingOptions options;
     options.rate = request.rate.value_or(market::kMissing);
+    options.rate_curve = request.rate_curve;
+    options.spot = request.spot.value_or(market::kMissing);
     options.as_of = request.as_of.value_or(0);
+    for (const Dividend& each : request.dividends) {
+        if (!each.symbol.empty() && each.symbol != symbol) continue;
+        options.dividends.push_back({.ex_moment = each.ex_moment, .amount = each.amount});
+    }
     return options;
+}
+
+bool wants_own_pricing(const ScanRequest& request) noexcept {
+    return request.rate || request.as_of || request.spot || !request.rate_curve.empty() ||
+           !request.dividends.empty();
 }
 
 Result<ScanPlan, Error> make_plan(const ScanRequest& request) {
     if (auto error = check_numbers(request)) return fail(*std::move(error));
+    if (auto error = check_volatility(request.volatility)) return fail(*std::move(error));
+    if (auto error = check_inputs(request)) return fail(*std::move(error));
     ScanPlan plan;
     const auto& defaults = strategy::default_strategy_names();
     std::vector<std::string_view> names(request.strategies.begin(), request.strategies.end());

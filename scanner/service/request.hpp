@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -26,6 +27,7 @@ inline constexpr char kEngineVersion[] = "scanmq-scanner/3";
 inline constexpr std::uint32_t kLimitDefault = 50;
 inline constexpr std::uint32_t kLimitMax = 10'000;
 inline constexpr double kFeeMax = 1'000.0;
+inline constexpr double kVolatilityMax = 20.0;
 // Candidates of one strategy that a scan may have to look at: some seconds of work.
 inline constexpr std::uint64_t kCandidatesDefault = 500'000'000;
 inline constexpr std::uint64_t kCandidatesMax = 1'000'000'000'000;
@@ -101,13 +103,6 @@ struct History {
     friend bool operator==(const History&, const History&) = default;
 };
 
-struct RatePoint {
-    double years{};
-    double rate{};
-
-    friend bool operator==(const RatePoint&, const RatePoint&) = default;
-};
-
 struct ScanRequest {
     std::string symbol;                   // empty: whatever the chain is of
     std::vector<std::string> strategies;  // empty: strategy::default_strategy_names()
@@ -125,15 +120,18 @@ struct ScanRequest {
     BestPer best_per{BestPer::spread};
     bool exact_count{};                                // no pruning: every filter counts exactly
     std::uint64_t candidates_max{kCandidatesDefault};  // of one strategy
-    std::vector<RatePoint> rate_curve;                 // in place of `rate`
+    std::vector<market::RatePoint> rate_curve;         // in place of `rate`
     std::optional<double> spot;                        // in place of the source's
     std::vector<Dividend> dividends;
     std::vector<Event> events;
     std::vector<History> histories;
 };
 
-// The request's part in pricing, for market::price_chain.
-[[nodiscard]] market::PricingOptions pricing_options(const ScanRequest& request) noexcept;
+// The request's part in pricing, for market::price_chain. symbol: the chain's; whose dividends.
+[[nodiscard]] market::PricingOptions pricing_options(const ScanRequest& request,
+                                                     std::string_view symbol = {});
+// Does the request want chains priced in another way than they come?
+[[nodiscard]] bool wants_own_pricing(const ScanRequest& request) noexcept;
 
 // A request that was checked, with its names resolved.
 struct ScanPlan {

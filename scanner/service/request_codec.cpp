@@ -1,8 +1,15 @@
+#include <span>
+
 #include "scanner/service/document.hpp"
 
 namespace scanmq::service {
 namespace {
 
+// By enumerator.
+constexpr std::string_view kModes[] = {"smile", "flat", "realised", "user"};
+constexpr std::string_view kBestPer[] = {"spread", "symbol", "expiry", "short_strikes"};
+constexpr std::string_view kKinds[] = {"earnings", "ex_dividend"};
+constexpr std::string_view kCounting[] = {"pruned", "exact"};
 constexpr std::string_view kStances[] = {"neutral", "long", "short"};
 
 // Absent: false and `out` untouched; a wrong value is refused.
@@ -75,6 +82,109 @@ void read_weights(Reader& reader, const Fields& fields, ScanRequest& request) {
     request.weights = out;
 }
 
+// One of `names`; nothing where the field is absent.
+std::optional<std::size_t> read_name(const Fields& fields, const char* key,
+                                     std::span<const std::string_view> names) {
+    if (fields.find(key) == nullptr) return std::nullopt;
+    std::string name;
+    fields.text(key, name);
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (name == names[i]) return i;
+    }
+    fields.refuse(key, fmt::format("one of \"{}\"", fmt::join(names, "\", \"")));
+    return std::nullopt;
+}
+
+// {"mode", "value"}, or the mode alone.
+void read_volatility(Reader& reader, const Fields& request, VolatilityChoice& out) {
+    const Json* value = request.find("volatility");
+    if (value == nullptr) return;
+    if (value->is_string()) {
+        if (const auto mode = read_name(request, "volatility", kModes)) {
+            out.mode = static_cast<VolatilityMode>(*mode);
+        }
+        return;
+    }
+    const Fields fields(reader, *value, "volatility", {"mode", "value"});
+    if (const auto mode = read_name(fields, "mode", kModes)) {
+        out.mode = static_cast<VolatilityMode>(*mode);
+    }
+    if (fields.find("value") != nullptr) fields.number("value", out.value.emplace());
+}
+
+std::vector<double> read_series(const Fields& fields, const char* key, Reader& reader) {
+    std::vector<double> out;
+    fields.list(key, [&](const Json& each, const std::string& where) {
+        if (!each.is_number()) return reader.refuse(where + " of histories must be a number");
+        out.push_back(each.get<double>());
+    });
+    return out;
+}
+
+// What stands beside the chain.
+void read_inputs(Reader& reader, const Fields& request, ScanRequest& out) {
+    if (request.find("spot") != nullptr) request.number("spot", out.spot.emplace());
+    request.list("rate_curve", [&](const Json& value, const std::string& where) {
+        const Fields fields(reader, value, where, {"years", "rate"});
+        market::RatePoint& point = out.rate_curve.emplace_back();
+        fields.number("years", point.years);
+        fields.number("rate", point.rate);
+    });
+    request.list("dividends", [&](const Json& value, const std::string& where) {
+        const Fields fields(reader, value, where, {"symbol", "ex_ms", "amount"});
+        Dividend& dividend = out.dividends.emplace_back();
+        fields.text("symbol", dividend.symbol);
+        fields.integer("ex_ms", dividend.ex_moment);
+        fields.number("amount", dividend.amount);
+    });
+    request.list("events", [&](const Json& value, const std::string& where) {
+        const Fields fields(reader, value, where, {"symbol", "moment_ms", "kind", "confirmed"});
+        Event& event = out.events.emplace_back();
+        fields.text("symbol", event.symbol);
+        fields.integer("moment_ms", event.moment);
+        const auto kind = read_name(fields, "kind", kKinds);
+        if (kind) event.kind = static_cast<EventKind>(*kind);
+        if (fields.find("kind") == nullptr) reader.refuse(where + " has no \"kind\"");
+        fields.flag("confirmed", event.confirmed);
+    });
+    request.list("histories", [&](const Json& value, const std::string& where) {
+        const Fields fields(reader, value, where, {"symbol", "closes", "implied_30d"});
+        History& history = out.histories.emplace_back();
+        fields.text("symbol", history.symbol);
+        history.closes = read_series(fields, "closes", reader);
+        history.implied_30d = read_series(fields, "implied_30d", reader);
+    });
+}
+
+Json inputs_json(const ScanRequest& request) {
+    Json out = Json::object();
+    if (request.spot) out["spot"] = *request.spot;
+    for (const market::RatePoint& each : request.rate_curve) {
+        out["rate_curve"].push_back({{"years", each.years}, {"rate", each.rate}});
+    }
+    for (const Dividend& each : request.dividends) {
+        out["dividends"].push_back(
+            {{"symbol", each.symbol}, {"ex_ms", each.ex_moment}, {"amount", each.amount}});
+    }
+    for (const Event& each : request.events) {
+        out["events"].push_back({{"symbol", each.symbol},
+                                 {"moment_ms", each.moment},
+                                 {"kind", to_string(each.kind)},
+                                 {"confirmed", each.confirmed}});
+    }
+    for (const History& each : request.histories) {
+        out["histories"].push_back(
+            {{"symbol", each.symbol}, {"closes", each.closes}, {"implied_30d", each.implied_30d}});
+    }
+    return out;
+}
+
+Json volatility_json(const VolatilityChoice& volatility) {
+    Json out = {{"mode", to_string(volatility.mode)}};
+    if (volatility.value) out["value"] = *volatility.value;
+    return out;
+}
+
 Json fill_json(strategy::Fill fill) {
     if (fill.toward_mid == strategy::kNaturalFill.toward_mid) return "natural";
     if (fill.toward_mid == strategy::kMidFill.toward_mid) return "mid";
@@ -92,7 +202,12 @@ Json filter_json(const filter::FilterSpec& spec) {
 }  // namespace
 
 std::string encode(const ScanRequest& request, Encoding encoding) {
-    Json out = Json::object();
+    Json out = inputs_json(request);
+    out["version"] = kSchemaVersion;
+    out["volatility"] = volatility_json(request.volatility);
+    out["best_per"] = to_string(request.best_per);
+    out["count"] = request.exact_count ? "exact" : "pruned";
+    out["candidates_max"] = request.candidates_max;
     if (!request.symbol.empty()) out["symbol"] = request.symbol;
     if (!request.strategies.empty()) out["strategies"] = request.strategies;
     Json filters = Json::array();
@@ -123,9 +238,16 @@ Result<ScanRequest, Error> decode_request(ByteView bytes) {
     Reader reader(ErrorCode::invalid_request);
     const Fields fields(
         reader, *document, "the request",
-        {"symbol", "strategies", "filters", "preset", "weights", "fill", "fee_per_contract",
-         "delta_stance", "vega_stance", "limit", "as_of_ms", "rate"});
+        {"version", "symbol",           "strategies",   "filters",     "preset", "weights",
+         "fill",    "fee_per_contract", "delta_stance", "vega_stance", "limit",  "as_of_ms",
+         "rate",    "rate_curve",       "volatility",   "best_per",    "count",  "candidates_max",
+         "spot",    "dividends",        "events",       "histories"});
     ScanRequest request;
+    int version = kSchemaVersion;
+    fields.integer("version", version);
+    if (version != kSchemaVersion) {
+        fields.refuse("version", fmt::format("{}: this build knows no other", kSchemaVersion));
+    }
     fields.text("symbol", request.symbol);
     fields.list("strategies", [&](const Json& value, const std::string& where) {
         if (!value.is_string()) return reader.refuse(where + " must be a text");
@@ -143,6 +265,15 @@ Result<ScanRequest, Error> decode_request(ByteView bytes) {
     fields.integer("limit", request.limit);
     if (fields.find("as_of_ms") != nullptr) fields.integer("as_of_ms", request.as_of.emplace());
     if (fields.find("rate") != nullptr) fields.number("rate", request.rate.emplace());
+    fields.integer("candidates_max", request.candidates_max);
+    read_volatility(reader, fields, request.volatility);
+    if (const auto per = read_name(fields, "best_per", kBestPer)) {
+        request.best_per = static_cast<BestPer>(*per);
+    }
+    if (const auto counting = read_name(fields, "count", kCounting)) {
+        request.exact_count = *counting == 1;
+    }
+    read_inputs(reader, fields, request);
     if (!reader.ok()) return fail(reader.error());
     if (const auto plan = make_plan(request); !plan) return fail(plan.error());
     return request;

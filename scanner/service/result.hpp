@@ -62,8 +62,8 @@ struct Spread {
     double width{kMissing};  // the larger wing; NaN without one
     int dte{};
     double back_dte{kMissing};       // of the later expiry
-    double max_profit{kMissing};     // NaN where unbounded
-    double max_loss{kMissing};       // positive; NaN where unbounded
+    double max_profit{kMissing};     // infinite where unbounded; null in documents
+    double max_loss{kMissing};       // positive; infinite where unbounded
     double gain{kMissing};           // G: max_profit, or the payoff at F e^(+-2v)
     double risk{kMissing};           // R: max_loss, or the margin requirement
     std::vector<double> breakevens;  // rising

@@ -143,6 +143,10 @@ Spread read_spread(Reader& reader, const Json& value, const std::string& where) 
     // Documents of before there was a risk of its own.
     if (fields.find("risk") == nullptr) spread.risk = spread.max_loss;
     if (fields.find("gain") == nullptr) spread.gain = spread.max_profit;
+    // No number where there is a gain or a risk: without a bound.
+    constexpr double kUnbounded = std::numeric_limits<double>::infinity();
+    if (std::isnan(spread.max_profit) && !std::isnan(spread.gain)) spread.max_profit = kUnbounded;
+    if (std::isnan(spread.max_loss) && !std::isnan(spread.risk)) spread.max_loss = kUnbounded;
     fields.list("breakevens", [&](const Json& level, const std::string& at) {
         if (!level.is_number()) return reader.refuse(where + "." + at + " must be a number");
         spread.breakevens.push_back(level.get<double>());

@@ -135,8 +135,8 @@ std::span<const double> breakevens_of(std::span<const double> all) { return all;
 template <class Pay>
 void take_payoff(Spread& spread, Considered& c, const Pay& payoff) {
     take_extremes(c, payoff);
-    spread.max_profit = finite_or_missing(payoff.max_profit());
-    spread.max_loss = finite_or_missing(c.max_loss);
+    spread.max_profit = payoff.max_profit();
+    spread.max_loss = c.max_loss;
     spread.gain = c.gain;
     spread.risk = c.risk;
     const auto levels = payoff.breakevens();
@@ -166,7 +166,9 @@ void take_market(Spread& spread, const market::PricedChain& chain, const ScanInp
     const market::ExpiryMarket& expiry = chain.expiries[candidate.expiry];
     spread.dte = expiry.dte;
     if (candidate.back != kNoExpiry) spread.back_dte = chain.expiries[candidate.back].dte;
-    spread.move_1sd = expiry.forward * expiry.atm_volatility * std::sqrt(expiry.years);
+    spread.move_1sd = expiry.move_1sd;
+    spread.move_straddle = expiry.move_straddle;
+    spread.skew = expiry.skew;
     spread.term_slope = term_slope(chain, candidate.expiry);
     spread.iv_hv = expiry.atm_volatility - inputs.realised;
     spread.iv_rank = inputs.iv_rank;

@@ -29,6 +29,14 @@ ScanRequest full_request() {
     request.limit = 25;
     request.as_of = 1'694'721'600'000;
     request.rate = 0.0525;
+    request.volatility = {VolatilityMode::user, 0.22};
+    request.best_per = BestPer::short_strikes;
+    request.exact_count = true;
+    request.candidates_max = 77'000'000'000;
+    request.spot = 4510.5;
+    request.dividends = {{"SPX", 1'694'800'000'000, 1.25}, {"", 1'700'000'000'000, 0.5}};
+    request.events = {{"SPX", 1'694'900'000'000, EventKind::ex_dividend, false}};
+    request.histories = {{"SPX", {4500.0, 4510.25}, {0.14, 0.15}}};
     return request;
 }
 
@@ -48,7 +56,23 @@ TEST(RequestCodec, EveryFieldSurvivesBothEncodings) {
         EXPECT_EQ(decoded->limit, request.limit);
         EXPECT_EQ(decoded->as_of, request.as_of);
         EXPECT_EQ(decoded->rate, request.rate);
+        EXPECT_EQ(decoded->volatility, request.volatility);
+        EXPECT_EQ(decoded->best_per, request.best_per);
+        EXPECT_EQ(decoded->exact_count, request.exact_count);
+        EXPECT_EQ(decoded->candidates_max, request.candidates_max);
+        EXPECT_EQ(decoded->spot, request.spot);
+        EXPECT_EQ(decoded->dividends, request.dividends);
+        EXPECT_EQ(decoded->events, request.events);
+        EXPECT_EQ(decoded->histories, request.histories);
     }
+    ScanRequest curve;
+    curve.rate_curve = {{0.25, 0.05}, {1.0, 0.04}};
+    const auto decoded = decode_request(encode(curve, Encoding::msgpack));
+    ASSERT_TRUE(decoded.ok()) << decoded.error().message;
+    ASSERT_EQ(decoded->rate_curve.size(), 2U);
+    EXPECT_EQ(decoded->rate_curve[1].years, 1.0);
+    EXPECT_EQ(decoded->rate_curve[1].rate, 0.04);
+    EXPECT_EQ(decode_request(R"({"volatility":"flat"})")->volatility.mode, VolatilityMode::flat);
 }
 
 TEST(RequestCodec, EmptyRequestIsTheDefault) {
@@ -96,6 +120,34 @@ TEST(RequestCodec, RefusesWithTheFieldAndTheNearestName) {
     expect_refused(R"({"filters":[{"type":"dte","params":{"min":[1]}}]})", kInvalid, "\"min\"");
     expect_refused(R"({"filters":[{"type":"dtx","params":{"min":1}}]})", kInvalid, "\"dte\"");
     expect_refused(R"({"filters":[3]})", kInvalid, "filters[0]");
+    expect_refused(R"({"version":2})", kInvalid, "\"version\"");
+    expect_refused(R"({"best_per":"strike"})", kInvalid, "short_strikes");
+    expect_refused(R"({"count":"all"})", kInvalid, "\"exact\"");
+    expect_refused(R"({"candidates_max":0})", kInvalid, "candidates_max");
+}
+
+TEST(RequestCodec, RefusesInputsThatMakeNoSense) {
+    constexpr auto kInvalid = ErrorCode::invalid_request;
+    expect_refused(R"({"volatility":"wild"})", kInvalid, "\"realised\"");
+    expect_refused(R"({"volatility":{"mode":"user"}})", kInvalid, "value");
+    expect_refused(R"({"volatility":{"mode":"flat","value":0.2}})", kInvalid, "no value");
+    expect_refused(R"({"volatility":{"mode":"user","value":-0.2}})", kInvalid, "decimal");
+    expect_refused(R"({"volatility":{"mode":"user","value":20.5}})", kInvalid, "20");
+    expect_refused(R"({"volatility":{"mod":"user"}})", kInvalid, "\"mode\"");
+    expect_refused(R"({"spot":0})", kInvalid, "spot");
+    expect_refused(R"({"rate":0.05,"rate_curve":[{"years":1,"rate":0.05}]})", kInvalid, "one of");
+    expect_refused(R"({"rate_curve":[{"years":1,"rate":0.05},{"years":1,"rate":0.05}]})", kInvalid,
+                   "rising");
+    expect_refused(R"({"rate_curve":[{"years":1,"rate":5}]})", kInvalid, "rate_curve");
+    expect_refused(R"({"dividends":[{"ex_ms":5}]})", kInvalid, "dividends");
+    expect_refused(R"({"dividends":[{"ex_ms":5,"amount":"1"}]})", kInvalid, "\"amount\"");
+    expect_refused(R"({"events":[{"symbol":"A","moment_ms":5}]})", kInvalid, "kind");
+    expect_refused(R"({"events":[{"symbol":"A","moment_ms":5,"kind":"split"}]})", kInvalid,
+                   "ex_dividend");
+    expect_refused(R"({"events":[{"moment_ms":5,"kind":"earnings"}]})", kInvalid, "symbol");
+    expect_refused(R"({"histories":[{"symbol":"A","closes":[1,-2]}]})", kInvalid, "positive");
+    expect_refused(R"({"histories":[{"symbol":"A","closes":[null]}]})", kInvalid, "number");
+    expect_refused(R"({"histories":[{"closes":[1]}]})", kInvalid, "symbol");
 }
 
 TEST(RequestCodec, MalformedDocuments) {
