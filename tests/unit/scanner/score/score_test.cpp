@@ -3,6 +3,9 @@
 #include <gtest/gtest.h>
 
 #include <numeric>
+#include <string>
+
+#include "scanner/score/explain.hpp"
 
 namespace scanmq::score {
 namespace {
@@ -98,6 +101,45 @@ TEST(Score, ScaleOfTheExpiry) {
     const Scale scale = scale_of(100.0, 0.252, 0.25);
     EXPECT_NEAR(scale.move, 12.6, 1e-12);
     EXPECT_NEAR(scale.daily_move, 100.0 * 0.252 / std::sqrt(252.0), 1e-12);
+    EXPECT_NEAR(scale.high, 100.0 * std::exp(2.0 * 0.126), 1e-10);
+    EXPECT_NEAR(scale.low, 100.0 * std::exp(-2.0 * 0.126), 1e-10);
+}
+
+// e = (model - paid)/vega; a history adds .02 (2 rank - 1) against the sign of the vega.
+TEST(Score, VolatilityEdgeByHand) {
+    EXPECT_DOUBLE_EQ(volatility_edge(1.2, 1.0, 20.0, 5.0, kNone), 0.01);
+    EXPECT_DOUBLE_EQ(volatility_edge(1.2, 1.0, 20.0, 5.0, 0.5), 0.01);
+    EXPECT_DOUBLE_EQ(volatility_edge(1.2, 1.0, 20.0, 5.0, 1.0), 0.01 - 0.02);
+    EXPECT_DOUBLE_EQ(volatility_edge(1.2, 1.0, 20.0, -5.0, 1.0), 0.01 + 0.02);
+    EXPECT_DOUBLE_EQ(volatility_edge(1.2, 1.0, 20.0, 5.0, 0.0), 0.01 + 0.02);
+    EXPECT_DOUBLE_EQ(volatility_edge(1.2, 1.0, 20.0, 0.0, 1.0), 0.01);
+    EXPECT_TRUE(std::isnan(volatility_edge(kNone, 1.0, 20.0, 5.0, 0.5)));
+    Inputs in = inputs();
+    in.edge = 0.01;
+    const Components out = components(in, kScale, Stance::neutral, Stance::neutral);
+    EXPECT_DOUBLE_EQ(at(out, Component::volatility), 75.0);
+}
+
+TEST(Score, WithoutWingsThereIsNoWidth) {
+    Inputs in = inputs();
+    in.width = kNone;
+    const Components out = components(in, kScale, Stance::neutral, Stance::neutral);
+    EXPECT_TRUE(std::isnan(at(out, Component::width)));
+}
+
+TEST(Explain, NamesTheStrongestAndTheWeakestByPoints) {
+    Components parts;
+    parts.fill(kNone);
+    parts[static_cast<std::size_t>(Component::probability)] = 80.0;
+    parts[static_cast<std::size_t>(Component::risk_reward)] = 20.0;
+    parts[static_cast<std::size_t>(Component::vega)] = 0.0;  // little weight: little lost
+    const std::string text = explain(parts, *preset("balanced"));
+    // .25/.5 of 80 is 40 points; .2/.5 of the 80 that are missing, 32.
+    EXPECT_NE(text.find("Score 48.0"), std::string::npos) << text;
+    EXPECT_NE(text.find("probability 80.0 of 100, 40.0 points"), std::string::npos) << text;
+    EXPECT_NE(text.find("risk_reward 20.0 of 100, 32.0 points short"), std::string::npos) << text;
+    parts.fill(kNone);
+    EXPECT_TRUE(explain(parts, *preset("balanced")).empty());
 }
 
 TEST(Score, PresetsAddUpToOneAndOthersDoNotExist) {
