@@ -16,7 +16,7 @@ struct Grid {
     std::array<double, Points> over_cosh_cubed;
 
     Grid() noexcept {
-        constexpr double kReach = 12.0;
+        constexpr double kReach = 8.0;
         constexpr double kStep = 2.0 * kReach / (Points - 1);
         for (std::size_t i = 0; i < Points; ++i) {
             const double u = kStep * static_cast<double>(i) - kReach;
@@ -62,8 +62,8 @@ double least_butterfly_density(const Smile& smile, DensityGrid grid) noexcept {
     if (smile.b * (1.0 + std::fabs(smile.rho)) > kWingSlopeMax) return kNone;
     const double vertex = smile.a + smile.b * smile.s * std::sqrt(1.0 - smile.rho * smile.rho);
     if (!(vertex > 0)) return kNone;
-    static const Grid<97> coarse;
-    static const Grid<385> fine;
+    static const Grid<65> coarse;
+    static const Grid<257> fine;
     return grid == DensityGrid::coarse ? least_on(coarse, smile) : least_on(fine, smile);
 }
 

@@ -21,10 +21,10 @@ inline constexpr double kWingSlopeMax = 1.99;  // of w over |k|
 // g(k); NaN where the variance is not positive.
 [[nodiscard]] double butterfly_density(const Smile& smile, double k) noexcept;
 
-// The least g on a grid: k = m + s sinh(u), |u| <= 12, so dense around the vertex and log-spaced out to
-// 80,000 s, where only the wings' slopes matter. -inf where the variance is not positive or a wing is
-// too steep.
-enum class DensityGrid : std::uint8_t { coarse, fine };  // 97 points, for a search; 385, to be sure
+// The least g on a grid: k = m + s sinh(u), |u| <= 8, so dense around the vertex and log-spaced out to
+// 1,490 s, beyond which a wing is straight. -inf where the variance is not positive or a wing is too
+// steep.
+enum class DensityGrid : std::uint8_t { coarse, fine };  // 65 points, for a search; 257, to be sure
 [[nodiscard]] double least_butterfly_density(const Smile& smile,
                                              DensityGrid grid = DensityGrid::fine) noexcept;
 

@@ -126,7 +126,9 @@ SmileFit SmileFitter::fit(double years) {
     scale(years);
     Svi svi = fit_robustly();
     out.status = SmileStatus::fitted;
-    if (!(least_butterfly_density(svi.unscaled(w0_)) >= 0)) {
+    const Smile best = svi.unscaled(w0_);
+    if (!(least_butterfly_density(best, DensityGrid::coarse) >= 0) ||
+        !(least_butterfly_density(best) >= 0)) {
         out.status = repair_svi(points_, w0_, svi) ? SmileStatus::repaired : SmileStatus::butterfly;
     }
     out.smile = svi.unscaled(w0_);

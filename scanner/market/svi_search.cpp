@@ -281,9 +281,12 @@ bool repair_with(const SviPoints& points, const DensityRule& rule, Svi& svi) noe
 
 bool repair_svi(const SviPoints& points, double w0, Svi& svi) noexcept {
     // Between the points of the coarse grid g is a little lower, with wild quotes more than that.
-    for (const auto grid : {DensityGrid::coarse, DensityGrid::fine}) {
+    constexpr std::array kRules{DensityRule{.grid = DensityGrid::coarse, .margin = 1e-3},
+                                DensityRule{.grid = DensityGrid::coarse, .margin = 4e-3},
+                                DensityRule{.grid = DensityGrid::fine, .margin = 1e-3}};
+    for (DensityRule rule : kRules) {
+        rule.w0 = w0;
         Svi repaired = svi;
-        const DensityRule rule{.w0 = w0, .grid = grid, .margin = 1e-3};
         if (!repair_with(points, rule, repaired)) return false;
         if (least_butterfly_density(repaired.unscaled(w0)) >= 0) {
             svi = repaired;
