@@ -63,7 +63,7 @@ Outcome run_locally(const ScanFlags& flags, const service::ScanRequest& request,
     if (!inputs) return fail(inputs.error());
     ScanReport report =
         scan_locally(request, std::move(*inputs),
-                     {flags.threads, Progress::choose(flags.progress), !flags.plot.empty()});
+                     {flags.threads, Progress::choose(flags.progress), !flags.plot.empty(), json});
     report.elapsed = std::chrono::steady_clock::now() - started;  // from text to spreads
     report.failures.insert(report.failures.end(), unread.begin(), unread.end());
     const auto merged = take_merged(report, request);

@@ -9,6 +9,7 @@
 #include "client/cli/interrupt.hpp"
 #include "client/cli/scan_run.hpp"
 #include "scanner/market/priced_chain.hpp"
+#include "scanner/market/snapshot.hpp"
 #include "scanner/service/engine.hpp"
 
 namespace scanmq::cli {
@@ -39,6 +40,9 @@ ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInp
                 market::price_chain(chain, service::pricing_options(request, chain->symbol)),
                 request, &cancel);
             if (result) {
+                if (options.identify) {
+                    result->snapshot = content_id(market::encode_snapshot(*chain)).hex();
+                }
                 results[i] = std::move(*result);
             } else {
                 failures[i] =

@@ -47,9 +47,7 @@ void print_json(const ScanReport& report, const service::ScanResult& merged) {
                          {"p99", micros(report.latency.percentile(0.99))},
                          {"max", micros(report.latency.max())}};
     out["failed"] = std::move(failures);
-    for (const char* key : {"assumptions", "counts", "sources", "arbitrage", "spreads"}) {
-        out[key] = document.value(key, Json());
-    }
+    for (const auto& [key, value] : document.items()) out[key] = value;
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
@@ -74,7 +72,9 @@ void print_text(const ScanReport& report, const service::ScanResult& merged) {
 }  // namespace
 
 service::ScanResult take_merged(ScanReport& report, const service::ScanRequest& request) {
-    return service::merge_results(std::move(report.results), request.limit);
+    auto merged = service::merge_results(std::move(report.results), request.limit);
+    if (merged.sources.size() == 1) merged.snapshot = merged.sources.front().snapshot;
+    return merged;
 }
 
 Result<void, Problem> plot_spread(const ScanReport& report, const service::ScanResult& merged,

@@ -89,6 +89,7 @@ struct LocalScan {
     std::uint32_t threads = 1;
     Progress::Mode progress = Progress::Mode::off;
     bool keep_chains = false;  // in the report
+    bool identify = false;     // results name their chain's snapshot, which costs encoding it
 };
 
 // The same in this process. The report is the same on any number of threads, but for its times.

@@ -1,0 +1,117 @@
+"""The JSON Schemas of docs/schema are true: what the engine writes and the documents show fits them, what they refuse
+the engine refuses, and the other way round."""
+
+import json
+import re
+
+import chains
+import jsonschema
+from harness import OK, ROOT, USAGE, Case
+
+SCHEMAS = ROOT / "docs/schema"
+
+
+def validator(name):
+    schema = json.loads((SCHEMAS / f"{name}.schema.json").read_text(encoding="utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+REQUEST, RESULT = validator("scan_request"), validator("scan_result")
+RESULT_KEYS = set(RESULT.schema["properties"])
+
+# Requests, and whether they are ones.
+REQUESTS = [
+    ({}, True),
+    ({"symbol": "TST", "strategies": ["bull_put", "bear_call"], "limit": 20}, True),
+    ({"strategies": []}, True),
+    ({"filters": [{"type": "dte", "params": {"min": 20, "max": 60}},
+                  {"type": "delta", "params": {"min": -0.3, "absolute": False, "legs": "all"}}]}, True),
+    ({"weights": {"probability": 1, "liquidity": 0.5}}, True),
+    ({"preset": "conservative", "fill": "mid", "fee_per_contract": 0}, True),
+    ({"fill": 0.5, "delta_stance": "long", "vega_stance": "neutral", "rate": -0.01}, True),
+    ({"as_of_ms": 1718221500000}, True),
+    ({"strategies": ["bull_putt"]}, False),
+    ({"strategies": "bull_put"}, False),
+    ({"limt": 3}, False),
+    ({"limit": 0}, False),
+    ({"limit": 10001}, False),
+    ({"limit": 2.5}, False),
+    ({"preset": "balance"}, False),
+    ({"preset": "balanced", "weights": {"probability": 1}}, False),
+    ({"weights": {"probability": -1}}, False),
+    ({"weights": {"probabilty": 1}}, False),
+    ({"fill": 1.5}, False),
+    ({"fill": "ask"}, False),
+    ({"fee_per_contract": -1}, False),
+    ({"rate": 5}, False),
+    ({"as_of_ms": 0}, False),
+    ({"delta_stance": "up"}, False),
+    ({"filters": [{"type": "delt", "params": {}}]}, False),
+    ({"filters": [{"params": {}}]}, False),
+    ({"filters": {"type": "dte"}}, False),
+    ({"filters": [{"type": "dte", "params": {"min": [1]}}]}, False),
+    ([], False),
+]
+
+
+class Schemas(Case):
+    def accepted(self, request):
+        file = self.dir / "request.json"
+        file.write_text(json.dumps(request))
+        answer = self.scanmq("scan", "--local", self.chain, "--request", file, "--json")
+        self.assertIn(answer.code, (OK, USAGE), answer.err)
+        if answer.code == OK:
+            self.check_result(answer.json())
+        return answer.code == OK
+
+    def check_result(self, printed):
+        result = {key: value for key, value in printed.items() if key in RESULT_KEYS}
+        for error in RESULT.iter_errors(result):
+            self.fail(f"{error.json_path}: {error.message[:300]}")
+
+    def setUp(self):
+        super().setUp()
+        self.chain = self.dir / "vendor.csv"
+        self.chain.write_text(chains.cboe())
+
+    def test_engine_and_schema_agree_on_requests(self):
+        for request, good in REQUESTS:
+            with self.subTest(request=request):
+                self.assertEqual(good, REQUEST.is_valid(request), [e.message for e in REQUEST.iter_errors(request)])
+                self.assertEqual(good, self.accepted(request))
+
+    def test_examples_of_the_documents_are_requests(self):
+        text = (ROOT / "docs/SCAN_REQUEST.md").read_text(encoding="utf-8")
+        examples = [json.loads(block) for block in re.findall(r"```json\n(.*?)```", text, re.DOTALL)]
+        self.assertGreater(len(examples), 0)
+        for example in examples:
+            REQUEST.validate(example)
+            self.accepted({**example, "symbol": "TST"})
+
+    def test_results_of_the_engine(self):
+        self.ok("sample-market", "--symbols", 3, "--out", self.dir / "market")
+        for flags in [(), ("--width", "0.."), ("--fill", "mid", "--preset", "aggressive"), ("--pop", "0.9999..")]:
+            with self.subTest(flags=flags):
+                printed = self.ok("scan", "--local", self.dir / "market", "--limit", 200, "--json", *flags).json()
+                self.check_result(printed)
+        one = self.ok("scan", "--local", self.chain, "--limit", 200, "--filter", "width:max=1000", "--json").json()
+        self.assertRegex(one["snapshot"], "^[0-9a-f]{64}$")
+        self.check_result(one)
+
+    def test_the_result_schema_is_not_empty_words(self):
+        printed = self.ok("scan", "--local", self.chain, "--limit", 2, "--json").json()
+        result = {key: value for key, value in printed.items() if key in RESULT_KEYS}
+        self.assertTrue(RESULT.is_valid(result))
+        for damage in [
+            lambda r: r.pop("engine"),
+            lambda r: r.update(extra=1),
+            lambda r: r["spreads"][0].update(score=None),
+            lambda r: r["spreads"][0]["legs"][0].update(right="kall"),
+            lambda r: r["spreads"][0].update(pop=1.5),
+            lambda r: r["spreads"][0]["components"].pop("width"),
+            lambda r: r["counts"].update(candidates=-1),
+        ]:
+            copy = json.loads(json.dumps(result))
+            damage(copy)
+            self.assertFalse(RESULT.is_valid(copy))
