@@ -9,9 +9,9 @@
 
 #include "client/cli/chain_summary.hpp"
 #include "client/cli/files.hpp"
+#include "client/cli/read_flags.hpp"
 #include "client/cli/session.hpp"
 #include "common/config/shared.hpp"
-#include "scanner/market/reader.hpp"
 
 namespace scanmq::cli {
 namespace {
@@ -47,6 +47,7 @@ void print_json(const market::ReadReport& report, const std::vector<Shown>& chai
                    {"interpolated", report.interpolated},
                    {"left_out", counts_json(report.skipped)},
                    {"marked", counts_json(report.flagged)},
+                   {"spots_dropped", report.spots_dropped},
                    {"files_unknown", report.files_unknown},
                    {"files_failed", std::move(failed)},
                    {"chains", std::move(list)}};
@@ -83,7 +84,9 @@ void print_chain(const Shown& shown) {
 void print_report(const market::ReadReport& report) {
     fmt::print("{} rows read, {} contracts kept\n", grouped(report.rows),
                grouped(report.contracts));
-    for (const std::string& line : market::report_lines(report)) fmt::print("{}\n", line);
+    for (const std::string& line : market::report_lines(report)) {
+        fmt::print("{}\n", printable(line));
+    }
 }
 
 // The one chain that a picture is of.
@@ -165,16 +168,22 @@ Outcome chain_show(Invocation& invocation) {
                     "Continuous rate, in place of the one fitted to the chain");
     declared.text("plot", flags.plot,
                   "SVG file for the smiles: quotes and curve of the expiries named, else of a few");
+    ReadFlags read_flags;
+    add_read_flags(declared, read_flags);
     config::add_json(declared, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);
 
-    auto report = market::read_chains(flags.path);
+    const auto settings = ReadSettings::make(declared, read_flags);
+    if (!settings) return fail(settings.error());
+    auto report = market::read_chains(flags.path, settings->options());
     if (!report) {
         return fail(Problem{ExitCode::failed, market::to_string(report.error().code),
                             report.error().message});
     }
     market::PricingOptions options;
     if (declared.given("rate")) options.rate = flags.rate;
+    options.spot = settings->spot();
+    options.as_of = settings->as_of().value_or(0);
     const auto chains = price_all(*report, flags, options);
     if (!chains) return fail(chains.error());
     if (!flags.plot.empty()) {

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "client/cli/command.hpp"
+#include "client/cli/read_flags.hpp"
 #include "client/cli/scan_request.hpp"
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
@@ -14,6 +15,7 @@ namespace {
 struct ScanFlags {
     BrokerOptions broker{.brokers = {}, .name = {}, .timeout = std::chrono::minutes(5)};
     RequestFlags request;
+    ReadFlags read;
     std::vector<std::string> labels;
     bool all = false;
     std::string chains;
@@ -40,6 +42,7 @@ void declare(config::Options& declared, ScanFlags& flags, bool& json) {
     declared.number("seed", flags.seed, {}, "", "Seed of the made-up market");
     declared.text("local", flags.local,
                   "File or directory of vendors' chains, scanned here without a broker");
+    add_read_flags(declared, flags.read);
     add_request_flags(declared, flags.request);
     declared.text("queue", flags.queue, "Queue for the jobs; created when it is not there");
     config::add_threads(declared, flags.threads);
@@ -56,10 +59,11 @@ ReportFormat format_of(const ScanFlags& flags, bool json) {
     return json ? ReportFormat::json : flags.csv ? ReportFormat::csv : ReportFormat::text;
 }
 
-Outcome run_locally(const ScanFlags& flags, const service::ScanRequest& request, bool json) {
+Outcome run_locally(const ScanFlags& flags, const ReadSettings& settings,
+                    const service::ScanRequest& request, bool json) {
     const auto started = std::chrono::steady_clock::now();
     std::vector<ScanFailure> unread;
-    auto inputs = read_inputs(flags.local, unread);
+    auto inputs = read_inputs(flags.local, settings.options(), unread);
     if (!inputs) return fail(inputs.error());
     ScanReport report =
         scan_locally(request, std::move(*inputs),
@@ -74,12 +78,13 @@ Outcome run_locally(const ScanFlags& flags, const service::ScanRequest& request,
     return print_report(report, merged, format_of(flags, json));
 }
 
-Outcome run_by_broker(const ScanFlags& flags, const service::ScanRequest& request, bool json) {
+Outcome run_by_broker(const ScanFlags& flags, const ReadSettings& settings,
+                      const service::ScanRequest& request, bool json) {
     const Progress::Mode progress = Progress::choose(flags.progress);
     std::vector<ScanFailure> unread;
     std::vector<ScanInput> inputs;
     if (!flags.chains.empty()) {
-        auto read = read_inputs(flags.chains, unread);
+        auto read = read_inputs(flags.chains, settings.options(), unread);
         if (!read) return fail(read.error());
         inputs = std::move(*read);
     } else if (flags.sample > 0) {
@@ -126,10 +131,13 @@ Outcome scan(Invocation& invocation) {
     if (!flags.plot.empty() && flags.local.empty()) {
         return fail(usage_problem("--plot needs the chain here: scan it with --local PATH"));
     }
-    const auto request = make_request(declared, flags.request);
+    const auto settings = ReadSettings::make(declared, flags.read);
+    if (!settings) return fail(settings.error());
+    auto request = make_request(declared, flags.request);
     if (!request) return fail(request.error());
-    return flags.local.empty() ? run_by_broker(flags, *request, invocation.json)
-                               : run_locally(flags, *request, invocation.json);
+    if (settings->as_of()) request->as_of = settings->as_of();
+    return flags.local.empty() ? run_by_broker(flags, *settings, *request, invocation.json)
+                               : run_locally(flags, *settings, *request, invocation.json);
 }
 
 }  // namespace scanmq::cli

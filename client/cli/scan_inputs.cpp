@@ -12,7 +12,6 @@
 #include "client/cli/session.hpp"
 #include "common/base/nearest.hpp"
 #include "common/compress/zstd.hpp"
-#include "scanner/market/reader.hpp"
 #include "scanner/market/sample_market.hpp"
 #include "scanner/market/snapshot.hpp"
 
@@ -53,8 +52,9 @@ void tell_left_out(const std::string& path, const market::ReadReport& report,
 }  // namespace
 
 Result<std::vector<ScanInput>, Problem> read_inputs(const std::string& path,
+                                                    const market::ReadOptions& options,
                                                     std::vector<ScanFailure>& failures) {
-    auto report = market::read_chains(path);
+    auto report = market::read_chains(path, options);
     if (!report) {
         return fail(Problem{ExitCode::failed, market::to_string(report.error().code),
                             report.error().message});

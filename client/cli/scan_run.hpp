@@ -15,6 +15,7 @@
 #include "common/base/time.hpp"
 #include "common/telemetry/histogram.hpp"
 #include "scanner/market/chain.hpp"
+#include "scanner/market/reader.hpp"
 #include "scanner/service/request.hpp"
 #include "scanner/service/result.hpp"
 
@@ -62,7 +63,8 @@ struct BrokerScan {
 // Reads a file or directory of vendors' files or snapshots into inputs, one a chain; what is left
 // out is said on stderr and added to failures. Problem: the reader's, with its code.
 [[nodiscard]] Result<std::vector<ScanInput>, Problem> read_inputs(
-    const std::string& path, std::vector<ScanFailure>& failures);
+    const std::string& path, const market::ReadOptions& options,
+    std::vector<ScanFailure>& failures);
 // Made-up chains, the same for the same seed. symbols <= kSymbolsMax.
 inline constexpr std::uint32_t kSymbolsMax = 80'000;
 [[nodiscard]] std::vector<ScanInput> sample_inputs(std::uint32_t symbols, std::uint64_t seed);

@@ -8,6 +8,7 @@
 #include "client/cli/command.hpp"
 #include "client/cli/files.hpp"
 #include "client/cli/query_command.hpp"
+#include "client/cli/read_flags.hpp"
 #include "client/cli/rows.hpp"
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
@@ -46,14 +47,18 @@ Outcome snapshot_put(Invocation& invocation) {
                         "Files or directories of vendors' chains or snapshots");
     declared.text("label", label, "Label of the one chain, instead of its symbol");
     declared.text("alias", alias, "Alias that points to the one chain afterwards, SPY@latest");
+    ReadFlags read_flags;
+    add_read_flags(declared, read_flags);
     add_broker_options(declared, broker);
     config::add_json(declared, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);
+    const auto settings = ReadSettings::make(declared, read_flags);
+    if (!settings) return fail(settings.error());
 
     std::vector<ScanInput> inputs;
     std::vector<ScanFailure> unread;
     for (const std::string& path : paths) {
-        auto read = read_inputs(path, unread);
+        auto read = read_inputs(path, settings->options(), unread);
         if (!read) return fail(read.error());
         for (ScanInput& input : *read) inputs.push_back(std::move(input));
     }

@@ -105,6 +105,43 @@ class ChainShow(Case):
         self.assertEqual(1, len(xml.parse(picture).getroot().findall("{*}g")))
         self.assertIn(expiry["date"], picture.read_text())
 
+    def test_a_file_of_any_columns(self):
+        rows = []
+        for strike in chains.STRIKES:
+            for right, value in zip(("call", "put"), chains.values(strike)):
+                rows.append(f"2023-10-20;{right};{strike};{max(value - 0.05, 0):.2f};{value + 0.05:.2f}")
+        file, columns = self.dir / "own.csv", self.dir / "own.toml"
+        file.write_text("ends;kind;at;buy;sell\n" + "\n".join(rows) + "\n")
+        columns.write_text('expiry = "ends"\nright = "kind"\nstrike = "at"\nbid = "buy"\nask = "sell"\n'
+                           'delimiter = ";"\ndefault_style = "european"\n')
+        flags = ("--columns", columns, "--symbol", "OWN", "--as-of", "2023-09-14T20:00Z")
+        chain = self.ok("chain", "show", file, *flags, "--json").json()["chains"][0]
+        self.assertEqual(("OWN", "columns", len(rows)), (chain["symbol"], chain["source"], chain["contracts"]))
+        self.assertAlmostEqual(chains.VOLATILITY, chain["expiries"][0]["atm_volatility"], 2)
+        self.assertAlmostEqual(100.0, chain["spot"], 1)
+        spreads = self.ok("scan", "--local", file, *flags, "--limit", 3, "--json").json()["spreads"]
+        self.assertEqual({"OWN"}, {spread["symbol"] for spread in spreads})
+        columns.write_text('expiry = "ends"\nrigt = "kind"\n')
+        wrong = self.scanmq("chain", "show", file, "--columns", columns)
+        self.assertEqual(USAGE, wrong.code)
+        self.assertIn('did you mean "right"', wrong.err)
+
+    def test_quotes_can_be_dropped(self):
+        file = self.dir / "vendor.csv"
+        file.write_text(chains.cboe())
+
+        def counts(*flags):
+            shown = self.ok("chain", "show", file, *flags, "--json").json()
+            return shown["contracts"], shown["left_out"].get("one_sided", 0), shown["marked"].get("one_sided", 0)
+
+        contracts, dropped, marked = counts()
+        self.assertEqual(0, dropped)
+        self.assertGreater(marked, 0)
+        self.assertEqual((contracts - marked, marked, 0), counts("--drop", "one_sided"))
+        wrong = self.scanmq("chain", "show", file, "--drop", "crosed")
+        self.assertEqual(USAGE, wrong.code)
+        self.assertIn('did you mean "crossed"', wrong.err)
+
     def test_rows_left_out_are_told(self):
         file = self.dir / "vendor.csv"
         file.write_text(chains.cboe())
