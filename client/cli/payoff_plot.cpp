@@ -32,29 +32,43 @@ const market::ExpiryMarket& market_of(const market::PricedChain& priced,
     return priced.expiries[*expiry_of(priced, leg)];
 }
 
+// What the underlying, its forwards and discounts are taken to: now, or the nearer expiry.
+struct Anchor {
+    double forward{};  // the spot, now
+    double discount{1.0};
+    double years{};
+};
+
+Anchor anchor(const market::PricedChain& priced, const service::Spread& spread, Moment moment) {
+    if (moment == Moment::today) return {.forward = priced.spot};
+    const market::ExpiryMarket* nearer = &market_of(priced, spread.legs[0]);
+    for (const auto& leg : spread.legs) {
+        const market::ExpiryMarket& market = market_of(priced, leg);
+        if (market.years < nearer->years) nearer = &market;
+    }
+    return {nearer->forward, nearer->discount, nearer->years};
+}
+
 double leg_value(const market::PricedChain& priced, const service::SpreadLeg& leg, double spot,
-                 double years) {
+                 const Anchor& from) {
     const market::ExpiryMarket& market = market_of(priced, leg);
-    const double left = market.years - years;
+    const double left = market.years - from.years;
     const bool is_call = leg.right == market::Right::call;
     if (!(left > 1e-9)) return std::max(is_call ? spot - leg.strike : leg.strike - spot, 0.0);
-    const double growth = std::log(market.forward / priced.spot) / market.years;
+    const double discount = market.discount / from.discount;
+    const double paid_out = from.forward - market.forward * discount;
+    const double forward = (spot - paid_out) / discount;
+    if (!(forward > 0.0)) return is_call ? 0.0 : discount * leg.strike;
     const double volatility =
         std::isfinite(leg.iv)
             ? leg.iv
             : market.smile.volatility(std::log(leg.strike / market.forward), market.years);
-    return pricing::black_price({.forward = spot * std::exp(growth * left),
+    return pricing::black_price({.forward = forward,
                                  .strike = leg.strike,
                                  .volatility = volatility,
                                  .years = left,
-                                 .discount = std::exp(-market.rate * left)},
+                                 .discount = discount},
                                 leg.right);
-}
-
-double front_years(const market::PricedChain& priced, const service::Spread& spread) {
-    double out = market_of(priced, spread.legs[0]).years;
-    for (const auto& leg : spread.legs) out = std::min(out, market_of(priced, leg).years);
-    return out;
 }
 
 // What the picture shows of the underlying: strikes, breakevens, spot and the likely outcomes.
@@ -88,8 +102,7 @@ std::vector<double> levels(const service::Spread& spread, double low, double hig
 }
 
 std::string money(double value) {
-    if (std::isinf(value)) return "unlimited";
-    return std::isfinite(value) ? fmt::format("{:.2f}", value) : "unknown";
+    return std::isfinite(value) ? fmt::format("{:.2f}", value) : "unlimited";
 }
 
 std::string subtitle(const service::Spread& spread) {
@@ -117,27 +130,27 @@ bool holds(const market::PricedChain& priced, const service::Spread& spread) {
 }
 
 double profit_at(const market::PricedChain& priced, const service::Spread& spread, double spot,
-                 double years) {
-    double out = -spread.net_price - spread.fees;
+                 Moment moment) {
+    const Anchor from = anchor(priced, spread, moment);
+    double out = -spread.net_price - spread.fees + spread.stock * spot;
     for (const auto& leg : spread.legs) {
-        out += strategy::sign(leg.side) * leg.ratio * leg_value(priced, leg, spot, years);
+        out += strategy::sign(leg.side) * leg.ratio * leg_value(priced, leg, spot, from);
     }
     return out;
 }
 
 Chart payoff_chart(const market::PricedChain& priced, const service::Spread& spread) {
     const auto [low, high] = reach(priced, spread);
-    const double front = front_years(priced, spread);
     std::vector<Point> at_expiry;
     std::vector<Point> today;
     std::vector<Point> gain;
     std::vector<Point> loss;
     for (const double level : levels(spread, low, high)) {
-        const double profit = profit_at(priced, spread, level, front);
+        const double profit = profit_at(priced, spread, level, Moment::nearer_expiry);
         at_expiry.push_back({level, profit});
         gain.push_back({level, std::max(profit, 0.0)});
         loss.push_back({level, std::min(profit, 0.0)});
-        today.push_back({level, profit_at(priced, spread, level, 0.0)});
+        today.push_back({level, profit_at(priced, spread, level, Moment::today)});
     }
     Chart chart(
         {fmt::format("{} {} {}", spread.symbol, spread.strategy, service::strikes_text(spread)),

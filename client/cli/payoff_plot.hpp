@@ -2,12 +2,13 @@
 // The picture of one spread: what it makes at its (nearer) expiry and today, over the underlying.
 //
 // Model:   a leg is worth Black (1976) at its own implied volatility (the smile's at its strike where
-//          the quote has none), whatever the underlying does; its forward moves with the spot. At
-//          its expiry a leg is worth its intrinsic value, one of a later expiry what is left of it.
+//          the quote has none), whatever the underlying does. With the underlying at S its forward is
+//          (S - d)/D, D the discount until its expiry and d what the forwards say is paid out until
+//          then: the engine's own model of two expiries. At its expiry it is worth its intrinsic value.
 // Units:   profit per share, fees of opening taken off.
 // Threads: pure functions.
 
-#include <string>
+#include <cstdint>
 
 #include "client/cli/svg.hpp"
 #include "common/base/result.hpp"
@@ -19,9 +20,11 @@ namespace scanmq::cli {
 // Whether the chain has every leg's expiry, and it is as far away as the spread says.
 [[nodiscard]] bool holds(const market::PricedChain& priced, const service::Spread& spread);
 
-// Profit of the spread with the underlying at `spot`, `years` from now. Precondition: holds().
+enum class Moment : std::uint8_t { today, nearer_expiry };
+
+// Profit of the spread with the underlying at `spot` then. Precondition: holds().
 [[nodiscard]] double profit_at(const market::PricedChain& priced, const service::Spread& spread,
-                               double spot, double years);
+                               double spot, Moment moment);
 
 // Profit at the nearer expiry and today, strikes, breakevens, spot, and where it pays with its
 // probability. Precondition: holds().

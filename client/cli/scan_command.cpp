@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <cmath>
+
 #include "client/cli/command.hpp"
 #include "client/cli/read_flags.hpp"
 #include "client/cli/scan_request.hpp"
@@ -26,6 +28,7 @@ struct ScanFlags {
     std::uint32_t threads = 1;
     bool progress = false;
     bool csv = false;
+    bool explain = false;
     std::string plot;
     std::uint32_t rank = 1;
 };
@@ -48,6 +51,7 @@ void declare(config::Options& declared, ScanFlags& flags, bool& json) {
     config::add_threads(declared, flags.threads);
     declared.flag("progress", flags.progress, "Tell the progress even when stderr is no terminal");
     add_broker_options(declared, flags.broker);
+    declared.flag("explain", flags.explain, "Below each spread, why its score is what it is");
     declared.flag("csv", flags.csv, "CSV in place of the table");
     declared.text("plot", flags.plot, "With --local: SVG file for the payoff of the best spread");
     declared.number("rank", flags.rank, {1U, kRankMax}, "",
@@ -56,7 +60,9 @@ void declare(config::Options& declared, ScanFlags& flags, bool& json) {
 }
 
 ReportFormat format_of(const ScanFlags& flags, bool json) {
-    return json ? ReportFormat::json : flags.csv ? ReportFormat::csv : ReportFormat::text;
+    if (json) return ReportFormat::json;
+    if (flags.csv) return ReportFormat::csv;
+    return flags.explain ? ReportFormat::explained : ReportFormat::text;
 }
 
 Outcome run_locally(const ScanFlags& flags, const ReadSettings& settings,
@@ -136,6 +142,7 @@ Outcome scan(Invocation& invocation) {
     auto request = make_request(declared, flags.request);
     if (!request) return fail(request.error());
     if (settings->as_of()) request->as_of = settings->as_of();
+    if (std::isfinite(settings->spot())) request->spot = settings->spot();
     return flags.local.empty() ? run_by_broker(flags, *settings, *request, invocation.json)
                                : run_locally(flags, *settings, *request, invocation.json);
 }

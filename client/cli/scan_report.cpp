@@ -51,11 +51,11 @@ void print_json(const ScanReport& report, const service::ScanResult& merged) {
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
-void print_text(const ScanReport& report, const service::ScanResult& merged) {
+void print_text(const ScanReport& report, const service::ScanResult& merged, bool explain) {
     if (merged.spreads.empty()) {
         fmt::print("No spread passes the filters.\n");
     } else {
-        fmt::print("{}", service::format_table(merged, merged.spreads.size()));
+        fmt::print("{}", service::format_table(merged, merged.spreads.size(), explain));
     }
     fmt::print(
         "\n{} in {:.3f} s, {:.1f} jobs/s, latency p50 {:.0f} us, p99 {:.0f} us; {} candidates "
@@ -80,6 +80,10 @@ service::ScanResult take_merged(ScanReport& report, const service::ScanRequest& 
 Result<void, Problem> plot_spread(const ScanReport& report, const service::ScanResult& merged,
                                   const service::ScanRequest& request, std::uint32_t rank,
                                   const std::string& path) {
+    if (merged.spreads.empty()) {
+        return fail(Problem{ExitCode::failed, "no_spread",
+                            "there is no spread to draw: none passes the filters"});
+    }
     if (rank > merged.spreads.size()) {
         return fail(
             usage_problem(fmt::format("--plot: there is no spread of rank {}, the scan found {}",
@@ -108,7 +112,8 @@ ExitCode print_report(const ScanReport& report, const service::ScanResult& merge
             fmt::print("{}", service::format_csv(merged));
             break;
         case ReportFormat::text:
-            print_text(report, merged);
+        case ReportFormat::explained:
+            print_text(report, merged, format == ReportFormat::explained);
             break;
     }
     for (const ScanFailure& failure : report.failures) {

@@ -1,13 +1,17 @@
 #include "client/cli/scan_request.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <array>
 
 #include "client/cli/files.hpp"
 #include "client/cli/session.hpp"
+#include "common/base/nearest.hpp"
 #include "common/config/values.hpp"
+#include "scanner/market/calendar.hpp"
+#include "scanner/market/date_text.hpp"
 #include "scanner/service/codec.hpp"
 
 namespace scanmq::cli {
@@ -28,6 +32,54 @@ Result<strategy::Fill, Problem> fill_of(const std::string& text) {
     return fail(usage_problem(fmt::format(
         "--fill is \"{}\", it must be natural, mid or a number from 0 (natural) to 1 (mid)",
         text)));
+}
+
+// "smile", "flat", "realised", "realised:0.18", or a volatility.
+Result<service::VolatilityChoice, Problem> volatility_of(const std::string& text) {
+    using service::VolatilityMode;
+    constexpr std::array kNamed{std::pair{"smile", VolatilityMode::smile},
+                                std::pair{"flat", VolatilityMode::flat},
+                                std::pair{"realised", VolatilityMode::realised}};
+    const auto colon = text.find(':');
+    const std::string mode = text.substr(0, colon);
+    const std::string value = colon == std::string::npos ? std::string{} : text.substr(colon + 1);
+    const auto number = config::parse_decimal(value.empty() ? text : value);
+    if (number && value.empty()) return service::VolatilityChoice{VolatilityMode::user, *number};
+    for (const auto& [name, named] : kNamed) {
+        if (mode != name || (!value.empty() && !number)) continue;
+        service::VolatilityChoice out{named, std::nullopt};
+        if (number) out.value = *number;
+        return out;
+    }
+    return fail(usage_problem(fmt::format(
+        "--volatility is \"{}\", it must be smile, flat, realised, realised:0.18 or a number such "
+        "as 0.2",
+        text)));
+}
+
+Result<service::BestPer, Problem> best_per_of(const std::string& text) {
+    constexpr std::array<std::string_view, 4> kNames = {"spread", "symbol", "expiry",
+                                                        "short_strikes"};
+    const auto at = std::find(kNames.begin(), kNames.end(), text);
+    if (at != kNames.end()) return static_cast<service::BestPer>(at - kNames.begin());
+    return fail(
+        usage_problem(fmt::format("--best-per is \"{}\", it must be one of {}; did you mean {}?",
+                                  text, fmt::join(kNames, ", "), nearest_name(text, kNames))));
+}
+
+// "2024-05-10:0.50": paid to whoever holds at the session's open that day.
+Result<service::Dividend, Problem> dividend_of(const std::string& text) {
+    const auto colon = text.find(':');
+    const auto date = market::parse_date_text(text.substr(0, colon));
+    const auto amount =
+        config::parse_decimal(colon == std::string::npos ? "" : text.substr(colon + 1));
+    if (date && amount && *amount > 0.0) {
+        return service::Dividend{.symbol = {},
+                                 .ex_moment = market::new_york_moment(*date, market::kOpenMinute),
+                                 .amount = *amount};
+    }
+    return fail(usage_problem(fmt::format(
+        "--dividend \"{}\": write the ex-date and the amount per share: 2024-05-10:0.50", text)));
 }
 
 // One end of a range; empty text leaves it open.
@@ -99,7 +151,8 @@ void add_request_flags(config::Options& declared, RequestFlags& flags) {
     declared.text(
         "request", flags.request_file,
         "File with a scan request (docs/SCAN_REQUEST.md); other flags change what it says");
-    declared.list("strategy", flags.strategies, ',', "Strategies to look for, all when not given");
+    declared.list("strategy", flags.strategies, ',',
+                  "Strategies to look for (docs/SCAN_REQUEST.md), the verticals when not given");
     declared.text("delta", flags.delta,
                   "Range of the short legs' absolute delta, such as 0.1..0.3");
     declared.text("dte", flags.dte, "Range of calendar days to expiry, such as 7..45");
@@ -117,6 +170,14 @@ void add_request_flags(config::Options& declared, RequestFlags& flags) {
     declared.number("fee", flags.fee, {0.0, service::kFeeMax}, "currency", "Fee of one contract");
     declared.number("rate", flags.rate, {-1.0, 1.0}, "per year",
                     "Continuous rate, in place of the one fitted to the chain");
+    declared.text("volatility", flags.volatility,
+                  "What probabilities come from: smile, flat, realised or a number such as 0.2");
+    declared.list("dividend", flags.dividends, ',',
+                  "Cash dividends to come as EX-DATE:AMOUNT, such as 2024-05-10:0.5");
+    declared.text("best-per", flags.best_per,
+                  "Keep only the best of each spread, symbol, expiry or short_strikes");
+    declared.flag("exact-count", flags.exact_count,
+                  "Look at every candidate, so that every filter's count is exact");
     declared.text("delta-stance", flags.delta_stance,
                   "Neutral, long or short, in place of the strategy's own");
     declared.text("vega-stance", flags.vega_stance,
@@ -163,6 +224,42 @@ Result<filter::FilterSpec, Problem> parse_filter(std::string_view text) {
     return spec;
 }
 
+namespace {
+
+// What says how the chain is priced and looked at.
+std::optional<Problem> add_model(const config::Options& declared, const RequestFlags& flags,
+                                 service::ScanRequest& request) {
+    if (declared.given("rate")) {
+        request.rate = flags.rate;
+        request.rate_curve.clear();
+    }
+    if (declared.given("fill")) {
+        const auto fill = fill_of(flags.fill);
+        if (!fill) return fill.error();
+        request.fill = *fill;
+    }
+    if (declared.given("volatility")) {
+        const auto volatility = volatility_of(flags.volatility);
+        if (!volatility) return volatility.error();
+        request.volatility = *volatility;
+    }
+    if (declared.given("best-per")) {
+        const auto best_per = best_per_of(flags.best_per);
+        if (!best_per) return best_per.error();
+        request.best_per = *best_per;
+    }
+    if (flags.exact_count) request.exact_count = true;
+    if (!flags.dividends.empty()) request.dividends.clear();
+    for (const std::string& text : flags.dividends) {
+        auto dividend = dividend_of(text);
+        if (!dividend) return dividend.error();
+        request.dividends.push_back(*std::move(dividend));
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
 Result<service::ScanRequest, Problem> make_request(const config::Options& declared,
                                                    const RequestFlags& flags) {
     auto base = base_request(flags);
@@ -176,12 +273,7 @@ Result<service::ScanRequest, Problem> make_request(const config::Options& declar
         request.weights.reset();
     }
     if (given("fee")) request.fee_per_contract = flags.fee;
-    if (given("rate")) request.rate = flags.rate;
-    if (given("fill")) {
-        const auto fill = fill_of(flags.fill);
-        if (!fill) return fail(fill.error());
-        request.fill = *fill;
-    }
+    if (auto problem = add_model(declared, flags, request)) return fail(*std::move(problem));
     for (const auto& [name, text, target] :
          {std::tuple{"delta-stance", &flags.delta_stance, &request.delta_stance},
           std::tuple{"vega-stance", &flags.vega_stance, &request.vega_stance}}) {

@@ -29,6 +29,10 @@ struct RequestFlags {
     std::string fill = "natural";
     double fee = strategy::kDefaultFeePerContract;
     double rate = 0.0;
+    std::string volatility = "smile";
+    std::string best_per = "spread";
+    std::vector<std::string> dividends;  // "2024-05-10:0.50"
+    bool exact_count = false;
     std::string delta_stance;
     std::string vega_stance;
     std::uint32_t limit = 20;

@@ -103,15 +103,15 @@ struct LocalScan {
                                               const service::ScanRequest& request);
 
 // Writes the payoff picture of the spread at `rank` (1 is the best) out of the report's chains.
-// Problem: usage, no such rank; cannot_write_file.
+// Problem: no_spread; usage, no such rank; cannot_write_file.
 [[nodiscard]] Result<void, Problem> plot_spread(const ScanReport& report,
                                                 const service::ScanResult& merged,
                                                 const service::ScanRequest& request,
                                                 std::uint32_t rank, const std::string& path);
 
-enum class ReportFormat : std::uint8_t { text, json, csv };
+enum class ReportFormat : std::uint8_t { text, explained, json, csv };
 
-// Prints table and summary line, the JSON object of docs/CLI.md#scan or CSV, and says what failed on
+// Prints table (explained: with the reason of each score) and summary line, the JSON object of docs/CLI.md#scan or CSV, and says what failed on
 // stderr. ok, partial or timed_out.
 [[nodiscard]] ExitCode print_report(const ScanReport& report, const service::ScanResult& merged,
                                     ReportFormat format);

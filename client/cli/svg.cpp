@@ -345,8 +345,10 @@ std::string svg_document(std::span<const Chart> charts, std::size_t columns) {
     out += R"(<rect class="page" width="100%" height="100%"/>)"
            "\n";
     for (std::size_t i = 0; i < charts.size(); ++i) {
-        out += charts[i].group(kWidth * static_cast<double>(i % columns),
-                               kHeight * static_cast<double>(i / columns), kWidth, kHeight);
+        const std::size_t row = i / columns;
+        const std::size_t column = i % columns;
+        out += charts[i].group(kWidth * static_cast<double>(column),
+                               kHeight * static_cast<double>(row), kWidth, kHeight);
     }
     return out + "</svg>\n";
 }

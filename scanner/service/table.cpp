@@ -23,8 +23,12 @@ constexpr std::array<bool, kColumns> kRight = {true, false, false, false, true, 
 using Row = std::array<std::string, kColumns>;
 
 std::string decimals(double value, int places) {
-    if (std::isinf(value)) return value > 0.0 ? "inf" : "-inf";
     return std::isfinite(value) ? fmt::format("{:.{}f}", value, places) : "-";
+}
+
+// A largest profit or loss: without a bound where there is no number.
+std::string extreme(double value) {
+    return std::isfinite(value) ? fmt::format("{:.2f}", value) : "inf";
 }
 
 std::string date_text(market::YearMonthDay date) {
@@ -63,6 +67,12 @@ std::string breakevens_text(const Spread& spread) {
     return out.empty() ? "-" : out;
 }
 
+std::string leg_text(const SpreadLeg& leg) {
+    return fmt::format("{}{}{:g}{}", leg.side == strategy::Side::long_leg ? "+" : "-",
+                       leg.ratio > 1 ? fmt::format("{}x", leg.ratio) : "", leg.strike,
+                       leg.right == market::Right::call ? "C" : "P");
+}
+
 Row row_of(std::size_t number, const Spread& spread) {
     return {fmt::format("{}", number),
             spread.symbol,
@@ -71,8 +81,8 @@ Row row_of(std::size_t number, const Spread& spread) {
             fmt::format("{}", spread.dte),
             strikes_text(spread),
             net_text(spread.net_price),
-            decimals(spread.max_profit, 2),
-            decimals(spread.max_loss, 2),
+            extreme(spread.max_profit),
+            extreme(spread.max_loss),
             breakevens_text(spread),
             decimals(spread.pop, 3),
             decimals(spread.ev, 3),
@@ -92,12 +102,9 @@ std::string csv_number(double value) {
 
 // "-4400P@2023-10-20 +4350P@2023-10-20".
 std::string legs_text(const Spread& spread) {
-    std::string out;
+    std::string out = spread.stock != 0 ? "+shares" : "";
     for (const SpreadLeg& leg : spread.legs) {
-        fmt::format_to(std::back_inserter(out), "{}{}{}{:g}{}@{}", out.empty() ? "" : " ",
-                       leg.side == strategy::Side::long_leg ? "+" : "-",
-                       leg.ratio > 1 ? fmt::format("{}x", leg.ratio) : "", leg.strike,
-                       leg.right == market::Right::call ? "C" : "P", date_text(leg.expiry));
+        out += (out.empty() ? "" : " ") + leg_text(leg) + '@' + date_text(leg.expiry);
     }
     return out;
 }
@@ -114,7 +121,7 @@ std::vector<std::string> csv_numbers(const Spread& spread) {
 }  // namespace
 
 std::string strikes_text(const Spread& spread) {
-    std::string out;
+    std::string out = spread.stock != 0 ? "shares" : "";
     for (const auto right : {market::Right::put, market::Right::call}) {
         const std::string part = strikes_of(spread, right);
         if (!part.empty()) out += (out.empty() ? "" : " ") + part;
@@ -141,7 +148,7 @@ std::string net_text(double net_price) {
     return fmt::format("{:.2f} {}", std::fabs(net_price), net_price < 0.0 ? "cr" : "db");
 }
 
-std::string format_table(const ScanResult& result, std::size_t rows) {
+std::string format_table(const ScanResult& result, std::size_t rows, bool explain) {
     std::vector<Row> table(1);
     std::copy(kHeadings.begin(), kHeadings.end(), table[0].begin());
     for (std::size_t i = 0; i < std::min(rows, result.spreads.size()); ++i) {
@@ -152,7 +159,8 @@ std::string format_table(const ScanResult& result, std::size_t rows) {
         for (std::size_t c = 0; c < kColumns; ++c) width[c] = std::max(width[c], row[c].size());
     }
     std::string out;
-    for (const Row& row : table) {
+    for (std::size_t r = 0; r < table.size(); ++r) {
+        const Row& row = table[r];
         std::string line;
         for (std::size_t c = 0; c < kColumns; ++c) {
             if (c > 0) line += "  ";
@@ -160,6 +168,9 @@ std::string format_table(const ScanResult& result, std::size_t rows) {
                               : fmt::format("{:<{}}", row[c], width[c]);
         }
         out += line + "\n";
+        if (explain && r > 0) {
+            out += fmt::format("{:{}}  {}\n", "", width[0], result.spreads[r - 1].reason);
+        }
     }
     return out;
 }
@@ -169,6 +180,7 @@ std::string format_csv(const ScanResult& result) {
     for (const auto& field : kSpreadNumbers) out += fmt::format(",{}", field.key);
     for (const auto& field : kGreeks) out += fmt::format(",{}", field.key);
     for (const auto name : score::component_names()) out += fmt::format(",score_{}", name);
+    out += ",reason";
     out += '\n';
     std::size_t rank = 0;
     for (const Spread& spread : result.spreads) {
@@ -180,7 +192,7 @@ std::string format_csv(const ScanResult& result) {
                            csv_text(spread.strategy), expiry_text(spread), spread.dte,
                            legs_text(spread), breakevens);
         for (const std::string& number : csv_numbers(spread)) out += ',' + number;
-        out += '\n';
+        out += ',' + csv_text(spread.reason) + '\n';
     }
     return out;
 }

@@ -22,8 +22,10 @@ namespace scanmq::service {
 [[nodiscard]] std::string net_text(double net_price);
 
 // The first `rows` spreads under a heading; ends with a line break. G is the largest profit, R the
-// largest loss. Missing values print as "-", what is without a bound as "inf".
-[[nodiscard]] std::string format_table(const ScanResult& result, std::size_t rows);
+// largest loss, "inf" where it has no bound; missing values print as "-". With `explain` the reason
+// of its score stands below each spread.
+[[nodiscard]] std::string format_table(const ScanResult& result, std::size_t rows,
+                                       bool explain = false);
 
 // All spreads under a heading with the names of docs/SCAN_REQUEST.md; a missing value is an empty
 // field.

@@ -30,26 +30,38 @@ Scanned scanned() {
     return out;
 }
 
-double expiry_years(const market::PricedChain& priced, const service::Spread& spread) {
-    for (std::size_t e = 0; e < priced.expiries.size(); ++e) {
-        if (priced.chain->expiries[e].date == spread.legs[0].expiry) {
-            return priced.expiries[e].years;
-        }
-    }
-    return -1.0;
-}
-
 TEST(PayoffPlot, AtExpiryAreTheResultsExtremesAndBreakevens) {
     const Scanned at = scanned();
     for (const service::Spread& spread : at.result.spreads) {
         ASSERT_TRUE(holds(at.priced, spread));
-        const double years = expiry_years(at.priced, spread);
-        const double low = profit_at(at.priced, spread, 0.01, years);
-        const double high = profit_at(at.priced, spread, 1e5, years);
+        const double low = profit_at(at.priced, spread, 0.01, Moment::nearer_expiry);
+        const double high = profit_at(at.priced, spread, 1e5, Moment::nearer_expiry);
         EXPECT_NEAR(std::max(low, high), spread.max_profit, 1e-9);
         EXPECT_NEAR(std::min(low, high), -spread.max_loss, 1e-9);
         for (const double level : spread.breakevens) {
-            EXPECT_NEAR(profit_at(at.priced, spread, level, years), 0.0, 1e-8);
+            EXPECT_NEAR(profit_at(at.priced, spread, level, Moment::nearer_expiry), 0.0, 1e-8);
+        }
+    }
+}
+
+TEST(PayoffPlot, EveryStrategyIsWorthNothingAtItsBreakevens) {
+    const Scanned verticals = scanned();
+    service::ScanRequest request;
+    for (const auto name : strategy::strategy_names()) {
+        request.strategies = {std::string(name)};
+        request.filters = {{"width", {{"max", 20.0}}},
+                           {"dte", {{"min", 5.0}, {"max", 20.0}}},
+                           {"delta", {{"min", 0.25}, {"max", 0.6}, {"legs", std::string("all")}}}};
+        request.limit = 5;
+        const auto result = service::scan(verticals.priced, request);
+        ASSERT_TRUE(result) << result.error().message;
+        for (const service::Spread& spread : result->spreads) {
+            ASSERT_TRUE(holds(verticals.priced, spread));
+            for (const double level : spread.breakevens) {
+                EXPECT_NEAR(profit_at(verticals.priced, spread, level, Moment::nearer_expiry), 0.0,
+                            1e-5)
+                    << name;
+            }
         }
     }
 }
@@ -64,7 +76,7 @@ TEST(PayoffPlot, TodayAtTheSpotIsWhatTheMidsAreWorth) {
             quoted = quoted && std::isfinite(leg.iv);
         }
         if (!quoted) continue;
-        EXPECT_NEAR(profit_at(at.priced, spread, at.priced.spot, 0.0), value, 1e-7);
+        EXPECT_NEAR(profit_at(at.priced, spread, at.priced.spot, Moment::today), value, 1e-7);
     }
 }
 
