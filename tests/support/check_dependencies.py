@@ -16,7 +16,7 @@ import sys
 COMMON = ("common/base", "common/protocol", "common/transport", "common/cache", "common/telemetry", "common/config",
           "common/http", "common/process", "common/compress")
 SCANNER = ("scanner/market", "scanner/pricing", "scanner/strategy", "scanner/filter", "scanner/score",
-           "scanner/service")
+           "scanner/search", "scanner/service")
 
 # folder: what it may include beside itself.
 ALLOWED = {

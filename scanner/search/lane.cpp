@@ -1,0 +1,188 @@
+#include "scanner/search/lane.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+namespace scanmq::search {
+namespace {
+
+constexpr double kStrikeTolerance = 1e-9;  // the generator's
+constexpr double kHuge = 1e60;  // no market has such a number; sums and ratios stay finite
+constexpr double kTiny = 1e-60;
+constexpr double kTickMin = 1e-6;
+constexpr double kDeviationMin = 1e-4;  // of sigma sqrt(T): below, rounding of ln(K/F) shows in POP
+
+std::uint64_t add_saturating(std::uint64_t a, std::uint64_t b) noexcept {
+    return a > std::numeric_limits<std::uint64_t>::max() - b
+               ? std::numeric_limits<std::uint64_t>::max()
+               : a + b;
+}
+
+bool all_small(const Columns& columns, Column c) noexcept {
+    const double* values = columns[c];
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (std::fabs(values[i]) > kHuge) return false;  // NaN passes
+    }
+    return true;
+}
+bool all_known(const Columns& columns, Column c) noexcept {
+    const double* values = columns[c];
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (std::isnan(values[i])) return false;
+    }
+    return true;
+}
+bool quality_is_sane(const Columns& columns) noexcept {
+    const double* spread = columns[Column::quoted_spread];
+    const double* liquidity = columns[Column::leg_liquidity];
+    for (std::size_t i = 0; i < columns.size(); ++i) {
+        if (std::isnan(spread[i])) continue;  // then liquidity does not count either
+        if (!(spread[i] >= 0.0 && liquidity[i] >= 0.0 && liquidity[i] < kHuge)) return false;
+    }
+    return true;
+}
+
+bool is_tame(const Columns& columns) noexcept {
+    for (std::size_t c = 0; c < kColumns; ++c) {
+        const auto column = static_cast<Column>(c);
+        if (column != Column::leg_liquidity && !all_small(columns, column)) return false;
+    }
+    return all_known(columns, Column::strike) && all_known(columns, Column::price) &&
+           all_known(columns, Column::below) && quality_is_sane(columns) &&
+           (columns.size() == 0 || columns[Column::strike][0] > kTiny);
+}
+
+// A lower bound of Durrleman's g(k) = (1 - k w'/(2w))^2 - w'^2/4 (1/w + 1/4) + w''/2 over [from, to]; the
+// density of S_T has its sign. Convexity of w gives the ranges of w, w' and w''.
+double density_sign_bound(const market::Smile& smile, double from, double to) noexcept {
+    const double slope_low = smile.variance_slope(from);
+    const double slope_high = smile.variance_slope(to);
+    const double at_from = smile.variance(from);
+    const double at_to = smile.variance(to);
+    double w_low = std::min(at_from, at_to);
+    if (slope_low < 0.0 && slope_high > 0.0) {
+        w_low = std::max(at_from + slope_low * (to - from), at_to - slope_high * (to - from));
+    }
+    const double w_high = std::max(at_from, at_to);
+    if (!(w_low > kDeviationMin * kDeviationMin)) return -1.0;
+
+    double product_low = std::numeric_limits<double>::infinity();
+    double product_high = -product_low;
+    for (const double k : {from, to}) {
+        for (const double slope : {slope_low, slope_high}) {
+            for (const double w : {w_low, w_high}) {
+                const double product = k * slope / (2.0 * w);
+                product_low = std::min(product_low, product);
+                product_high = std::max(product_high, product);
+            }
+        }
+    }
+    const bool may_vanish = product_low <= 1.0 && product_high >= 1.0;
+    const double distance =
+        may_vanish ? 0.0 : std::min(std::fabs(1.0 - product_low), std::fabs(1.0 - product_high));
+    const double steepest = std::max(std::fabs(slope_low), std::fabs(slope_high));
+    const double bend = std::min(smile.variance_bend(from), smile.variance_bend(to));
+    return distance * distance - 0.25 * steepest * steepest * (1.0 / w_low + 0.25) + 0.5 * bend;
+}
+
+bool density_is_positive(const market::Smile& smile, double from, double to, int& cells_left) {
+    constexpr double kMargin = 1e-9;  // rounding of the bound
+    if (--cells_left < 0) return false;
+    if (density_sign_bound(smile, from, to) > kMargin) return true;
+    const double middle = 0.5 * (from + to);
+    if (!(middle > from && middle < to)) return false;
+    return density_is_positive(smile, from, middle, cells_left) &&
+           density_is_positive(smile, middle, to, cells_left);
+}
+
+}  // namespace
+
+void Columns::clear() noexcept {
+    size_ = 0;
+    for (auto& column : column_) column.clear();
+}
+
+void Columns::add(const RankTerms& t) {
+    const std::array<double, kColumns> values = {
+        t.strike,        t.price, t.delta,    t.day_theta,   t.vega,    t.quoted_spread,
+        t.leg_liquidity, t.below, t.expected, t.model_value, t.abs_vega};
+    for (std::size_t c = 0; c < kColumns; ++c) column_[c].push_back(values[c]);
+    ++size_;
+}
+
+void Columns::seal() {
+    for (auto& column : column_) column.resize(size_ + kPadding, market::kMissing);
+}
+
+RankTerms Columns::at(std::size_t i) const noexcept {
+    const auto value = [this, i](Column c) { return (*this)[c][i]; };
+    return {value(Column::strike),        value(Column::price),   value(Column::delta),
+            value(Column::day_theta),     value(Column::vega),    value(Column::quoted_spread),
+            value(Column::leg_liquidity), value(Column::below),   value(Column::expected),
+            value(Column::model_value),   value(Column::abs_vega)};
+}
+
+Range range_above(std::span<const double> strikes, double strike,
+                  const strategy::WidthBounds& gap) noexcept {
+    const auto above = std::upper_bound(strikes.begin(), strikes.end(), strike + kStrikeTolerance);
+    const auto first = std::lower_bound(above, strikes.end(), strike + gap.min - kStrikeTolerance);
+    const auto last = std::upper_bound(first, strikes.end(), strike + gap.max + kStrikeTolerance);
+    return {static_cast<std::uint32_t>(first - strikes.begin()),
+            static_cast<std::uint32_t>(last - strikes.begin())};
+}
+
+std::uint64_t count_candidates(const Lane& lane) {
+    const std::size_t last = lane.ranks() - 1;
+    // ways[i]: candidates of the ranks from r on that begin at strike i, as a sum over all below i.
+    std::vector<std::uint64_t> sum(lane.rank[last]->size() + 1);
+    for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = i;
+    for (std::size_t r = last; r-- > 0;) {
+        const auto strikes = lane.rank[r]->strikes();
+        std::vector<std::uint64_t> next(strikes.size() + 1, 0);
+        for (std::size_t i = 0; i < strikes.size(); ++i) {
+            const Range range = range_above(lane.rank[r + 1]->strikes(), strikes[i], lane.gap[r]);
+            next[i + 1] = add_saturating(next[i], sum[range.end] - sum[range.begin]);
+        }
+        sum = std::move(next);
+    }
+    return sum.back();
+}
+
+bool is_tame(const Lane& lane) noexcept {
+    for (std::size_t r = 0; r < lane.ranks(); ++r) {
+        if (!is_tame(*lane.rank[r])) return false;
+    }
+    for (const double weight : lane.weights.value) {
+        if (!(weight >= 0.0 && weight < kHuge)) return false;
+    }
+    const auto sensible = [](double x) { return x > kTiny && x < kHuge; };
+    return sensible(lane.scale.move) && sensible(lane.scale.daily_move) && lane.fees >= 0.0 &&
+           lane.fees < kHuge && std::fabs(lane.history) < kHuge &&
+           lane.ticks.tick(0.0) > kTickMin && lane.ticks.tick(kHuge) > kTickMin &&
+           sensible(lane.distribution.forward());
+}
+
+bool probability_rises(const Lane& lane) noexcept {
+    const market::Smile& smile = lane.distribution.smile();
+    if (smile.b == 0.0) return smile.a > kDeviationMin * kDeviationMin;
+    double low = std::numeric_limits<double>::infinity();
+    double high = 0.0;
+    for (std::size_t r = 0; r < lane.ranks(); ++r) {
+        const auto strikes = lane.rank[r]->strikes();
+        if (strikes.empty()) return true;  // no candidates
+        low = std::min(low, strikes.front());
+        high = std::max(high, strikes.back());
+    }
+    if (!(smile.b > 0.0 && std::fabs(smile.rho) <= 1.0 && smile.s > 0.0)) return false;
+    constexpr int kCellsMax = 4096;
+    int cells_left = kCellsMax;
+    constexpr double kBeyond = 1e-12;  // breakevens lie between strikes but for rounding
+    const double forward = lane.distribution.forward();
+    if (!(lane.distribution.below(low) >= 0.0 && lane.distribution.below(high) <= 1.0))
+        return false;
+    return density_is_positive(smile, std::log(low / forward) - kBeyond,
+                               std::log(high / forward) + kBeyond, cells_left);
+}
+
+}  // namespace scanmq::search

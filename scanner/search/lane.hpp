@@ -1,0 +1,125 @@
+#pragma once
+// Lane: one expiry and one strategy of a scan, in the form that is searched: for each rank the strikes
+//       that may be used, with what a leg there adds, and what all its candidates have in common.
+//
+// Words:    rank, gap: as in scanner/strategy; gap r lies between ranks r and r + 1.
+// Supports: 2 to kRanksMax ranks, payoffs that are flat above the highest strike.
+// Threads:  immutable while it is searched. Lifetime: columns must outlive the search.
+// See:      docs/SCANNER.md, "Exact search"
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "scanner/score/score.hpp"
+#include "scanner/strategy/distribution.hpp"
+#include "scanner/strategy/fill.hpp"
+#include "scanner/strategy/generator.hpp"
+#include "scanner/strategy/payoff.hpp"
+
+namespace scanmq::search {
+
+inline constexpr std::size_t kRanksMax = 4;
+// Prices are decimals: differences below this are rounding. The gates' tolerance.
+inline constexpr double kPriceTolerance = 1e-9;
+// A score computed in lanes is nearer than this to the scalar path's.
+inline constexpr double kScoreSlack = 1e-9;
+
+// What the legs of one rank at one strike add to a candidate: signed by side, times ratio.
+struct RankTerms {
+    double strike{};
+    double price{};  // paid
+    double delta{};
+    double day_theta{};
+    double vega{};           // per 1.00
+    double quoted_spread{};  // sum of ask - bid, >= 0; NaN without an ask
+    double leg_liquidity{};  // smallest, 0 to 1
+    double below{};          // P(S_T < strike)
+    double expected{};       // E[payoff at expiry]; NaN: not known
+    double model_value{};    // value at the reference smile; NaN: not known
+    double abs_vega{};       // sum of |vega| per 1.00
+};
+enum class Column : std::uint8_t {
+    strike,
+    price,
+    delta,
+    day_theta,
+    vega,
+    quoted_spread,
+    leg_liquidity,
+    below,
+    expected,
+    model_value,
+    abs_vega,
+};
+inline constexpr std::size_t kColumns = 11;
+
+// RankTerms by rising strike, in columns that vectors may read past the end of.
+class Columns {
+  public:
+    void clear() noexcept;
+    // Precondition: strikes rise strictly.
+    void add(const RankTerms& terms);
+    // To be called after the last add().
+    void seal();
+
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] const double* operator[](Column c) const noexcept {
+        return column_[static_cast<std::size_t>(c)].data();
+    }
+    [[nodiscard]] std::span<const double> strikes() const noexcept {
+        return {(*this)[Column::strike], size_};
+    }
+    [[nodiscard]] RankTerms at(std::size_t i) const noexcept;
+
+  private:
+    static constexpr std::size_t kPadding = 8;  // the widest vector
+
+    std::size_t size_ = 0;
+    std::array<std::vector<double>, kColumns> column_;
+};
+
+struct Lane {
+    std::array<const Columns*, kRanksMax> rank{};
+    strategy::PayoffShape shape;
+    std::array<strategy::WidthBounds, kRanksMax - 1> gap{};  // candidates outside do not exist
+    std::array<bool, kRanksMax - 1> wing{};                  // does the gap count as width?
+    double fees{};                                           // of opening, per share
+    strategy::TickRule ticks;
+    score::Scale scale;
+    score::Stance delta{};
+    score::Stance vega{};
+    score::Weights weights;
+    double history{};  // added to the edge as history * sign(-net vega); 0: none
+    strategy::Distribution distribution{1.0, market::Smile::flat(1.0)};
+
+    [[nodiscard]] std::size_t ranks() const noexcept { return shape.ranks; }
+};
+
+// Places in the columns of each rank.
+using Place = std::array<std::uint32_t, kRanksMax>;
+
+// [begin, end) of a list of strikes.
+struct Range {
+    std::uint32_t begin{};
+    std::uint32_t end{};
+
+    [[nodiscard]] std::uint32_t size() const noexcept { return end - begin; }
+};
+// The strikes that may follow `strike` over a gap, as strategy::Generator has them.
+[[nodiscard]] Range range_above(std::span<const double> strikes, double strike,
+                                const strategy::WidthBounds& gap) noexcept;
+
+// How many candidates the lane has, counted without visiting them; at most 2^64 - 1.
+[[nodiscard]] std::uint64_t count_candidates(const Lane& lane);
+
+// Can the lane's numbers be searched in lanes at all: finite, of sensible size, spreads and liquidity
+// not negative, weights not negative? Else candidates are evaluated one by one.
+[[nodiscard]] bool is_tame(const Lane& lane) noexcept;
+
+// Is P(S_T < K) proven to rise over the whole span of the lane's strikes? Bounds of POP need it.
+[[nodiscard]] bool probability_rises(const Lane& lane) noexcept;
+
+}  // namespace scanmq::search

@@ -1,0 +1,284 @@
+#include "scanner/search/worker.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <cmath>
+
+#include "scanner/search/bound_kernel.hpp"
+
+namespace scanmq::search {
+namespace {
+
+constexpr std::uint32_t kEmptyRunsMax = 4096;  // between two looks at the cancel flag
+// A probability in lanes is nearer than this to the scalar path's.
+constexpr double kPopSlack = 1e-9;
+
+double metric_of(const Evaluated& from, Metric metric) noexcept {
+    const auto breakevens = from.breakevens.view();
+    switch (metric) {
+        case Metric::net_price:
+            return from.net_price;
+        case Metric::gain:
+            return from.inputs.gain;
+        case Metric::risk:
+            return from.inputs.risk;
+        case Metric::width:
+            return from.inputs.width;
+        case Metric::pop:
+            return from.inputs.pop;
+        case Metric::ev:
+            return from.ev;
+        case Metric::delta:
+            return from.inputs.delta;
+        case Metric::day_theta:
+            return from.inputs.day_theta;
+        case Metric::vega:
+            return from.inputs.vega;
+        case Metric::quoted_spread:
+            return from.inputs.quoted_spread;
+        case Metric::leg_liquidity:
+            return from.inputs.leg_liquidity;
+        case Metric::breakeven_low:
+            return breakevens.empty() ? market::kMissing : breakevens.front();
+        case Metric::breakeven_high:
+            return breakevens.size() < 2 ? market::kMissing : breakevens.back();
+    }
+    return market::kMissing;
+}
+
+// Values that vectors round otherwise than the scalar path does.
+bool is_rounded(Metric metric) noexcept {
+    return metric == Metric::pop || metric == Metric::breakeven_low ||
+           metric == Metric::breakeven_high;
+}
+bool near(double value, double bound) noexcept {
+    return std::fabs(value - bound) <= kPopSlack * (1.0 + std::fabs(bound));
+}
+
+}  // namespace
+
+double Worker::floor() const noexcept {
+    const double own = sink_.floor();
+    double shared = shared_floor_.load(std::memory_order_relaxed);
+    while (own > shared &&
+           !shared_floor_.compare_exchange_weak(shared, own, std::memory_order_relaxed)) {
+    }
+    return std::max(own, shared);
+}
+
+bool Worker::search_runs(const LaneState& state, Range lowest) {
+    Place place{};
+    for (place[0] = lowest.begin; place[0] < lowest.end; ++place[0]) {
+        if (cancelled()) return false;
+        if (!descend(state, place, 1)) return false;
+    }
+    return true;
+}
+
+bool Worker::descend(const LaneState& state, Place& place, std::size_t rank) {
+    const Lane& lane = *state.lane;
+    const double before = lane.rank[rank - 1]->strikes()[place[rank - 1]];
+    const Range range = range_above(lane.rank[rank]->strikes(), before, lane.gap[rank - 1]);
+    if (rank + 1 == lane.ranks()) {
+        run(state, place, range);
+        const bool look = range.size() > 0 || ++empty_runs_ % kEmptyRunsMax == 0;
+        return !look || !cancelled();
+    }
+    for (place[rank] = range.begin; place[rank] < range.end; ++place[rank]) {
+        if (!descend(state, place, rank + 1)) return false;
+    }
+    return true;
+}
+
+void Worker::run(const LaneState& state, Place& place, Range last) {
+    const Lane& lane = *state.lane;
+    totals_.evaluated += last.size();
+    if (!state.tame) {
+        for (std::uint32_t i = last.begin; i < last.end; ++i) {
+            place[lane.ranks() - 1] = i;
+            one(state, place);
+        }
+        return;
+    }
+    if (last.size() == 0) return;
+    const Prefix prefix = make_prefix(lane, place);
+    const bool full = !state.rises || !options_.prune || !options_.tests.empty();
+    for (std::uint32_t i = last.begin; i < last.end; i += Block::kSize) {
+        const std::uint32_t n = std::min(Block::kSize, last.end - i);
+        if (full) {
+            run_full(lane, prefix, i, n, floor(), block_);
+        } else {
+            run_hits(lane, prefix, i, n, floor(), block_);
+        }
+        consume(state, place, i, n);
+    }
+}
+
+void Worker::consume(const LaneState& state, Place& place, std::uint32_t begin, std::uint32_t n) {
+    const std::size_t last = state.lane->ranks() - 1;
+    const std::uint64_t valid = n == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
+    const auto each = [&](std::uint64_t bits, auto&& act) {
+        for (; bits != 0; bits &= bits - 1) {
+            place[last] = begin + static_cast<std::uint32_t>(std::countr_zero(bits));
+            act();
+        }
+    };
+    totals_.arbitrage_quote += static_cast<std::uint64_t>(std::popcount(block_.arbitrage));
+    totals_.no_risk += static_cast<std::uint64_t>(std::popcount(block_.no_risk));
+    totals_.no_profit += static_cast<std::uint64_t>(std::popcount(block_.no_profit));
+    each(block_.arbitrage, [&] { sink_.arbitrage(state.index, place); });
+
+    // The few whose probabilities vectors do not get right.
+    std::uint64_t alive =
+        valid & ~(block_.arbitrage | block_.no_risk | block_.no_profit | block_.coarse);
+    each(block_.coarse, [&] { one(state, place); });
+    if (!options_.tests.empty()) alive = apply_tests(state, place, begin, alive);
+    const std::uint64_t unscored = block_.unscored & alive;
+    totals_.unscored += static_cast<std::uint64_t>(std::popcount(unscored));
+    totals_.ranked += static_cast<std::uint64_t>(std::popcount(alive & ~unscored));
+    each(block_.hits & alive & ~unscored, [&] { sink_.offer(state.index, place); });
+}
+
+void Worker::one(const LaneState& state, const Place& place) {
+    const Evaluated evaluated = evaluate(*state.lane, place);
+    switch (evaluated.gate) {
+        case Gate::arbitrage_quote:
+            ++totals_.arbitrage_quote;
+            sink_.arbitrage(state.index, place);
+            return;
+        case Gate::no_risk:
+            ++totals_.no_risk;
+            return;
+        case Gate::no_profit:
+            ++totals_.no_profit;
+            return;
+        case Gate::unscored:
+        case Gate::ranked:
+            break;
+    }
+    for (std::size_t t = 0; t < options_.tests.size(); ++t) {
+        const double value = metric_of(evaluated, options_.tests[t].metric);
+        if (!passes(options_.tests[t], totals_.tests[t], value)) return;
+    }
+    if (evaluated.gate == Gate::unscored) {
+        ++totals_.unscored;
+        return;
+    }
+    ++totals_.ranked;
+    if (!(evaluated.score < floor())) sink_.offer(state.index, place);
+}
+
+bool Worker::passes(const MetricTest& test, TestCount& count, double value) {
+    ++count.evaluated;
+    const filter::Verdict verdict = filter::check(test.bounds, test.unit * value);
+    if (verdict == filter::Verdict::pass) return true;
+    ++count.removed;
+    if (verdict == filter::Verdict::missing) ++count.missing;
+    return false;
+}
+
+std::uint64_t Worker::apply_tests(const LaneState& state, Place place, std::uint32_t begin,
+                                  std::uint64_t alive) {
+    const std::size_t last = state.lane->ranks() - 1;
+    for (std::size_t t = 0; t < options_.tests.size(); ++t) {
+        const MetricTest& test = options_.tests[t];
+        const double* values = block_[test.metric];
+        const bool rounded = is_rounded(test.metric);
+        for (std::uint64_t bits = alive; bits != 0; bits &= bits - 1) {
+            const auto slot = static_cast<std::uint32_t>(std::countr_zero(bits));
+            double value = values[slot];
+            const double shown = test.unit * value;
+            if (rounded && (near(shown, test.bounds.min) || near(shown, test.bounds.max))) {
+                place[last] = begin + slot;
+                value = metric_of(evaluate(*state.lane, place), test.metric);
+            }
+            if (!passes(test, totals_.tests[t], value)) alive &= ~(std::uint64_t{1} << slot);
+        }
+    }
+    return alive;
+}
+
+bool Worker::estimate_row(const LaneState& state, std::uint32_t row, double& estimate) {
+    const Halves& halves = *state.halves;
+    const Half::Group& group = halves.low.groups[row];
+    const auto node = halves.low.group_nodes.at(row);
+    const Range high = range_above(halves.high.inner_strikes,
+                                   state.lane->rank[1]->strikes()[group.inner], state.lane->gap[1]);
+    Survivors survivors;
+    estimate = kNoFloor;
+    for (std::uint32_t i = high.begin; i < high.end; i += kBoundsAtOnce) {
+        if (cancelled()) return false;
+        const std::uint32_t n = std::min(kBoundsAtOnce, high.end - i);
+        totals_.bounds += n;
+        estimate =
+            std::max(estimate, bound_pairs(*state.lane, halves, node, halves.high.group_nodes, i, n,
+                                           kNoFloor, survivors.data()));
+    }
+    return true;
+}
+
+bool Worker::search_row(const LaneState& state, std::uint32_t row) {
+    const Halves& halves = *state.halves;
+    const Half::Group& group = halves.low.groups[row];
+    const auto node = halves.low.group_nodes.at(row);
+    const auto& high_groups = halves.high.groups;
+    const Range high = range_above(halves.high.inner_strikes,
+                                   state.lane->rank[1]->strikes()[group.inner], state.lane->gap[1]);
+    Survivors survivors;
+    const auto survives = [&survivors](std::uint32_t i) {
+        return (survivors[i / 64] >> (i % 64) & 1) != 0;
+    };
+    for (std::uint32_t at = high.begin; at < high.end; at += kBoundsAtOnce) {
+        if (cancelled()) return false;
+        const std::uint32_t n = std::min(kBoundsAtOnce, high.end - at);
+        totals_.bounds += n;
+        bound_pairs(*state.lane, halves, node, halves.high.group_nodes, at, n, floor(),
+                    survivors.data());
+        for (std::uint32_t i = 0; i < n; ++i) {
+            if (!survives(i)) continue;
+            const std::uint32_t first = i;
+            while (i + 1 < n && survives(i + 1)) ++i;
+            const Range bands_of_run{high_groups[at + first].bands.begin,
+                                     high_groups[at + i].bands.end};
+            if (!bands(state, group, bands_of_run)) return false;
+        }
+    }
+    return true;
+}
+
+bool Worker::bands(const LaneState& state, const Half::Group& low, Range high) {
+    const Halves& halves = *state.halves;
+    Survivors survivors;
+    for (std::uint32_t b = low.bands.begin; b < low.bands.end; ++b) {
+        const auto node = halves.low.band_nodes.at(b);
+        for (std::uint32_t at = high.begin; at < high.end; at += kBoundsAtOnce) {
+            if (cancelled()) return false;
+            const std::uint32_t n = std::min(kBoundsAtOnce, high.end - at);
+            totals_.bounds += n;
+            bound_pairs(*state.lane, halves, node, halves.high.band_nodes, at, n, floor(),
+                        survivors.data());
+            for (std::uint32_t word = 0; word < (n + 63) / 64; ++word) {
+                for (std::uint64_t bits = survivors[word]; bits != 0; bits &= bits - 1) {
+                    const auto bit = static_cast<std::uint32_t>(std::countr_zero(bits));
+                    if (!band_pair(state, b, at + 64 * word + bit)) return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+bool Worker::band_pair(const LaneState& state, std::uint32_t low_band, std::uint32_t high_band) {
+    const Halves& halves = *state.halves;
+    const Range outer = halves.low.band_outer[low_band];
+    Place place{};
+    place[1] = halves.low.band_inner[low_band];
+    place[2] = halves.high.band_inner[high_band];
+    for (place[0] = outer.begin; place[0] < outer.end; ++place[0]) {
+        if (cancelled()) return false;
+        run(state, place, halves.high.band_outer[high_band]);
+    }
+    return true;
+}
+
+}  // namespace scanmq::search
