@@ -109,9 +109,10 @@ struct Row {
 class Differences {
   public:
     Differences(const Schedule& schedule, double years, AmericanScheme scheme) noexcept
-        : grid_(detail::difference_grid(scheme)) {
+        : schedule_(schedule), scheme_(scheme) {
         block_.years = years;
         block_.dividends = schedule.inside();
+        block_.european_control = schedule.size == 0;
     }
     [[nodiscard]] std::size_t size() const noexcept { return block_.size; }
     [[nodiscard]] bool full() const noexcept { return block_.size == detail::kDifferenceBlock; }
@@ -125,33 +126,42 @@ class Differences {
         block_.yield[i] = row.on_x.yield;
         block_.volatility[i] = row.on_x.volatility;
         block_.sign[i] = sign_of(row.right);
+        contracts_[i] = {row.on_x, row.right};
     }
     void run() noexcept {
-        if (block_.size > 0) detail::difference_values(grid_, block_, values_);
+        const std::size_t size = block_.size;
+        if (size == 0) return;
+        const auto [coarse, fine] = detail::difference_grids(scheme_);
+        detail::difference_values(coarse, block_, coarse_);
+        block_.size = size;
+        detail::difference_values(fine, block_, fine_);
         block_.size = 0;
+        if (block_.european_control) return;
+        american_prices(std::span(contracts_).first(size), std::span(controls_).first(size),
+                        scheme_);
     }
-    // Of the rows added before the last run.
-    [[nodiscard]] Greeks result(std::size_t i, const Schedule& schedule) const noexcept {
+    // Of the rows added before the last run; the Greeks only if asked for.
+    [[nodiscard]] Greeks result(std::size_t i, bool with_greeks) const noexcept {
         const Row& row = rows_[i];
         const BsmInputs& in = row.on_x;
         const double exercise = sign_of(row.right) * (in.strike - row.spot);
         Greeks out;
-        if (values_.american[1][i] <= exercise * (1.0 + 1e-13) && exercise > 0.0) {
+        if (fine_.american[1][i] <= exercise * (1.0 + 1e-13) && exercise > 0.0) {
             out.price = exercise;
             out.delta = -sign_of(row.right);
             return out;
         }
-        const Greeks closed = european_on_x(in, row.spot, row.right);
-        const auto premium = [&](std::size_t at) {
-            return values_.american[at][i] - values_.european[at][i];
-        };
-        const double step = values_.step[i];
-        const double slope = (premium(2) - premium(0)) / (2.0 * step);
-        const double bend = (premium(2) - 2.0 * premium(1) + premium(0)) / (step * step);
-        out.price = std::max({closed.price + premium(1), closed.price, exercise,
-                              certain(in, schedule, row.right).price});
-        out.delta = closed.delta + slope / in.spot;
-        out.gamma = std::max(closed.gamma + (bend - slope) / (in.spot * in.spot), 0.0);
+        const double european = bsm_price(in, row.right);
+        const double control = block_.european_control ? european : controls_[i];
+        const double least = std::max(european, certain(in, schedule_, row.right).price);
+        out.price = std::max({control + difference(i).value, least, exercise});
+        if (!with_greeks) return out;
+        const Greeks exact = block_.european_control ? bsm_greeks(in, row.right)
+                                                     : american_greeks(in, row.right, scheme_);
+        const Difference rest = difference(i);
+        out.delta = exact.delta + rest.slope / in.spot;
+        out.gamma = std::max(exact.gamma + (rest.bend - rest.slope) / (in.spot * in.spot), 0.0);
+        // At a fixed spot X falls as the dividends' present value grows.
         const double diffusion = in.volatility * in.spot;
         out.theta = in.rate * (out.price - row.spot * out.delta) + in.yield * in.spot * out.delta -
                     0.5 * diffusion * diffusion * out.gamma;
@@ -159,10 +169,34 @@ class Differences {
     }
 
   private:
-    detail::DifferenceGrid grid_;
+    // Option less control and its derivatives by ln X, the two grids extrapolated (Richardson).
+    struct Difference {
+        double value{};
+        double slope{};
+        double bend{};
+    };
+    static Difference on_grid(const detail::DifferenceValues& values, std::size_t i) noexcept {
+        const auto at = [&](std::size_t n) { return values.american[n][i] - values.control[n][i]; };
+        const double step = values.step[i];
+        return {at(1), (at(2) - at(0)) / (2.0 * step),
+                (at(2) - 2.0 * at(1) + at(0)) / (step * step)};
+    }
+    [[nodiscard]] Difference difference(std::size_t i) const noexcept {
+        const Difference coarse = on_grid(coarse_, i);
+        const Difference fine = on_grid(fine_, i);
+        const auto limit = [](double from, double to) { return to + (to - from) / 3.0; };
+        return {limit(coarse.value, fine.value), limit(coarse.slope, fine.slope),
+                limit(coarse.bend, fine.bend)};
+    }
+
+    const Schedule& schedule_;
+    AmericanScheme scheme_;
     detail::DifferenceBlock block_{};
-    detail::DifferenceValues values_{};
+    detail::DifferenceValues coarse_{};
+    detail::DifferenceValues fine_{};
     std::array<Row, detail::kDifferenceBlock> rows_{};
+    std::array<AmericanContract, detail::kDifferenceBlock> contracts_{};
+    std::array<double, detail::kDifferenceBlock> controls_{};
 };
 
 template <class Contract>
@@ -173,8 +207,7 @@ void price_rows(std::size_t count, const Schedule& schedule, double years, const
     const auto flush = [&] {
         const std::size_t size = differences.size();
         differences.run();
-        for (std::size_t i = 0; i < size; ++i)
-            out[target[i]] = differences.result(i, schedule).price;
+        for (std::size_t i = 0; i < size; ++i) out[target[i]] = differences.result(i, false).price;
     };
     for (std::size_t i = 0; i < count; ++i) {
         const AmericanContract row = contract(i);
@@ -207,10 +240,10 @@ void greeks_rows(std::size_t count, const Schedule& schedule, double years,
         differences.run();
         for (std::size_t i = 0; i < waiting; ++i) {
             const auto price = [&](std::size_t n) {
-                return differences.result(5 * i + n, schedule).price;
+                return differences.result(5 * i + n, false).price;
             };
             Greeks& greeks = out[target[i]];
-            greeks = differences.result(5 * i, schedule);
+            greeks = differences.result(5 * i, true);
             greeks.vega = (price(1) - price(2)) / (2.0 * step[i]);
             greeks.rho = (price(3) - price(4)) / (2.0 * kRateStep);
         }
@@ -258,9 +291,9 @@ AmericanContract row_of(const BsmExpiry& common, double strike, double volatilit
 
 }  // namespace
 
-detail::DifferenceGrid detail::difference_grid(AmericanScheme scheme) noexcept {
-    if (scheme == AmericanScheme::fast) return {.half_nodes = 100, .steps = 80, .deviations = 5.0};
-    return {.half_nodes = 600, .steps = 600, .deviations = 6.0};
+detail::DifferenceGrids detail::difference_grids(AmericanScheme scheme) noexcept {
+    if (scheme == AmericanScheme::fast) return {{80, 60, 4.5}, {160, 60, 4.5}};
+    return {{240, 240, 5.5}, {480, 240, 5.5}};
 }
 
 Greeks detail::difference_greeks(const BsmInputs& in, std::span<const CashDividend> dividends,

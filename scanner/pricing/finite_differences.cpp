@@ -32,6 +32,7 @@ class Columns {
         : half_(grid.half_nodes),
           nodes_(2 * grid.half_nodes + 1),
           lanes_(hn::Lanes(D())),
+          european_control_(block.european_control),
           memory_(hwy::AllocateAligned<double>(5 * static_cast<std::size_t>(nodes_) * lanes_)) {
         const D d;
         strike_ = hn::Load(d, block.strike.data() + at);
@@ -61,7 +62,7 @@ class Columns {
     [[nodiscard]] V step() const { return step_; }
     // At ln X + offset step.
     [[nodiscard]] V american(int offset) const { return at(kAmerican, offset); }
-    [[nodiscard]] V european(int offset) const { return at(kEuropean, offset); }
+    [[nodiscard]] V control(int offset) const { return at(kControl, offset); }
 
     // One step back in time, dt long, of which `implicit` is taken at its end.
     void back(double dt, double implicit) {
@@ -71,21 +72,44 @@ class Columns {
         unpaid_ = hn::Mul(unpaid_, exp_wide(hn::Mul(rate_, set(-dt))));
         const V end_low = european_limit(0);
         const V end_high = european_limit(nodes_ - 1);
-        solve<false>(explicit_dt, end_low, end_high);
-        solve<true>(explicit_dt, hn::Max(end_low, exercise(0)),
-                    hn::Max(end_high, exercise(nodes_ - 1)));
+        const auto with_exercise = [&](V unpaid, Column column) {
+            solve<true>(column, unpaid, explicit_dt, hn::Max(end_low, exercise(0, unpaid)),
+                        hn::Max(end_high, exercise(nodes_ - 1, unpaid)));
+        };
+        with_exercise(unpaid_, kAmerican);
+        if (european_control_) {
+            solve<false>(kControl, unpaid_, explicit_dt, end_low, end_high);
+        } else {
+            with_exercise(hn::Zero(D()), kControl);
+        }
     }
 
-    // Back over an ex-moment: just before it, exercise includes the dividend.
+    // Back over an ex-moment: just before it, exercise includes the dividend. Where that begins to
+    // be worth more than going on, the larger of the two is averaged over the node's cell.
     void pay(double amount) {
         unpaid_ = hn::Add(unpaid_, set(amount));
+        const V zero = hn::Zero(D());
+        const V half = set(0.5);
+        V before = hn::Sub(exercise(0, unpaid_), get(kAmerican, 0));
+        V gain = before;
         for (int j = 0; j < nodes_; ++j) {
-            put(kAmerican, j, hn::Max(get(kAmerican, j), exercise(j)));
+            const V after =
+                j + 1 < nodes_ ? hn::Sub(exercise(j + 1, unpaid_), get(kAmerican, j + 1)) : gain;
+            const V low = hn::Mul(half, hn::Add(before, gain));
+            const V high = hn::Mul(half, hn::Add(gain, after));
+            const auto crossed =
+                hn::Or(hn::Lt(hn::Mul(before, gain), zero), hn::Lt(hn::Mul(gain, after), zero));
+            const V mean =
+                hn::Mul(half, hn::Add(mean_above_zero(low, gain), mean_above_zero(gain, high)));
+            const V more = hn::IfThenElse(crossed, mean, hn::Max(gain, zero));
+            put(kAmerican, j, hn::Add(get(kAmerican, j), more));
+            before = gain;
+            gain = after;
         }
     }
 
   private:
-    enum Column : int { kSpot, kAmerican, kEuropean, kRatio, kPivot };
+    enum Column : int { kSpot, kAmerican, kControl, kRatio, kPivot };
 
     [[nodiscard]] V get(Column column, int j) const {
         return hn::Load(D(),
@@ -101,8 +125,18 @@ class Columns {
     }
 
     // What exercise gives: X and the dividends not yet paid against the strike.
-    [[nodiscard]] V exercise(int j) const {
-        return hn::Mul(sign_, hn::Sub(hn::Sub(strike_, unpaid_), get(kSpot, j)));
+    [[nodiscard]] V exercise(int j, V unpaid) const {
+        return hn::Mul(sign_, hn::Sub(hn::Sub(strike_, unpaid), get(kSpot, j)));
+    }
+    // The mean of max(f, 0) where f goes straight from a to b.
+    [[nodiscard]] static V mean_above_zero(V a, V b) {
+        const V zero = hn::Zero(D());
+        const V high = hn::Max(hn::Max(a, b), zero);
+        const V low = hn::Min(hn::Min(a, b), zero);
+        const V length = hn::Max(hn::Max(hn::Sub(high, low), hn::Abs(hn::Sub(a, b))), set(1e-300));
+        const auto both = hn::Ge(hn::Min(a, b), zero);
+        return hn::IfThenElse(both, hn::Mul(set(0.5), hn::Add(a, b)),
+                              hn::Div(hn::Mul(set(0.5), hn::Mul(high, high)), length));
     }
     [[nodiscard]] V european_limit(int j) const {
         const V paid = hn::Mul(strike_, exp_wide(hn::Mul(rate_, set(-time_left_))));
@@ -129,7 +163,7 @@ class Columns {
             const V mean = hn::Div(hn::NegMulAdd(strike_, length, hn::Sub(to, from)), step_);
             const V value = hn::Max(hn::Neg(hn::Mul(sign_, mean)), zero);
             put(kAmerican, j, value);
-            put(kEuropean, j, value);
+            put(kControl, j, value);
         }
     }
 
@@ -153,38 +187,38 @@ class Columns {
 
     // Elimination from the far end, then substitution from where exercise is due, each value at
     // least that of exercise (Brennan and Schwartz).
-    template <bool kAmericanValues>
-    void solve(double explicit_dt, V end_low, V end_high) {
-        constexpr Column kValues = kAmericanValues ? kAmerican : kEuropean;
+    template <bool kExercised>
+    void solve(Column column, V unpaid, double explicit_dt, V end_low, V end_high) {
         const int last = nodes_ - 1;
         const V e_up = hn::Mul(set(explicit_dt), up_);
         const V e_down = hn::Mul(set(explicit_dt), down_);
         const V e_stay = hn::MulAdd(set(explicit_dt), stay_, set(1.0));
-        V above = get(kValues, last);
-        V here = get(kValues, last - 1);
+        V above = get(column, last);
+        V here = get(column, last - 1);
         V done = end_high;
         for (int j = last - 1; j > 0; --j) {
-            const V below = get(kValues, j - 1);
+            const V below = get(column, j - 1);
             const V right =
                 hn::MulAdd(e_up, above, hn::MulAdd(e_stay, here, hn::Mul(e_down, below)));
             done = hn::Mul(hn::NegMulAdd(upper_, done, right), get(kPivot, j));
-            put(kValues, j, done);
+            put(column, j, done);
             above = here;
             here = below;
         }
-        put(kValues, 0, end_low);
-        put(kValues, last, end_high);
+        put(column, 0, end_low);
+        put(column, last, end_high);
         V value = end_low;
         for (int j = 1; j < last; ++j) {
-            value = hn::NegMulAdd(get(kRatio, j), value, get(kValues, j));
-            if constexpr (kAmericanValues) value = hn::Max(value, exercise(j));
-            put(kValues, j, value);
+            value = hn::NegMulAdd(get(kRatio, j), value, get(column, j));
+            if constexpr (kExercised) value = hn::Max(value, exercise(j, unpaid));
+            put(column, j, value);
         }
     }
 
     int half_;
     int nodes_;
     std::size_t lanes_;
+    bool european_control_;
     hwy::AlignedFreeUniquePtr<double[]> memory_;
     V strike_;
     V rate_;
@@ -238,7 +272,7 @@ void difference_block(const DifferenceGrid& grid, DifferenceBlock& block, Differ
         back_to(0.0);
         for (int i = 0; i < 3; ++i) {
             hn::Store(columns.american(i - 1), d, out.american[i].data() + at);
-            hn::Store(columns.european(i - 1), d, out.european[i].data() + at);
+            hn::Store(columns.control(i - 1), d, out.control[i].data() + at);
         }
         hn::Store(columns.step(), d, out.step.data() + at);
     }

@@ -4,10 +4,10 @@
 // Role:     internal to scanner/pricing: cash_dividends.cpp, and american.cpp where the exercise
 //           region has two boundaries.
 // Formulas: Black-Scholes in ln X, central differences, Crank-Nicolson with implicit first steps
-//           after each kink (Rannacher 1984), exercise by the splitting of Ikonen and Toivanen
-//           (2004), which asks nothing of the exercise region's shape. Steps of time are shortest
-//           after a kink. The European value on the same grid, less its closed form, corrects
-//           what the grid does to both.
+//           after each kink (Rannacher 1984), exercise inside the elimination (Brennan and Schwartz
+//           1977). Steps of time are shortest after a kink, and kinks are averaged over cells. The
+//           same option without its dividends goes over the same grid: its exact value
+//           (american.hpp), less the grid's, corrects what the grid does to both.
 // Threads:  pure functions. Instructions are chosen at run time (highway's dynamic dispatch).
 
 #include <array>
@@ -38,19 +38,25 @@ struct DifferenceBlock {
     std::size_t size{};
     double years{};
     std::span<const CashDividend> dividends;  // those in (0, years], latest first
+    bool european_control{};                  // the control is never exercised early
 };
 
 // Values around the spot, at ln X - step, ln X and ln X + step.
 struct DifferenceValues {
     alignas(64) std::array<std::array<double, kDifferenceBlock>, 3> american;
-    alignas(64) std::array<std::array<double, kDifferenceBlock>, 3> european;
+    alignas(64) std::array<std::array<double, kDifferenceBlock>, 3> control;
     alignas(64) std::array<double, kDifferenceBlock> step;
 };
 
 // Rows from size up to the next multiple of the lane count are overwritten in both.
 void difference_values(const DifferenceGrid& grid, DifferenceBlock& block, DifferenceValues& out);
 
-[[nodiscard]] DifferenceGrid difference_grid(AmericanScheme scheme) noexcept;
+// One with half the nodes of the other, from which the limit is extrapolated.
+struct DifferenceGrids {
+    DifferenceGrid coarse;
+    DifferenceGrid fine;
+};
+[[nodiscard]] DifferenceGrids difference_grids(AmericanScheme scheme) noexcept;
 
 // One option; in.spot is the stock, dividends are as in cash_dividends.hpp. Usable inputs only.
 [[nodiscard]] Greeks difference_greeks(const BsmInputs& in, std::span<const CashDividend> dividends,
