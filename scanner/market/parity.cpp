@@ -130,7 +130,8 @@ void find_parity_pairs(const Chain& chain, const Expiry& expiry, std::vector<Par
                 const double difference =
                     0.5 * (chain.bid[call] + chain.ask[call] - chain.bid[put] - chain.ask[put]);
                 // A locked market is still not certain to more than a tick.
-                pairs.push_back({chain.strike[call], difference, std::max(0.5 * spreads, 0.01)});
+                pairs.push_back({chain.strike[call], difference, std::max(0.5 * spreads, 0.01),
+                                 0.5 * (chain.bid[call] + chain.ask[call])});
             }
             ++call;
             ++put;
@@ -154,6 +155,11 @@ double rough_forward(std::span<const ParityPair> pairs) noexcept {
         implied[count++] = pairs[i].strike + pairs[i].difference;
     std::sort(implied.begin(), implied.begin() + static_cast<std::ptrdiff_t>(count));
     return implied[count / 2];
+}
+
+std::span<const ParityPair> nearest_pairs(std::span<const ParityPair> pairs, double forward,
+                                          double window, std::size_t pairs_max) noexcept {
+    return nearest(within(pairs, forward, window), forward, pairs_max);
 }
 
 bool estimate_rate(std::span<const ParityPair> pairs, double forward, NearMoney near_money,
@@ -258,7 +264,29 @@ RateCurve RateCurve::fit(std::span<const RateEstimate> estimates, bool level_onl
     return curve;
 }
 
+RateCurve RateCurve::through(std::span<const RatePoint> points) {
+    RateCurve curve;
+    for (const auto& point : points) {
+        if (std::isfinite(point.rate) && std::isfinite(point.years) && point.years >= 0) {
+            curve.points_.push_back(point);
+        }
+    }
+    std::stable_sort(curve.points_.begin(), curve.points_.end(),
+                     [](const RatePoint& a, const RatePoint& b) { return a.years < b.years; });
+    return curve;
+}
+
 double RateCurve::rate(double years) const noexcept {
+    if (!points_.empty()) {
+        const auto after =
+            std::upper_bound(points_.begin(), points_.end(), years,
+                             [](double t, const RatePoint& point) { return t < point.years; });
+        if (after == points_.begin()) return points_.front().rate;
+        if (after == points_.end()) return points_.back().rate;
+        const auto& left = *(after - 1);
+        const double share = (years - left.years) / (after->years - left.years);
+        return left.rate + share * (after->rate - left.rate);
+    }
     return dot(coefficients_, basis_at(std::min(years, years_max_)));
 }
 

@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "scanner/market/chain.hpp"
+#include "scanner/market/market_inputs.hpp"
 
 namespace scanmq::market {
 
@@ -25,6 +26,7 @@ struct ParityPair {
     double strike{};
     double difference{};   // C - P at the mids
     double uncertainty{};  // half the sum of the two spreads, above zero
+    double call{};         // C
 };
 
 // The pairs of one expiry by rising strike. Overwrites `pairs`.
@@ -33,6 +35,12 @@ void find_parity_pairs(const Chain& chain, const Expiry& expiry, std::vector<Par
 // The strike at which calls and puts cost the same, within a few percent of the forward: a starting
 // point. NaN without pairs.
 [[nodiscard]] double rough_forward(std::span<const ParityPair> pairs) noexcept;
+
+// Those within `window` of the forward (in |ln K/F|), of them the nearest, at most `pairs_max`. A
+// view.
+[[nodiscard]] std::span<const ParityPair> nearest_pairs(std::span<const ParityPair> pairs,
+                                                        double forward, double window,
+                                                        std::size_t pairs_max) noexcept;
 
 // One expiry's say about the curve.
 struct RateEstimate {
@@ -62,6 +70,12 @@ class RateCurve {
     // beyond rounding. No estimates: the zero curve.
     [[nodiscard]] static RateCurve fit(std::span<const RateEstimate> estimates, bool level_only);
 
+    // Linear between the points, in any order; the first and last one's rate outside. Points that are
+    // not finite or before time zero do not count; without any, the zero curve.
+    [[nodiscard]] static RateCurve through(std::span<const RatePoint> points);
+
+    [[nodiscard]] bool has_points() const noexcept { return !points_.empty(); }
+
     // Continuous zero rate; beyond the last fitted expiry that expiry's.
     [[nodiscard]] double rate(double years) const noexcept;
     [[nodiscard]] double discount(double years) const noexcept;
@@ -70,6 +84,7 @@ class RateCurve {
 
   private:
     std::array<double, 3> coefficients_{};
+    std::vector<RatePoint> points_;  // instead of coefficients, unless empty
     double years_max_ = 0;
     double level_deviation_ = 0;
 };

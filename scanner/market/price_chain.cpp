@@ -6,9 +6,11 @@
 
 #include "common/base/assert.hpp"
 #include "scanner/market/calendar.hpp"
+#include "scanner/market/early_exercise.hpp"
 #include "scanner/market/expiry_smile.hpp"
 #include "scanner/market/parity.hpp"
 #include "scanner/market/priced_chain.hpp"
+#include "scanner/pricing/american_implied_volatility.hpp"
 
 namespace scanmq::market {
 
@@ -21,14 +23,16 @@ constexpr double kSpotTolerance = 0.0005;                // header against parit
 constexpr double kRateYears = 1.0;  // where PricedChain::rate is read off the curve
 
 // European parity is a straight line: wide windows only lower the noise. American quotes keep to it
-// near the money alone, where early exercise is worth least.
+// near the money alone, where early exercise is worth least; once its premium is taken off, further
+// out.
 constexpr NearMoney kEuropeanMoney{.window = 0.15, .pairs_wanted = 12};
 constexpr NearMoney kAmericanMoney{.window = 0.05, .pairs_wanted = 0};
+constexpr NearMoney kAdjustedMoney{.window = 0.10, .pairs_wanted = 0};
 constexpr std::size_t kEuropeanPairsMax = 25;
 constexpr std::size_t kAmericanPairsMax = 9;
+constexpr int kAmericanRounds = 2;
 
-// A rate fitted to American quotes is believed in this range and to this precision, else it is
-// zero.
+// A rate fitted to American quotes is believed in this range and to this precision.
 constexpr double kAmericanRateMin = -0.01;
 constexpr double kAmericanRateMax = 0.15;
 constexpr double kAmericanRateDeviationMax = 0.01;
@@ -36,21 +40,22 @@ constexpr double kAmericanRateDeviationMax = 0.01;
 class Pricer {
   public:
     Pricer(std::shared_ptr<const Chain> chain, const PricingOptions& options)
-        : chain_(*chain), options_(options) {
+        : chain_(*chain), options_(options), american_(chain->style == ExerciseStyle::american) {
         out_.chain = std::move(chain);
         as_of_ = options.as_of != 0 ? options.as_of : chain_.as_of;
         as_of_date_ = options.as_of != 0 ? new_york_date(options.as_of) : chain_.as_of_date;
     }
 
     PricedChain price() {
-        out_.american_as_european = chain_.style == ExerciseStyle::american;
         out_.expiries.resize(chain_.expiries.size());
         pairs_.resize(chain_.expiries.size());
         for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_times(e);
-        const RateCurve curve = find_curve();
-        out_.rate = curve.rate(kRateYears);
-        for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_forward(e, curve);
-        set_spot();
+        take_dividends();
+        set_market(kAmericanMoney);
+        for (int round = 0; american_ && round < kAmericanRounds; ++round) {
+            take_off_premiums(round);
+            set_market(kAdjustedMoney);
+        }
         decltype(pairs_)().swap(pairs_);  // what comes takes as much memory
         price_contracts();
         set_smiles(out_);
@@ -73,41 +78,79 @@ class Pricer {
         }
     }
 
-    RateCurve find_curve() {
-        if (!std::isnan(options_.rate)) {
-            out_.rate_is_input = true;
-            return RateCurve::flat(options_.rate);
+    void take_dividends() {
+        for (const auto& dividend : options_.dividends) {
+            const double years = static_cast<double>(dividend.ex_moment - as_of_) / kMillisPerYear;
+            if (years > 0 && dividend.amount > 0 && std::isfinite(dividend.amount)) {
+                dividends_.push_back({years, dividend.amount});
+            }
         }
-        const bool american = chain_.style == ExerciseStyle::american;
+        std::sort(dividends_.begin(), dividends_.end(),
+                  [](const auto& a, const auto& b) { return a.years < b.years; });
+        if (dividends_.size() > pricing::kDividendsMax) dividends_.resize(pricing::kDividendsMax);
+    }
+
+    // Curve, forwards, spot and yields from the pairs as they are now.
+    void set_market(NearMoney american_money) {
+        curve_ = find_curve(american_ ? american_money : kEuropeanMoney);
+        out_.rate = curve_.rate(kRateYears);
+        for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_forward(e);
+        set_spot();
+        if (!spot_has_pair_) carry_spot();
+        for (auto& market : out_.expiries) {
+            if (american_ && !std::isnan(market.forward)) {
+                market.yield = implied_yield(market.forward, carried(market));
+            }
+        }
+    }
+
+    RateCurve find_curve(NearMoney near_money) {
+        out_.rate_is_input = true;
+        if (auto given = RateCurve::through(options_.rate_curve); given.has_points()) return given;
+        if (std::isfinite(options_.rate)) return RateCurve::flat(options_.rate);
+        out_.rate_is_input = false;
         std::vector<RateEstimate> estimates;
         for (std::size_t e = 0; e < pairs_.size(); ++e) {
             RateEstimate estimate;
-            if (estimate_rate(pairs_[e], rough_forward(pairs_[e]),
-                              american ? kAmericanMoney : kEuropeanMoney, out_.expiries[e].years,
-                              estimate)) {
+            if (estimate_rate(pairs_[e], rough_forward(pairs_[e]), near_money,
+                              out_.expiries[e].years, estimate)) {
                 estimates.push_back(estimate);
             }
         }
-        const auto curve = RateCurve::fit(estimates, american);
-        if (!american) return curve;
+        const auto curve = RateCurve::fit(estimates, american_);
+        if (!american_) return curve;
         const double rate = curve.rate(kRateYears);
         const bool sensible = rate >= kAmericanRateMin && rate <= kAmericanRateMax &&
                               curve.level_deviation() <= kAmericanRateDeviationMax;
-        return sensible && !estimates.empty() ? curve : RateCurve{};
+        return sensible && !estimates.empty() ? curve : RateCurve::flat(carried_rate());
     }
 
-    void set_forward(std::size_t e, const RateCurve& curve) {
+    // Where quotes do not settle a rate, it is what the forwards grow by, as if nothing but the known
+    // dividends were paid; what they fall by is a yield.
+    double carried_rate() const {
+        std::vector<ForwardPoint> points;
+        for (std::size_t e = 0; e < pairs_.size(); ++e) {
+            const double forward =
+                parity_forward(pairs_[e], rough_forward(pairs_[e]), 1.0, kAmericanPairsMax);
+            if (!(forward > 0)) continue;
+            const double years = out_.expiries[e].years;
+            points.push_back({years, forward + present_value(dividends_, 0.0, years)});
+        }
+        return std::clamp(carry_rate(points), 0.0, kAmericanRateMax);
+    }
+
+    void set_forward(std::size_t e) {
         auto& market = out_.expiries[e];
         if (market.years > 0) {
-            market.rate = curve.rate(market.years);
+            market.rate = curve_.rate(market.years);
             market.discount = std::exp(-market.rate * market.years);
         }
         if (!market.tradable) return;
         const auto& pairs = pairs_[e];
-        const bool american = chain_.style == ExerciseStyle::american;
         const double forward = parity_forward(pairs, rough_forward(pairs), market.discount,
-                                              american ? kAmericanPairsMax : kEuropeanPairsMax);
+                                              american_ ? kAmericanPairsMax : kEuropeanPairsMax);
         if (!(forward > 0)) {
+            market.forward = market.spot = kMissing;
             market.problem = "no strike near the money with a two-sided call and put";
             return;
         }
@@ -115,17 +158,55 @@ class Pricer {
         market.spot = forward * market.discount;
     }
 
+    // A chain of one side has no pairs: its forwards are the spot's, if that is known.
+    void carry_spot() {
+        if (!(out_.spot > 0) || !std::isfinite(out_.spot)) return;
+        for (auto& market : out_.expiries) {
+            const double value = out_.spot - present_value(dividends_, market.rate, market.years);
+            if (!market.tradable || !(value > 0)) continue;
+            market.spot = value;
+            market.forward = value / market.discount;
+            market.forward_is_carried = true;
+            market.problem.clear();
+        }
+    }
+
     void set_spot() {
+        spot_has_pair_ = std::any_of(out_.expiries.begin(), out_.expiries.end(),
+                                     [](const auto& m) { return !std::isnan(m.spot); });
+        if (options_.spot > 0 && std::isfinite(options_.spot)) {
+            out_.spot = options_.spot;
+            return;
+        }
         out_.spot = chain_.spot;
+        out_.spot_is_implied = false;
         for (const auto& market : out_.expiries) {
             if (std::isnan(market.spot)) continue;
-            // The nearest expiry's: what dividends take off until then is least.
-            const bool agrees = std::fabs(chain_.spot / market.spot - 1.0) <= kSpotTolerance;
+            // The nearest expiry's: what unknown dividends take off until then is least.
+            const double implied =
+                market.spot + present_value(dividends_, market.rate, market.years);
+            const bool agrees = std::fabs(chain_.spot / implied - 1.0) <= kSpotTolerance;
             if (!agrees) {  // also where the header has none
-                out_.spot = market.spot;
+                out_.spot = implied;
                 out_.spot_is_implied = true;
             }
             return;
+        }
+    }
+
+    [[nodiscard]] CarriedSpot carried(const ExpiryMarket& market) const noexcept {
+        return {{out_.spot, market.rate, market.yield, market.years}, dividends_};
+    }
+
+    // Always from the quotes as they are, with the market that the round before has found.
+    void take_off_premiums(int round) {
+        for (std::size_t e = 0; e < chain_.expiries.size(); ++e) {
+            const auto& market = out_.expiries[e];
+            if (pairs_[e].empty() || std::isnan(market.forward) || std::isnan(market.yield))
+                continue;
+            if (round > 0) find_parity_pairs(chain_, chain_.expiries[e], pairs_[e]);
+            take_off_early_exercise(carried(market), market.forward, kAdjustedMoney.window,
+                                    kEuropeanPairsMax, pairs_[e]);
         }
     }
 
@@ -142,10 +223,16 @@ class Pricer {
             if (std::isnan(market.spot)) continue;
             const auto size = expiry.end - expiry.call_begin;
             const auto greeks = std::span(out_.greeks).subspan(expiry.call_begin, size);
-            pricing::bsm_greeks({market.spot, market.rate, 0.0, market.years},
-                                std::span(chain_.strike).subspan(expiry.call_begin, size),
-                                std::span(std::as_const(out_.iv)).subspan(expiry.call_begin, size),
-                                std::span(chain_.right).subspan(expiry.call_begin, size), greeks);
+            const auto strike = std::span(chain_.strike).subspan(expiry.call_begin, size);
+            const auto iv = std::span(std::as_const(out_.iv)).subspan(expiry.call_begin, size);
+            const auto right = std::span(chain_.right).subspan(expiry.call_begin, size);
+            if (american_) {
+                const auto [terms, dividends] = carried(market);
+                pricing::american_greeks(terms, dividends, strike, iv, right, greeks);
+            } else {
+                pricing::bsm_greeks({market.spot, market.rate, 0.0, market.years}, strike, iv,
+                                    right, greeks);
+            }
             for (std::size_t i = 0; i < size; ++i) {
                 if (out_.iv_status[expiry.call_begin + i] != IvStatus::ok) greeks[i] = kNone;
             }
@@ -174,22 +261,44 @@ class Pricer {
             }
         }
         if (std::isnan(market.forward)) return;
-        pricing::implied_volatility({market.forward, market.years, market.discount}, mid,
-                                    std::span(chain_.strike).subspan(begin, size),
-                                    std::span(chain_.right).subspan(begin, size),
-                                    std::span(out_.iv).subspan(begin, size), implied);
+        const auto strike = std::span(chain_.strike).subspan(begin, size);
+        const auto right = std::span(chain_.right).subspan(begin, size);
+        if (american_) {
+            imply_american(market, mid, strike, right, begin);
+            return;
+        }
+        pricing::implied_volatility({market.forward, market.years, market.discount}, mid, strike,
+                                    right, std::span(out_.iv).subspan(begin, size), implied);
         for (std::size_t i = 0; i < size; ++i) {
             auto& status = out_.iv_status[begin + i];
             if (status == IvStatus::ok) status = implied[i];
         }
     }
 
+    void imply_american(const ExpiryMarket& market, std::span<const double> mid,
+                        std::span<const double> strike, std::span<const Right> right,
+                        std::size_t begin) {
+        std::vector<pricing::IvResult> implied(mid.size());
+        const auto [terms, dividends] = carried(market);
+        pricing::american_implied_volatility(terms, dividends, mid, strike, right, implied);
+        for (std::size_t i = 0; i < mid.size(); ++i) {
+            auto& status = out_.iv_status[begin + i];
+            if (status != IvStatus::ok) continue;
+            status = implied[i].status;
+            if (status == IvStatus::ok) out_.iv[begin + i] = implied[i].volatility;
+        }
+    }
+
     const Chain& chain_;
-    PricingOptions options_;
+    const PricingOptions& options_;
+    bool american_;
+    bool spot_has_pair_{};  // some expiry has a forward by parity
     WallMillis as_of_{};
     YearMonthDay as_of_date_{};
     PricedChain out_;
-    std::vector<std::vector<ParityPair>> pairs_;  // by expiry; empty where it is not tradable
+    RateCurve curve_;
+    std::vector<pricing::CashDividend> dividends_;  // to come, by time
+    std::vector<std::vector<ParityPair>> pairs_;    // by expiry; empty where it is not tradable
 };
 
 }  // namespace

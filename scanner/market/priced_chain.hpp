@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "scanner/market/chain.hpp"
+#include "scanner/market/market_inputs.hpp"
 #include "scanner/market/smile.hpp"
 #include "scanner/pricing/black.hpp"
 #include "scanner/pricing/implied_volatility.hpp"
@@ -18,12 +19,14 @@
 namespace scanmq::market {
 
 struct ExpiryMarket {
-    double years{};            // T, ACT/365 from as_of to the settlement moment; <= 0 when expired
-    int dte{};                 // calendar days between the two dates in New York
-    double discount{1.0};      // D
-    double rate{};             // -ln(D)/T
-    double forward{kMissing};  // F; NaN where the expiry has no usable pair
-    double spot{kMissing};     // F * D: the spot that Greeks are taken to (q = 0), see docs
+    double years{};             // T, ACT/365 from as_of to the settlement moment; <= 0 when expired
+    int dte{};                  // calendar days between the two dates in New York
+    double discount{1.0};       // D
+    double rate{};              // -ln(D)/T
+    double forward{kMissing};   // F; NaN where the expiry has no usable pair
+    bool forward_is_carried{};  // no call and put of one strike anywhere: the spot's, at the rate
+    double spot{kMissing};      // F * D: a spot without yield that has this forward
+    double yield{};  // American: F = (PricedChain::spot - dividends) e^((rate - yield) T)
     double atm_volatility{kMissing};  // the smile's at the forward
     Smile smile;                      // flat where no fit was possible
     SmileReport smile_report;         // how good the fit is, or why there is none
@@ -45,29 +48,6 @@ struct PricedChain {
     std::vector<double> iv;              // per contract, NaN unless iv_status is ok
     std::vector<pricing::IvStatus> iv_status;
     std::vector<pricing::Greeks> greeks;  // at the contract's own IV; NaN fields where it has none
-};
-
-// A continuous zero rate to a time in years.
-struct RatePoint {
-    double years{};
-    double rate{};
-};
-
-// Amount per share; holders at the moment before ex_moment get it.
-struct CashDividend {
-    WallMillis ex_moment{};
-    double amount{};
-};
-
-// Inputs beside the chain. What is not finite, not positive (spot, amounts, years) or in the past
-// (dividends) is left out.
-struct PricingOptions {
-    double rate{kMissing};  // continuous rate to use in place of the fitted one; NaN: fit it
-    std::vector<RatePoint> rate_curve{};  // instead of `rate`: by rising years, linear in between,
-                                          // the end points' rates outside; empty: none
-    std::vector<CashDividend> dividends{};  // known cash dividends, in any order
-    double spot{kMissing};  // instead of the source's, believed as it is; NaN: none given
-    WallMillis as_of{};     // pricing clock; 0: the snapshot's
 };
 
 // Always succeeds: what cannot be priced carries its status. Lifetime: keeps `chain` alive.
