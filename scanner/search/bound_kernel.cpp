@@ -167,10 +167,10 @@ class BoundKernel {
         const auto edge = sum(Bound::edge_high, at);
         const auto least = hn::Max(sum(Bound::abs_vega_low, at), tiny);
         const auto most = hn::Max(sum(Bound::abs_vega_high, at), tiny);
-        if (lane_.history == 0.0) return rising(edge, least, most, 0.01);
+        if (lane_.iv_rank != lane_.iv_rank) return rising(edge, least, most, 0.01);
         const auto base = hn::IfThenElse(hn::Ge(edge, hn::Zero(D{})), least, most);
         const auto top = hn::Add(hn::Div(hn::Min(edge, set(1e100)), hn::Max(base, set(1e-100))),
-                                 set(std::fabs(lane_.history)));
+                                 set(std::fabs(0.02 * (2.0 * lane_.iv_rank - 1.0))));
         return signed_saturating(top, set(1.0), 0.01);
     }
 

@@ -19,38 +19,9 @@ std::uint64_t add_saturating(std::uint64_t a, std::uint64_t b) noexcept {
                : a + b;
 }
 
-bool all_small(const Columns& columns, Column c) noexcept {
-    const double* values = columns[c];
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (std::fabs(values[i]) > kHuge) return false;  // NaN passes
-    }
-    return true;
-}
-bool all_known(const Columns& columns, Column c) noexcept {
-    const double* values = columns[c];
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (std::isnan(values[i])) return false;
-    }
-    return true;
-}
-bool quality_is_sane(const Columns& columns) noexcept {
-    const double* spread = columns[Column::quoted_spread];
-    const double* liquidity = columns[Column::leg_liquidity];
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-        if (std::isnan(spread[i])) continue;  // then liquidity does not count either
-        if (!(spread[i] >= 0.0 && liquidity[i] >= 0.0 && liquidity[i] < kHuge)) return false;
-    }
-    return true;
-}
-
-bool is_tame(const Columns& columns) noexcept {
-    for (std::size_t c = 0; c < kColumns; ++c) {
-        const auto column = static_cast<Column>(c);
-        if (column != Column::leg_liquidity && !all_small(columns, column)) return false;
-    }
-    return all_known(columns, Column::strike) && all_known(columns, Column::price) &&
-           all_known(columns, Column::below) && quality_is_sane(columns) &&
-           (columns.size() == 0 || columns[Column::strike][0] > kTiny);
+bool quality_is_sane(const RankTerms& t) noexcept {
+    if (std::isnan(t.quoted_spread)) return true;  // then liquidity does not count either
+    return t.quoted_spread >= 0.0 && t.leg_liquidity >= 0.0 && t.leg_liquidity < kHuge;
 }
 
 // A lower bound of Durrleman's g(k) = (1 - k w'/(2w))^2 - w'^2/4 (1/w + 1/4) + w''/2 over [from, to]; the
@@ -99,28 +70,42 @@ bool density_is_positive(const market::Smile& smile, double from, double to, int
 }  // namespace
 
 void Columns::clear() noexcept {
-    size_ = 0;
-    for (auto& column : column_) column.clear();
-}
-
-void Columns::add(const RankTerms& t) {
-    const std::array<double, kColumns> values = {
-        t.strike,        t.price, t.delta,    t.day_theta,   t.vega,    t.quoted_spread,
-        t.leg_liquidity, t.below, t.expected, t.model_value, t.abs_vega};
-    for (std::size_t c = 0; c < kColumns; ++c) column_[c].push_back(values[c]);
-    ++size_;
+    rows_.clear();
+    columns_.clear();
+    stride_ = 0;
+    largest_ = {};
+    tame_ = true;
 }
 
 void Columns::seal() {
-    for (auto& column : column_) column.resize(size_ + kPadding, market::kMissing);
+    constexpr std::size_t kPadding = 8;  // doubles in the widest vector
+    stride_ = rows_.size() + kPadding;
+    columns_.assign(kColumns * stride_, market::kMissing);
+    for (std::size_t i = 0; i < rows_.size(); ++i) {
+        const RankTerms& t = rows_[i];
+        const std::array<double, kColumns> values = {
+            t.strike,        t.price, t.delta,    t.day_theta,   t.vega,    t.quoted_spread,
+            t.leg_liquidity, t.below, t.expected, t.model_value, t.abs_vega};
+        for (std::size_t c = 0; c < kColumns; ++c) {
+            columns_[c * stride_ + i] = values[c];
+            const double size = std::fabs(values[c]);
+            largest_[c] = size > largest_[c] ? size : largest_[c];
+        }
+        const bool known = t.strike > kTiny && t.price == t.price && t.below == t.below;
+        tame_ = tame_ && known && quality_is_sane(t);
+    }
+    for (std::size_t c = 0; c < kColumns; ++c) {
+        const bool counts = static_cast<Column>(c) != Column::leg_liquidity;
+        tame_ = tame_ && (!counts || largest_[c] < kHuge);
+    }
 }
 
-RankTerms Columns::at(std::size_t i) const noexcept {
-    const auto value = [this, i](Column c) { return (*this)[c][i]; };
-    return {value(Column::strike),        value(Column::price),   value(Column::delta),
-            value(Column::day_theta),     value(Column::vega),    value(Column::quoted_spread),
-            value(Column::leg_liquidity), value(Column::below),   value(Column::expected),
-            value(Column::model_value),   value(Column::abs_vega)};
+bool Lane::has_free_gaps() const noexcept {
+    for (std::size_t r = 0; r + 1 < ranks(); ++r) {
+        const strategy::Gap kind = gaps[r].kind;
+        if (kind != strategy::Gap::inner && kind != strategy::Gap::wing) return false;
+    }
+    return true;
 }
 
 Range range_above(std::span<const double> strikes, double strike,
@@ -132,6 +117,15 @@ Range range_above(std::span<const double> strikes, double strike,
             static_cast<std::uint32_t>(last - strikes.begin())};
 }
 
+bool starts_at(double candidate, double strike, const strategy::WidthBounds& gap) noexcept {
+    return candidate > strike + kStrikeTolerance &&
+           !(candidate < strike + gap.min - kStrikeTolerance);
+}
+
+bool ends_before(double candidate, double strike, const strategy::WidthBounds& gap) noexcept {
+    return candidate > strike + gap.max + kStrikeTolerance;
+}
+
 std::uint64_t count_candidates(const Lane& lane) {
     const std::size_t last = lane.ranks() - 1;
     // ways[i]: candidates of the ranks from r on that begin at strike i, as a sum over all below i.
@@ -141,7 +135,8 @@ std::uint64_t count_candidates(const Lane& lane) {
         const auto strikes = lane.rank[r]->strikes();
         std::vector<std::uint64_t> next(strikes.size() + 1, 0);
         for (std::size_t i = 0; i < strikes.size(); ++i) {
-            const Range range = range_above(lane.rank[r + 1]->strikes(), strikes[i], lane.gap[r]);
+            const Range range =
+                range_above(lane.rank[r + 1]->strikes(), strikes[i], lane.gaps[r].bounds);
             next[i + 1] = add_saturating(next[i], sum[range.end] - sum[range.begin]);
         }
         sum = std::move(next);
@@ -151,38 +146,45 @@ std::uint64_t count_candidates(const Lane& lane) {
 
 bool is_tame(const Lane& lane) noexcept {
     for (std::size_t r = 0; r < lane.ranks(); ++r) {
-        if (!is_tame(*lane.rank[r])) return false;
+        if (!lane.rank[r]->is_tame()) return false;
     }
     for (const double weight : lane.weights.value) {
         if (!(weight >= 0.0 && weight < kHuge)) return false;
     }
     const auto sensible = [](double x) { return x > kTiny && x < kHuge; };
     return sensible(lane.scale.move) && sensible(lane.scale.daily_move) && lane.fees >= 0.0 &&
-           lane.fees < kHuge && std::fabs(lane.history) < kHuge &&
+           lane.fees < kHuge && !(std::fabs(lane.iv_rank) > kHuge) &&
            lane.ticks.tick(0.0) > kTickMin && lane.ticks.tick(kHuge) > kTickMin &&
            sensible(lane.distribution.forward());
 }
 
-bool probability_rises(const Lane& lane) noexcept {
-    const market::Smile& smile = lane.distribution.smile();
-    if (smile.b == 0.0) return smile.a > kDeviationMin * kDeviationMin;
-    double low = std::numeric_limits<double>::infinity();
-    double high = 0.0;
+StrikeSpan strike_span(const Lane& lane) noexcept {
+    StrikeSpan out{std::numeric_limits<double>::infinity(), 0.0};
     for (std::size_t r = 0; r < lane.ranks(); ++r) {
         const auto strikes = lane.rank[r]->strikes();
-        if (strikes.empty()) return true;  // no candidates
-        low = std::min(low, strikes.front());
-        high = std::max(high, strikes.back());
+        if (strikes.empty()) return {1.0, 0.0};
+        out.low = std::min(out.low, strikes.front());
+        out.high = std::max(out.high, strikes.back());
     }
+    return out;
+}
+
+bool probability_rises(const strategy::Distribution& distribution,
+                       const StrikeSpan& strikes) noexcept {
+    const market::Smile& smile = distribution.smile();
+    if (strikes.low > strikes.high) return true;
+    if (!(strikes.low > 0.0 && distribution.forward() > 0.0)) return false;
+    if (smile.b == 0.0) return smile.a > kDeviationMin * kDeviationMin && smile.a < kHuge;
     if (!(smile.b > 0.0 && std::fabs(smile.rho) <= 1.0 && smile.s > 0.0)) return false;
+    if (!(distribution.below(strikes.low) >= 0.0 && distribution.below(strikes.high) <= 1.0)) {
+        return false;
+    }
     constexpr int kCellsMax = 4096;
     int cells_left = kCellsMax;
     constexpr double kBeyond = 1e-12;  // breakevens lie between strikes but for rounding
-    const double forward = lane.distribution.forward();
-    if (!(lane.distribution.below(low) >= 0.0 && lane.distribution.below(high) <= 1.0))
-        return false;
-    return density_is_positive(smile, std::log(low / forward) - kBeyond,
-                               std::log(high / forward) + kBeyond, cells_left);
+    return density_is_positive(smile, std::log(strikes.low / distribution.forward()) - kBeyond,
+                               std::log(strikes.high / distribution.forward()) + kBeyond,
+                               cells_left);
 }
 
 }  // namespace scanmq::search

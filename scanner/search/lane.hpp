@@ -3,7 +3,7 @@
 //       that may be used, with what a leg there adds, and what all its candidates have in common.
 //
 // Words:    rank, gap: as in scanner/strategy; gap r lies between ranks r and r + 1.
-// Supports: 2 to kRanksMax ranks, payoffs that are flat above the highest strike.
+// Supports: 2 to kRanksMax ranks, payoffs that are flat below the lowest and above the highest strike.
 // Threads:  immutable while it is searched. Lifetime: columns must outlive the search.
 // See:      docs/SCANNER.md, "Exact search"
 
@@ -56,46 +56,58 @@ enum class Column : std::uint8_t {
 };
 inline constexpr std::size_t kColumns = 11;
 
-// RankTerms by rising strike, in columns that vectors may read past the end of.
+// RankTerms by rising strike, by row and in columns that vectors may read past the end of.
 class Columns {
   public:
     void clear() noexcept;
+    void reserve(std::size_t rows) { rows_.reserve(rows); }
     // Precondition: strikes rise strictly.
-    void add(const RankTerms& terms);
+    void add(const RankTerms& terms) { rows_.push_back(terms); }
     // To be called after the last add().
     void seal();
 
-    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
+    [[nodiscard]] const RankTerms& at(std::size_t i) const noexcept { return rows_[i]; }
     [[nodiscard]] const double* operator[](Column c) const noexcept {
-        return column_[static_cast<std::size_t>(c)].data();
+        return columns_.data() + static_cast<std::size_t>(c) * stride_;
     }
     [[nodiscard]] std::span<const double> strikes() const noexcept {
-        return {(*this)[Column::strike], size_};
+        return {(*this)[Column::strike], size()};
     }
-    [[nodiscard]] RankTerms at(std::size_t i) const noexcept;
+    // The largest magnitude in a column, what is missing left aside.
+    [[nodiscard]] double largest(Column c) const noexcept {
+        return largest_[static_cast<std::size_t>(c)];
+    }
+    // Are the numbers finite and of sensible size, prices known, spreads and liquidity not negative?
+    [[nodiscard]] bool is_tame() const noexcept { return tame_; }
 
   private:
-    static constexpr std::size_t kPadding = 8;  // the widest vector
-
-    std::size_t size_ = 0;
-    std::array<std::vector<double>, kColumns> column_;
+    std::vector<RankTerms> rows_;
+    std::vector<double> columns_;  // one after the other, each with room for a vector at its end
+    std::size_t stride_ = 0;
+    std::array<double, kColumns> largest_{};
+    bool tame_ = true;
 };
 
 struct Lane {
     std::array<const Columns*, kRanksMax> rank{};
     strategy::PayoffShape shape;
-    std::array<strategy::WidthBounds, kRanksMax - 1> gap{};  // candidates outside do not exist
-    std::array<bool, kRanksMax - 1> wing{};                  // does the gap count as width?
-    double fees{};                                           // of opening, per share
+    strategy::GapList gaps{};  // candidates outside do not exist; wings make the width
+    double fees{};             // of opening, per share
     strategy::TickRule ticks;
     score::Scale scale;
     score::Stance delta{};
     score::Stance vega{};
     score::Weights weights;
-    double history{};  // added to the edge as history * sign(-net vega); 0: none
+    double iv_rank{market::kMissing};  // of the volatility's history
     strategy::Distribution distribution{1.0, market::Smile::flat(1.0)};
 
     [[nodiscard]] std::size_t ranks() const noexcept { return shape.ranks; }
+    [[nodiscard]] bool wing(std::size_t gap) const noexcept {
+        return strategy::is_wing(gaps[gap].kind);
+    }
+    // No gap depends on another one.
+    [[nodiscard]] bool has_free_gaps() const noexcept;
 };
 
 // Places in the columns of each rank.
@@ -112,14 +124,28 @@ struct Range {
 [[nodiscard]] Range range_above(std::span<const double> strikes, double strike,
                                 const strategy::WidthBounds& gap) noexcept;
 
-// How many candidates the lane has, counted without visiting them; at most 2^64 - 1.
+// The same for one strike of the list: is it in the range or above, is it above the range?
+[[nodiscard]] bool starts_at(double candidate, double strike,
+                             const strategy::WidthBounds& gap) noexcept;
+[[nodiscard]] bool ends_before(double candidate, double strike,
+                               const strategy::WidthBounds& gap) noexcept;
+
+// How many candidates the lane has, counted without visiting them; at most 2^64 - 1. Precondition:
+// has_free_gaps().
 [[nodiscard]] std::uint64_t count_candidates(const Lane& lane);
 
-// Can the lane's numbers be searched in lanes at all: finite, of sensible size, spreads and liquidity
-// not negative, weights not negative? Else candidates are evaluated one by one.
+// Can the lane's numbers be trusted to vectors: finite, of sensible size, no weight negative? Else
+// candidates are evaluated one by one.
 [[nodiscard]] bool is_tame(const Lane& lane) noexcept;
 
-// Is P(S_T < K) proven to rise over the whole span of the lane's strikes? Bounds of POP need it.
-[[nodiscard]] bool probability_rises(const Lane& lane) noexcept;
+// Lowest and highest strike of a lane; empty (low > high) where a rank has none.
+struct StrikeSpan {
+    double low{};
+    double high{};
+};
+[[nodiscard]] StrikeSpan strike_span(const Lane& lane) noexcept;
+// Is P(S_T < K) proven to rise, from 0 or more to 1 or less, over these strikes? Bounds of POP need it.
+[[nodiscard]] bool probability_rises(const strategy::Distribution& distribution,
+                                     const StrikeSpan& strikes) noexcept;
 
 }  // namespace scanmq::search

@@ -23,12 +23,7 @@ constexpr double kRounding = 1e-14;
 
 double largest(const Lane& lane, Column c) {
     double most = 0.0;
-    for (std::size_t r = 0; r < lane.ranks(); ++r) {
-        const double* values = (*lane.rank[r])[c];
-        for (std::size_t i = 0; i < lane.rank[r]->size(); ++i) {
-            if (std::fabs(values[i]) > most) most = std::fabs(values[i]);
-        }
-    }
+    for (std::size_t r = 0; r < lane.ranks(); ++r) most = std::max(most, lane.rank[r]->largest(c));
     return most;
 }
 
@@ -62,7 +57,8 @@ std::size_t bands_max(const Lane& lane, bool low) {
     const auto to = lane.rank[low ? 1 : 3]->strikes();
     const std::size_t groups = lane.rank[low ? 1 : 2]->size();
     std::size_t pairs = 0;
-    for (const double strike : from) pairs += range_above(to, strike, lane.gap[low ? 0 : 2]).size();
+    for (const double strike : from)
+        pairs += range_above(to, strike, lane.gaps[low ? 0 : 2].bounds).size();
     return std::min(kBandsMax * groups, groups + pairs / kBandSizeMin);
 }
 
@@ -94,12 +90,12 @@ class SideBuilder {
 
   private:
     [[nodiscard]] Range range_of(std::uint32_t inner) const {
-        return range_above(outer_.strikes(), inner_.strikes()[inner], lane_.gap[2]);
+        return range_above(outer_.strikes(), inner_.strikes()[inner], lane_.gaps[2].bounds);
     }
     // The outer strikes that reach up to this inner one: both ends rise with the inner strike.
     Range range_below(std::uint32_t inner) {
         const auto reach = [this](std::uint32_t outer) {
-            return range_above(inner_.strikes(), outer_.strikes()[outer], lane_.gap[0]);
+            return range_above(inner_.strikes(), outer_.strikes()[outer], lane_.gaps[0].bounds);
         };
         const auto count = static_cast<std::uint32_t>(outer_.size());
         while (first_ < count && reach(first_).end <= inner) ++first_;
@@ -188,7 +184,7 @@ class SideBuilder {
                        rounding_.abs_vega, Lack::volatility);
         const double edge = sum(Column::model_value) - sum(Column::price);
         node[Bound::edge_high] = edge + rounding_.edge;
-        if (std::isnan(edge) || (lane_.history != 0.0 && std::isnan(sum(Column::vega)))) {
+        if (std::isnan(edge) || std::isnan(sum(Column::abs_vega))) {
             node[Bound::edge_high] = -std::numeric_limits<double>::infinity();
             mark(node, Lack::volatility);
         }
@@ -197,7 +193,7 @@ class SideBuilder {
             node.lacks |= std::uint64_t{1} << static_cast<unsigned>(Lack::volatility);
         }
         set_quality(node, inner, outer, sum(Column::quoted_spread));
-        node[Bound::width_high] = lane_.wing[low_ ? 0 : 2] ? width + rounding_.width : 0.0;
+        node[Bound::width_high] = width + rounding_.width;
         node[Bound::inner_strike] = inner_strike;
         node[Bound::strike_low] = node[Bound::strike_high] = outer_strike;
         return node;
@@ -267,11 +263,12 @@ NodeTable::Node NodeTable::at(std::size_t i) const noexcept {
 }
 
 bool has_halves(const Lane& lane) noexcept {
-    if (peak_of(lane.shape) == 0.0 || lane.wing[1]) return false;
+    if (peak_of(lane.shape) == 0.0 || !lane.has_free_gaps()) return false;
+    if (!lane.wing(0) || lane.wing(1) || !lane.wing(2)) return false;
     for (std::size_t r = 0; r < lane.ranks(); ++r) {
         if (lane.rank[r]->size() > kStrikesMax) return false;
     }
-    return is_tame(lane) && probability_rises(lane);
+    return true;
 }
 
 std::size_t node_count(const Lane& lane) {

@@ -33,8 +33,8 @@ enum class Bound : std::uint8_t {
     vega_high,
     spread_low,
     liquidity_high,
-    width_high,  // 0 where the gap is no wing
-    edge_high,   // model value - price
+    width_high,
+    edge_high,  // model value - price
     abs_vega_low,
     abs_vega_high,
     inner_strike,
@@ -104,12 +104,12 @@ struct Halves {
     Half high;
 };
 
-// Can the lane be searched by halves? Four ranks, a peak or a valley, the inner gap no wing, at most
-// kStrikesMax strikes a rank; the lane tame and its probability rising.
+// Has the lane the form to be searched by halves? Four ranks, a peak or a valley, the outer gaps wings
+// and the inner one not, at most kStrikesMax strikes a rank.
 [[nodiscard]] bool has_halves(const Lane& lane) noexcept;
 // At least the nodes that make_halves() makes.
 [[nodiscard]] std::size_t node_count(const Lane& lane);
-// Precondition: has_halves(lane).
+// Preconditions: has_halves(lane), is_tame(lane), and probability_rises() over its strikes.
 [[nodiscard]] Halves make_halves(const Lane& lane);
 
 }  // namespace scanmq::search

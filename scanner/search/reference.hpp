@@ -36,12 +36,4 @@ struct Evaluated {
     return Gate::ranked;
 }
 
-// (model - paid)/sum |vega|, with what the volatility's history says added.
-[[nodiscard]] inline double edge_of(double model, double paid, double abs_vega, double vega,
-                                    double history) noexcept {
-    const double edge = (model - paid) / abs_vega;
-    if (history == 0.0) return edge;
-    return edge + history * (vega < 0.0 ? 1.0 : vega > 0.0 ? -1.0 : vega);
-}
-
 }  // namespace scanmq::search

@@ -22,7 +22,9 @@ class RunKernel {
           out_(out),
           wanted_(floor - kScoreSlack),
           tick_below_(1.0 / lane.ticks.per_unit_below),
-          tick_above_(1.0 / lane.ticks.per_unit_above) {
+          tick_above_(1.0 / lane.ticks.per_unit_above),
+          has_history_(lane.iv_rank == lane.iv_rank),
+          history_(0.02 * (2.0 * lane.iv_rank - 1.0)) {
         // The strikes add up first, as in strategy::Payoff.
         for (std::size_t r = 0; r < kLast; ++r) {
             at_zero_ += lane.shape.at_zero[r] * prefix.strike[r];
@@ -148,11 +150,11 @@ class RunKernel {
         const RankTerms& sum = prefix_.sum;
         const auto abs_vega = total(Column::abs_vega, sum.abs_vega, at);
         auto edge = hn::Sub(total(Column::model_value, sum.model_value, at), price);
-        if (lane_.history != 0.0) {
+        if (has_history_) {
             const auto zero = hn::Zero(D{});
             const auto sign = hn::IfThenElse(hn::Lt(vega, zero), set(1.0),
-                                             hn::IfThenElse(hn::Gt(vega, zero), set(-1.0), vega));
-            edge = hn::Add(edge, hn::Mul(hn::Mul(set(lane_.history), sign), abs_vega));
+                                             hn::IfThenElse(hn::Gt(vega, zero), set(-1.0), zero));
+            edge = hn::Add(edge, hn::Mul(hn::Mul(set(history_), sign), abs_vega));
         }
         const auto component = signed_saturating(edge, abs_vega, 0.01);
         return hn::IfThenElse(hn::Gt(abs_vega, hn::Zero(D{})), component, hn::NaN(D{}));
@@ -170,10 +172,10 @@ class RunKernel {
         const auto before = set(sum.leg_liquidity);
         const auto leg = column(Column::leg_liquidity, at);
         const auto liquidity = hn::IfThenElse(hn::Lt(leg, before), leg, before);
-        auto width = set(prefix_.width);
-        if (lane_.wing[kLast - 1]) {
+        auto width = set(prefix_.width);  // no number where there is no wing
+        if (lane_.wing(kLast - 1)) {
             const auto gap = hn::Sub(strike, set(prefix_.strike[kLast - 1]));
-            width = hn::IfThenElse(hn::Lt(width, gap), gap, width);
+            width = hn::IfThenElse(hn::Ge(width, gap), width, gap);
         }
         Score out{hn::Zero(D{}), hn::Zero(D{})};
         add(Component::risk_reward, saturating(gain, risk, 0.25), slot, out);
@@ -237,7 +239,8 @@ class RunKernel {
             const auto hopeful = hn::AndNot(dead, hn::Not(hn::Lt(at_most, set(wanted_))));
             if (hn::AllFalse(d, hopeful)) return;
         }
-        const auto probability = pop<true>(payoff, last_below, slot);
+        const auto probability =
+            hn::Min(hn::Max(pop<true>(payoff, last_below, slot), hn::Zero(d)), set(1.0));
         auto score = with_pop(probability, slot, partial);
         keep(hn::IsNaN(score), slot, out_.unscored);
         // A coarse probability decides nothing: let the scalar path.
@@ -258,6 +261,8 @@ class RunKernel {
     double wanted_;
     double tick_below_;
     double tick_above_;
+    bool has_history_;
+    double history_;
     double at_zero_{};
 };
 
@@ -303,25 +308,24 @@ HWY_EXPORT(run_hits_in_lanes);
 
 Prefix make_prefix(const Lane& lane, const Place& place) noexcept {
     Prefix out;
+    out.width = market::kMissing;
     out.sum.leg_liquidity = std::numeric_limits<double>::infinity();
     for (std::size_t r = 0; r + 1 < lane.ranks(); ++r) {
-        const Columns& columns = *lane.rank[r];
-        const std::uint32_t at = place[r];
-        const auto value = [&columns, at](Column c) { return columns[c][at]; };
-        out.strike[r] = value(Column::strike);
-        out.below[r] = value(Column::below);
-        out.sum.price += value(Column::price);
-        out.sum.delta += value(Column::delta);
-        out.sum.day_theta += value(Column::day_theta);
-        out.sum.vega += value(Column::vega);
-        out.sum.quoted_spread += value(Column::quoted_spread);
-        out.sum.leg_liquidity = std::min(out.sum.leg_liquidity, value(Column::leg_liquidity));
-        out.sum.expected += value(Column::expected);
-        out.sum.model_value += value(Column::model_value);
-        out.sum.abs_vega += value(Column::abs_vega);
-        if (r > 0 && lane.wing[r - 1]) {
-            out.width = std::max(out.width, out.strike[r] - out.strike[r - 1]);
-        }
+        const RankTerms& terms = lane.rank[r]->at(place[r]);
+        out.strike[r] = terms.strike;
+        out.below[r] = terms.below;
+        out.sum.price += terms.price;
+        out.sum.delta += terms.delta;
+        out.sum.day_theta += terms.day_theta;
+        out.sum.vega += terms.vega;
+        out.sum.quoted_spread += terms.quoted_spread;
+        out.sum.leg_liquidity = std::min(out.sum.leg_liquidity, terms.leg_liquidity);
+        out.sum.expected += terms.expected;
+        out.sum.model_value += terms.model_value;
+        out.sum.abs_vega += terms.abs_vega;
+        if (r == 0 || !lane.wing(r - 1)) continue;
+        const double gap = out.strike[r] - out.strike[r - 1];
+        if (!(out.width >= gap)) out.width = gap;
     }
     return out;
 }

@@ -21,7 +21,7 @@ class Run {
             states_[i].lane = &lanes[i];
             states_[i].index = static_cast<std::uint32_t>(i);
             states_[i].tame = is_tame(lanes[i]);
-            states_[i].rises = states_[i].tame && probability_rises(lanes[i]);
+            states_[i].rises = states_[i].tame && rises(lanes[i]);
         }
         for (Sink* sink : sinks) workers_.emplace_back(options_, *sink, floor_);
     }
@@ -54,11 +54,29 @@ class Run {
         Totals sum;
         sum.tests.resize(options_.tests.size());
         for (const Worker& worker : workers_) sum.add(worker.totals());
-        for (const LaneState& state : states_) sum.candidates += count_candidates(*state.lane);
         return sum;
     }
 
   private:
+    // Lanes of one expiry come one after the other, over much the same strikes.
+    bool rises(const Lane& lane) {
+        const StrikeSpan span = strike_span(lane);
+        const bool known = proven_ && same(*proven_, lane.distribution) &&
+                           span.low >= proven_span_.low && span.high <= proven_span_.high;
+        if (known || span.low > span.high) return true;
+        if (!probability_rises(lane.distribution, span)) return false;
+        proven_ = lane.distribution;
+        proven_span_ = span;
+        return true;
+    }
+    static bool same(const strategy::Distribution& a, const strategy::Distribution& b) {
+        const auto parts = [](const strategy::Distribution& d) {
+            const market::Smile& s = d.smile();
+            return std::tuple(d.forward(), s.a, s.b, s.rho, s.m, s.s);
+        };
+        return parts(a) == parts(b);
+    }
+
     void add_runs(LaneState& state, std::vector<Unit>& units) {
         const auto size = static_cast<std::uint32_t>(state.lane->rank[0]->size());
         const std::size_t before = units.size();
@@ -88,6 +106,7 @@ class Run {
     }
 
     bool prepare(LaneState& state, Worker& worker, std::vector<Unit>& rows) {
+        worker.count(count_candidates(*state.lane));
         state.halves = make_halves(*state.lane);
         const auto size = static_cast<std::uint32_t>(state.halves->low.groups.size());
         for (std::uint32_t row = 0; row < size; ++row) {
@@ -137,6 +156,8 @@ class Run {
     const Executor& executor_;
     std::vector<LaneState> states_;
     std::deque<Worker> workers_;
+    std::optional<strategy::Distribution> proven_;  // whose probability rises over proven_span_
+    StrikeSpan proven_span_;
     std::atomic<double> floor_{kNoFloor};
 };
 

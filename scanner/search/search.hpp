@@ -13,6 +13,7 @@
 #include <atomic>
 #include <functional>
 #include <limits>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -38,10 +39,14 @@ class Sink {
     virtual void arbitrage(std::uint32_t lane, const Place& place) = 0;
 };
 
-// A condition on candidates that pass the gates.
+// A condition on candidates that pass the gates: the metric, divided by another one and by a constant,
+// times a constant, within bounds; a missing value fails.
 struct MetricTest {
     Metric metric{};
-    double unit{1.0};  // of the bounds: what is compared is unit * metric
+    std::optional<Metric> per{};
+    double divisor{1.0};
+    double factor{1.0};
+    bool absolute{};  // of the magnitude
     filter::Bounds bounds;
 };
 struct TestCount {

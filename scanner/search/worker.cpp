@@ -9,9 +9,8 @@
 namespace scanmq::search {
 namespace {
 
-constexpr std::uint32_t kEmptyRunsMax = 4096;  // between two looks at the cancel flag
-// A probability in lanes is nearer than this to the scalar path's.
-constexpr double kPopSlack = 1e-9;
+// Probabilities and expected values in lanes are nearer than this to the scalar path's.
+constexpr double kRounding = 1e-9;
 
 double metric_of(const Evaluated& from, Metric metric) noexcept {
     const auto breakevens = from.breakevens.view();
@@ -48,11 +47,20 @@ double metric_of(const Evaluated& from, Metric metric) noexcept {
 
 // Values that vectors round otherwise than the scalar path does.
 bool is_rounded(Metric metric) noexcept {
-    return metric == Metric::pop || metric == Metric::breakeven_low ||
+    return metric == Metric::pop || metric == Metric::ev || metric == Metric::breakeven_low ||
            metric == Metric::breakeven_high;
 }
 bool near(double value, double bound) noexcept {
-    return std::fabs(value - bound) <= kPopSlack * (1.0 + std::fabs(bound));
+    return std::fabs(value - bound) <= kRounding * (1.0 + std::fabs(bound));
+}
+
+// In the order of the scalar path's operations.
+template <class Values>
+double tested_value(const MetricTest& test, const Values& values) {
+    double value = values(test.metric);
+    if (test.per) value /= values(*test.per);
+    value = value / test.divisor * test.factor;
+    return test.absolute ? std::fabs(value) : value;
 }
 
 }  // namespace
@@ -67,25 +75,43 @@ double Worker::floor() const noexcept {
 }
 
 bool Worker::search_runs(const LaneState& state, Range lowest) {
+    return state.lane->ranks() == 2 && state.lane->has_free_gaps() ? search_pairs(state, lowest)
+                                                                   : search_odometer(state, lowest);
+}
+
+// Two ranks: both ends of the run rise with the lower strike.
+bool Worker::search_pairs(const LaneState& state, Range lowest) {
+    const Lane& lane = *state.lane;
+    const auto low = lane.rank[0]->strikes();
+    const auto high = lane.rank[1]->strikes();
+    const strategy::WidthBounds& bounds = lane.gaps[0].bounds;
+    Range range = lowest.size() > 0 ? range_above(high, low[lowest.begin], bounds) : Range{};
+    const auto count = static_cast<std::uint32_t>(high.size());
     Place place{};
     for (place[0] = lowest.begin; place[0] < lowest.end; ++place[0]) {
         if (cancelled()) return false;
-        if (!descend(state, place, 1)) return false;
+        const double strike = low[place[0]];
+        while (range.begin < count && !starts_at(high[range.begin], strike, bounds)) ++range.begin;
+        range.end = std::max(range.end, range.begin);
+        while (range.end < count && !ends_before(high[range.end], strike, bounds)) ++range.end;
+        run(state, place, range);
     }
     return true;
 }
 
-bool Worker::descend(const LaneState& state, Place& place, std::size_t rank) {
+bool Worker::search_odometer(const LaneState& state, Range lowest) {
     const Lane& lane = *state.lane;
-    const double before = lane.rank[rank - 1]->strikes()[place[rank - 1]];
-    const Range range = range_above(lane.rank[rank]->strikes(), before, lane.gap[rank - 1]);
-    if (rank + 1 == lane.ranks()) {
-        run(state, place, range);
-        const bool look = range.size() > 0 || ++empty_runs_ % kEmptyRunsMax == 0;
-        return !look || !cancelled();
-    }
-    for (place[rank] = range.begin; place[rank] < range.end; ++place[rank]) {
-        if (!descend(state, place, rank + 1)) return false;
+    std::array<strategy::StrikeList, kRanksMax> lists;
+    for (std::size_t r = 0; r < lane.ranks(); ++r) lists[r] = lane.rank[r]->strikes();
+    lists[0] = lists[0].subspan(lowest.begin, lowest.size());
+    strategy::Generator generator({lists.data(), lane.ranks()}, lane.gaps);
+    strategy::Generator::Run next;
+    while (generator.next(next)) {
+        if (cancelled()) return false;
+        Place place{};
+        std::copy_n(next.prefix.begin(), lane.ranks() - 1, place.begin());
+        place[0] += lowest.begin;
+        run(state, place, {next.begin, next.end});
     }
     return true;
 }
@@ -93,6 +119,7 @@ bool Worker::descend(const LaneState& state, Place& place, std::size_t rank) {
 void Worker::run(const LaneState& state, Place& place, Range last) {
     const Lane& lane = *state.lane;
     totals_.evaluated += last.size();
+    if (!state.halves) totals_.candidates += last.size();
     if (!state.tame) {
         for (std::uint32_t i = last.begin; i < last.end; ++i) {
             place[lane.ranks() - 1] = i;
@@ -157,7 +184,8 @@ void Worker::one(const LaneState& state, const Place& place) {
             break;
     }
     for (std::size_t t = 0; t < options_.tests.size(); ++t) {
-        const double value = metric_of(evaluated, options_.tests[t].metric);
+        const double value = tested_value(
+            options_.tests[t], [&](Metric metric) { return metric_of(evaluated, metric); });
         if (!passes(options_.tests[t], totals_.tests[t], value)) return;
     }
     if (evaluated.gate == Gate::unscored) {
@@ -170,7 +198,7 @@ void Worker::one(const LaneState& state, const Place& place) {
 
 bool Worker::passes(const MetricTest& test, TestCount& count, double value) {
     ++count.evaluated;
-    const filter::Verdict verdict = filter::check(test.bounds, test.unit * value);
+    const filter::Verdict verdict = filter::check(test.bounds, value);
     if (verdict == filter::Verdict::pass) return true;
     ++count.removed;
     if (verdict == filter::Verdict::missing) ++count.missing;
@@ -182,15 +210,14 @@ std::uint64_t Worker::apply_tests(const LaneState& state, Place place, std::uint
     const std::size_t last = state.lane->ranks() - 1;
     for (std::size_t t = 0; t < options_.tests.size(); ++t) {
         const MetricTest& test = options_.tests[t];
-        const double* values = block_[test.metric];
         const bool rounded = is_rounded(test.metric);
         for (std::uint64_t bits = alive; bits != 0; bits &= bits - 1) {
             const auto slot = static_cast<std::uint32_t>(std::countr_zero(bits));
-            double value = values[slot];
-            const double shown = test.unit * value;
-            if (rounded && (near(shown, test.bounds.min) || near(shown, test.bounds.max))) {
+            double value = tested_value(test, [&](Metric metric) { return block_[metric][slot]; });
+            if (rounded && (near(value, test.bounds.min) || near(value, test.bounds.max))) {
                 place[last] = begin + slot;
-                value = metric_of(evaluate(*state.lane, place), test.metric);
+                const Evaluated exact = evaluate(*state.lane, place);
+                value = tested_value(test, [&](Metric metric) { return metric_of(exact, metric); });
             }
             if (!passes(test, totals_.tests[t], value)) alive &= ~(std::uint64_t{1} << slot);
         }
@@ -202,8 +229,9 @@ bool Worker::estimate_row(const LaneState& state, std::uint32_t row, double& est
     const Halves& halves = *state.halves;
     const Half::Group& group = halves.low.groups[row];
     const auto node = halves.low.group_nodes.at(row);
-    const Range high = range_above(halves.high.inner_strikes,
-                                   state.lane->rank[1]->strikes()[group.inner], state.lane->gap[1]);
+    const Range high =
+        range_above(halves.high.inner_strikes, state.lane->rank[1]->strikes()[group.inner],
+                    state.lane->gaps[1].bounds);
     Survivors survivors;
     estimate = kNoFloor;
     for (std::uint32_t i = high.begin; i < high.end; i += kBoundsAtOnce) {
@@ -222,8 +250,9 @@ bool Worker::search_row(const LaneState& state, std::uint32_t row) {
     const Half::Group& group = halves.low.groups[row];
     const auto node = halves.low.group_nodes.at(row);
     const auto& high_groups = halves.high.groups;
-    const Range high = range_above(halves.high.inner_strikes,
-                                   state.lane->rank[1]->strikes()[group.inner], state.lane->gap[1]);
+    const Range high =
+        range_above(halves.high.inner_strikes, state.lane->rank[1]->strikes()[group.inner],
+                    state.lane->gaps[1].bounds);
     Survivors survivors;
     const auto survives = [&survivors](std::uint32_t i) {
         return (survivors[i / 64] >> (i % 64) & 1) != 0;

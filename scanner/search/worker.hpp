@@ -44,6 +44,7 @@ class Worker {
     // The largest bound of a low group's candidates; below the floor: none matters.
     bool estimate_row(const LaneState& state, std::uint32_t row, double& estimate);
 
+    void count(std::uint64_t candidates) noexcept { totals_.candidates += candidates; }
     [[nodiscard]] const Totals& totals() const noexcept { return totals_; }
 
   private:
@@ -55,7 +56,8 @@ class Worker {
     [[nodiscard]] double floor() const noexcept;
     bool bands(const LaneState& state, const Half::Group& low, Range high);
     bool band_pair(const LaneState& state, std::uint32_t low_band, std::uint32_t high_band);
-    bool descend(const LaneState& state, Place& place, std::size_t rank);
+    bool search_pairs(const LaneState& state, Range lowest);
+    bool search_odometer(const LaneState& state, Range lowest);
     void run(const LaneState& state, Place& place, Range last);
     void consume(const LaneState& state, Place& place, std::uint32_t begin, std::uint32_t n);
     void one(const LaneState& state, const Place& place);
@@ -68,7 +70,6 @@ class Worker {
     std::atomic<double>& shared_floor_;
     Totals totals_;
     Block block_;
-    std::uint32_t empty_runs_ = 0;
 };
 
 }  // namespace scanmq::search

@@ -36,7 +36,7 @@ const market::PricedChain* spx() {
 LaneSet verticals() {
     LaneSet out;
     LaneOptions options;
-    options.gap[0].max = 100.0;
+    options.gaps[0].bounds.max = 100.0;
     options.all_bids = true;
     out.add(*spx(), scanmq::testing::kBearCallLegs, options);
     out.add(*spx(), scanmq::testing::kBearPutLegs, options);
@@ -73,7 +73,7 @@ void search_for(benchmark::State& state, LaneSet (*make)(), How how, std::size_t
                 Place p{};
                 for (p[0] = 0; p[0] < lane.rank[0]->size(); ++p[0]) {
                     const Range range = range_above(lane.rank[1]->strikes(),
-                                                    lane.rank[0]->strikes()[p[0]], lane.gap[0]);
+                                                    lane.rank[0]->strikes()[p[0]], lane.gaps[0].bounds);
                     for (p[1] = range.begin; p[1] < range.end; ++p[1]) sink.offer(l, p);
                 }
             }

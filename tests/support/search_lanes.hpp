@@ -52,23 +52,22 @@ inline constexpr LegSpec kCallButterflyLegs[] = {{market::Right::call, Side::lon
                                                  {market::Right::call, Side::long_leg, 1, 2}};
 
 struct LaneOptions {
-    std::array<strategy::WidthBounds, search::kRanksMax - 1> gap{};
-    std::array<bool, search::kRanksMax - 1> wing{true, true, true};
+    strategy::GapList gaps{strategy::every_gap({})};
     strategy::Fill fill{strategy::kNaturalFill};
     double fee_per_contract{strategy::kDefaultFeePerContract};
     score::Weights weights{*score::preset("balanced")};
     score::Stance delta{score::Stance::neutral};
     score::Stance vega{score::Stance::neutral};
-    double history{};
+    double iv_rank{market::kMissing};
     int dte_max{100'000};
     bool all_bids{};  // long legs need a bid, too
 };
 // Wings of a condor up to `width`, the body of any size.
 inline LaneOptions condor_options(double width) {
     LaneOptions out;
-    out.gap = {strategy::WidthBounds{0.0, width}, strategy::WidthBounds{},
-               strategy::WidthBounds{0.0, width}};
-    out.wing = {true, false, true};
+    out.gaps = {strategy::GapBounds{{0.0, width}, strategy::Gap::wing},
+                strategy::GapBounds{{}, strategy::Gap::inner},
+                strategy::GapBounds{{0.0, width}, strategy::Gap::wing}};
     out.vega = score::Stance::short_stance;
     return out;
 }
@@ -100,8 +99,7 @@ class LaneSet {
         const strategy::Strategy definition{"test", legs};
         search::Lane lane;
         lane.shape = strategy::payoff_shape(definition);
-        lane.gap = options.gap;
-        lane.wing = options.wing;
+        lane.gaps = options.gaps;
         double contracts = 0.0;
         for (const LegSpec& leg : legs) contracts += leg.ratio;
         lane.fees = contracts * options.fee_per_contract / priced.chain->multiplier;
@@ -110,7 +108,7 @@ class LaneSet {
         lane.delta = options.delta;
         lane.vega = options.vega;
         lane.weights = options.weights;
-        lane.history = options.history;
+        lane.iv_rank = options.iv_rank;
         market::Smile smile = expiry.smile;
         if (!(smile.variance(0.0) > 0.0)) {  // chains built by hand have none
             smile =

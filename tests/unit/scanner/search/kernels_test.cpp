@@ -2,28 +2,22 @@
 
 #include <cmath>
 
-#include "hwy/highway.h"
 #include "scanner/search/bound_kernel.hpp"
 #include "scanner/search/run_kernel.hpp"
 #include "support.hpp"
+#include "tests/support/each_target.hpp"
 
 namespace scanmq::search {
 namespace {
 
-// Runs act once for every target the machine has.
-template <class Act>
-void on_each_target(const Act& act) {
-    const std::int64_t all = hwy::SupportedTargets();
-    for (std::int64_t rest = all; rest != 0; rest &= rest - 1) {
-        const std::int64_t target = rest & -rest;
-        hwy::SetSupportedTargetsForTest(target);
-        hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-        SCOPED_TRACE(hwy::TargetName(target));
-        act();
-    }
-    hwy::SetSupportedTargetsForTest(0);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-}
+using tests::EachTarget;
+
+class RunKernel : public EachTarget {};
+class BoundKernel : public EachTarget {};
+INSTANTIATE_TEST_SUITE_P(Targets, RunKernel, ::testing::ValuesIn(tests::supported_targets()),
+                         tests::target_name);
+INSTANTIATE_TEST_SUITE_P(Targets, BoundKernel, ::testing::ValuesIn(tests::supported_targets()),
+                         tests::target_name);
 
 // Both missing, or near each other.
 void expect_near(double expected, double actual, double tolerance, const char* what) {
@@ -72,96 +66,92 @@ void compare(const Lane& lane, const Place& first, std::uint32_t n, const Block&
     }
 }
 
-TEST(RunKernel, GivesWhatTheScalarPathGives) {
-    on_each_target([] {
-        for (std::uint64_t seed = 1; seed <= 16; ++seed) {
-            Rng rng(seed);
-            const auto chain = random_market(rng);
-            const std::size_t which = seed % std::size(kShapes);
-            LaneSet set;
-            set.add(chain, kShapes[which].legs, random_options(rng, which < kFourRankShapes));
-            for_each_candidate(set.lanes(), [&](std::uint32_t l, const Place& place) {
-                const Lane& lane = set.lanes()[l];
-                const std::size_t last = lane.ranks() - 1;
-                const auto rest = static_cast<std::uint32_t>(lane.rank[last]->size()) - place[last];
-                if (place[last] % 3 != 0) return;  // a few starts for every prefix
-                Block block;
-                const Prefix prefix = make_prefix(lane, place);
-                const std::uint32_t n = std::min(rest, Block::kSize);
-                run_full(lane, prefix, place[last], n, kNoFloor, block);
-                compare(lane, place, n, block);
-            });
-            if (::testing::Test::HasFailure()) return;
-        }
-    });
+TEST_P(RunKernel, GivesWhatTheScalarPathGives) {
+    for (std::uint64_t seed = 1; seed <= 16; ++seed) {
+        Rng rng(seed);
+        const auto chain = random_market(rng);
+        const std::size_t which = seed % std::size(kShapes);
+        LaneSet set;
+        set.add(chain, kShapes[which].legs, random_options(rng, which < kFourRankShapes));
+        for_each_candidate(set.lanes(), [&](std::uint32_t l, const Place& place) {
+            const Lane& lane = set.lanes()[l];
+            const std::size_t last = lane.ranks() - 1;
+            const auto rest = static_cast<std::uint32_t>(lane.rank[last]->size()) - place[last];
+            if (place[last] % 3 != 0) return;  // a few starts for every prefix
+            Block block;
+            const Prefix prefix = make_prefix(lane, place);
+            const std::uint32_t n = std::min(rest, Block::kSize);
+            run_full(lane, prefix, place[last], n, kNoFloor, block);
+            compare(lane, place, n, block);
+        });
+        if (::testing::Test::HasFailure()) return;
+    }
 }
 
-TEST(RunKernel, HitsAreWhatReachesTheFloor) {
-    on_each_target([] {
-        for (std::uint64_t seed = 1; seed <= 8; ++seed) {
-            Rng rng(seed);
-            const auto chain = random_market(rng);
-            LaneSet set;
-            set.add(chain, kShapes[seed % std::size(kShapes)].legs, {});
-            const double floor = 30.0 + 40.0 * rng.uniform();
-            for_each_candidate(set.lanes(), [&](std::uint32_t l, const Place& place) {
-                const Lane& lane = set.lanes()[l];
-                const Evaluated e = evaluate(lane, place);
-                Block block;
-                run_hits(lane, make_prefix(lane, place), place[lane.ranks() - 1], 1, floor, block);
-                EXPECT_EQ(e.gate == Gate::ranked && e.score >= floor, block.hits == 1)
-                    << e.score << " " << floor;
-            });
-        }
-    });
+TEST_P(RunKernel, HitsAreWhatReachesTheFloor) {
+    for (std::uint64_t seed = 1; seed <= 8; ++seed) {
+        Rng rng(seed);
+        const auto chain = random_market(rng);
+        LaneSet set;
+        set.add(chain, kShapes[seed % std::size(kShapes)].legs, {});
+        const double floor = 30.0 + 40.0 * rng.uniform();
+        for_each_candidate(set.lanes(), [&](std::uint32_t l, const Place& place) {
+            const Lane& lane = set.lanes()[l];
+            const Evaluated e = evaluate(lane, place);
+            Block block;
+            run_hits(lane, make_prefix(lane, place), place[lane.ranks() - 1], 1, floor, block);
+            EXPECT_EQ(e.gate == Gate::ranked && e.score >= floor, block.hits == 1)
+                << e.score << " " << floor;
+        });
+    }
 }
 
 // For every pair of nodes: with the best score of its candidates as the floor, it survives.
-TEST(BoundKernel, NoBoundIsBelowACandidate) {
-    on_each_target([] {
-        std::uint64_t pruned = 0;
-        for (std::uint64_t seed = 1; seed <= 60; ++seed) {
-            Rng rng(seed);
-            const auto chain = random_market(rng);
-            LaneSet set;
-            set.add(chain, kShapes[seed % kFourRankShapes].legs, random_options(rng, true));
-            for (const Lane& lane : set.lanes()) {
-                if (!has_halves(lane)) continue;
-                const Halves halves = make_halves(lane);
-                for (std::uint32_t l = 0; l < halves.low.band_outer.size(); ++l) {
-                    for (std::uint32_t h = 0; h < halves.high.band_outer.size(); ++h) {
-                        double best = kNoFloor;
-                        bool arbitrage = false;
-                        Place p{0, halves.low.band_inner[l], halves.high.band_inner[h], 0};
-                        if (!(lane.rank[2]->strikes()[p[2]] > lane.rank[1]->strikes()[p[1]])) {
-                            continue;
-                        }
-                        const Range low = halves.low.band_outer[l];
-                        const Range high = halves.high.band_outer[h];
-                        for (p[0] = low.begin; p[0] < low.end; ++p[0]) {
-                            for (p[3] = high.begin; p[3] < high.end; ++p[3]) {
-                                const Evaluated e = evaluate(lane, p);
-                                arbitrage = arbitrage || e.gate == Gate::arbitrage_quote;
-                                if (e.gate == Gate::ranked) best = std::max(best, e.score);
-                            }
-                        }
-                        std::uint64_t survives = 0;
-                        const auto node = halves.low.band_nodes.at(l);
-                        bound_pairs(lane, halves, node, halves.high.band_nodes, h, 1,
-                                    arbitrage ? 1000.0 : best, &survives);
-                        if (best > kNoFloor || arbitrage) {
-                            EXPECT_EQ(1U, survives);
-                        }
-                        bound_pairs(lane, halves, node, halves.high.band_nodes, h, 1, 99.0,
-                                    &survives);
-                        pruned += survives == 0 ? 1 : 0;
+TEST_P(BoundKernel, NoBoundIsBelowACandidate) {
+    std::uint64_t pruned = 0;
+    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+        Rng rng(seed);
+        const auto chain = random_market(rng);
+        LaneSet set;
+        set.add(chain, kShapes[seed % kFourRankShapes].legs, random_options(rng, true));
+        for (const Lane& lane : set.lanes()) {
+            if (!has_halves(lane) || !is_tame(lane) ||
+                !probability_rises(lane.distribution, strike_span(lane))) {
+                continue;
+            }
+            const Halves halves = make_halves(lane);
+            for (std::uint32_t l = 0; l < halves.low.band_outer.size(); ++l) {
+                for (std::uint32_t h = 0; h < halves.high.band_outer.size(); ++h) {
+                    double best = kNoFloor;
+                    bool arbitrage = false;
+                    Place p{0, halves.low.band_inner[l], halves.high.band_inner[h], 0};
+                    if (!(lane.rank[2]->strikes()[p[2]] > lane.rank[1]->strikes()[p[1]])) {
+                        continue;
                     }
+                    const Range low = halves.low.band_outer[l];
+                    const Range high = halves.high.band_outer[h];
+                    for (p[0] = low.begin; p[0] < low.end; ++p[0]) {
+                        for (p[3] = high.begin; p[3] < high.end; ++p[3]) {
+                            const Evaluated e = evaluate(lane, p);
+                            arbitrage = arbitrage || e.gate == Gate::arbitrage_quote;
+                            if (e.gate == Gate::ranked) best = std::max(best, e.score);
+                        }
+                    }
+                    std::uint64_t survives = 0;
+                    const auto node = halves.low.band_nodes.at(l);
+                    bound_pairs(lane, halves, node, halves.high.band_nodes, h, 1,
+                                arbitrage ? 1000.0 : best, &survives);
+                    if (best > kNoFloor || arbitrage) {
+                        EXPECT_EQ(1U, survives);
+                    }
+                    bound_pairs(lane, halves, node, halves.high.band_nodes, h, 1, 99.0, &survives);
+                    pruned += survives == 0 ? 1 : 0;
                 }
             }
-            if (::testing::Test::HasFailure()) return;
         }
-        EXPECT_GT(pruned, 1000U);
-    });
+        if (::testing::Test::HasFailure()) return;
+    }
+    EXPECT_GT(pruned, 1000U);
 }
 
 }  // namespace

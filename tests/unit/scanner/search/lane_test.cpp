@@ -41,9 +41,13 @@ TEST(CountCandidates, CountsWhatThereIs) {
         LaneSet set;
         set.add(chain, kShapes[which].legs, random_options(rng, which < kFourRankShapes));
         std::uint64_t expected = 0;
-        for_each_candidate(set.lanes(), [&](std::uint32_t, const Place&) { ++expected; });
+        for_each_candidate(set.lanes(), [&](std::uint32_t l, const Place&) {
+            if (set.lanes()[l].has_free_gaps()) ++expected;
+        });
         std::uint64_t counted = 0;
-        for (const Lane& lane : set.lanes()) counted += count_candidates(lane);
+        for (const Lane& lane : set.lanes()) {
+            if (lane.has_free_gaps()) counted += count_candidates(lane);
+        }
         EXPECT_EQ(expected, counted);
     }
 }
@@ -66,6 +70,8 @@ Lane lane_over(const Columns& columns, double forward, const market::Smile& smil
     return lane;
 }
 
+bool rises(const Lane& lane) { return probability_rises(lane.distribution, strike_span(lane)); }
+
 // Where it says so the probability does rise, on a fine grid.
 TEST(ProbabilityRises, IsTrueOnlyWhereItDoes) {
     Columns columns;
@@ -82,19 +88,19 @@ TEST(ProbabilityRises, IsTrueOnlyWhereItDoes) {
         const market::Smile smile{
             .a = w - b * s * rng.uniform(), .b = b, .rho = rho, .m = 0.1 * rng.normal(), .s = s};
         const Lane lane = lane_over(columns, 100.0, smile);
-        bool rises = true;
+        bool does = true;
         double before = 0.0;
         for (double level = 40.0; level <= 220.0; level += 0.05) {
             const double here = lane.distribution.below(level);
-            rises = rises && here >= before - 1e-14;
+            does = does && here >= before - 1e-14;
             before = here;
         }
-        rises = rises && before <= 1.0;
-        if (probability_rises(lane)) {
-            EXPECT_TRUE(rises) << seed;
+        does = does && before <= 1.0;
+        if (rises(lane)) {
+            EXPECT_TRUE(does) << seed;
             ++proven;
         }
-        falling += rises ? 0 : 1;
+        falling += does ? 0 : 1;
     }
     EXPECT_GT(proven, 50);
     EXPECT_GT(falling, 30);
@@ -106,15 +112,15 @@ TEST(ProbabilityRises, RefusesSmilesThatAreNone) {
     columns.add({.strike = 110.0});
     columns.seal();
     constexpr double kNone = market::kMissing;
-    EXPECT_TRUE(probability_rises(lane_over(columns, 100.0, market::Smile::flat(0.01))));
-    EXPECT_FALSE(probability_rises(lane_over(columns, 100.0, market::Smile::flat(0.0))));
-    EXPECT_FALSE(probability_rises(lane_over(columns, 100.0, market::Smile::flat(kNone))));
-    EXPECT_FALSE(probability_rises(
-        lane_over(columns, 100.0, {.a = 0.01, .b = -0.1, .rho = 0.0, .m = 0.0, .s = 0.1})));
-    EXPECT_FALSE(probability_rises(
-        lane_over(columns, 100.0, {.a = kNone, .b = 0.1, .rho = 0.0, .m = 0.0, .s = 0.1})));
-    EXPECT_FALSE(probability_rises(
-        lane_over(columns, 100.0, {.a = 0.01, .b = 0.1, .rho = 0.0, .m = 0.0, .s = 0.0})));
+    EXPECT_TRUE(rises(lane_over(columns, 100.0, market::Smile::flat(0.01))));
+    EXPECT_FALSE(rises(lane_over(columns, 100.0, market::Smile::flat(0.0))));
+    EXPECT_FALSE(rises(lane_over(columns, 100.0, market::Smile::flat(kNone))));
+    EXPECT_FALSE(
+        rises(lane_over(columns, 100.0, {.a = 0.01, .b = -0.1, .rho = 0.0, .m = 0.0, .s = 0.1})));
+    EXPECT_FALSE(
+        rises(lane_over(columns, 100.0, {.a = kNone, .b = 0.1, .rho = 0.0, .m = 0.0, .s = 0.1})));
+    EXPECT_FALSE(
+        rises(lane_over(columns, 100.0, {.a = 0.01, .b = 0.1, .rho = 0.0, .m = 0.0, .s = 0.0})));
 }
 
 TEST(Halves, HoldEveryCandidateOnce) {
@@ -128,8 +134,9 @@ TEST(Halves, HoldEveryCandidateOnce) {
             const Halves halves = make_halves(lane);
             std::uint64_t held = 0;
             for (const Half::Group& group : halves.low.groups) {
-                const Range high = range_above(halves.high.inner_strikes,
-                                               lane.rank[1]->strikes()[group.inner], lane.gap[1]);
+                const Range high =
+                    range_above(halves.high.inner_strikes, lane.rank[1]->strikes()[group.inner],
+                                lane.gaps[1].bounds);
                 for (std::uint32_t h = high.begin; h < high.end; ++h) {
                     held += std::uint64_t{group.outer.size()} * halves.high.groups[h].outer.size();
                 }

@@ -42,7 +42,7 @@ TEST(Search, SearchesSeveralStrategiesAtOnce) {
     LaneSet set;
     for (const Shape& shape : kShapes) {
         LaneOptions options = scanmq::testing::condor_options(10.0);
-        if (shape.legs.size() != 4) options.wing = {true, true, true};
+        if (shape.legs.size() != 4) options.gaps[1].kind = strategy::Gap::wing;
         set.add(chain, shape.legs, options);
     }
     expect_same_lists(brute_force(set.lanes(), 30), searched(set.lanes(), 30), "all shapes");
@@ -55,10 +55,12 @@ TEST(Search, HonoursTestsOfCandidates) {
         const std::size_t which = rng.below(std::size(kShapes));
         LaneSet set;
         set.add(chain, kShapes[which].legs, random_options(rng, which < kFourRankShapes));
-        const MetricTest tests[] = {{Metric::day_theta, 1.0, {-0.05, 1.0}},
-                                    {Metric::vega, 0.01, {-1.0, 0.05}},
-                                    {Metric::pop, 1.0, {0.3, 0.9}},
-                                    {Metric::ev, 1.0, {-0.5, 10.0}}};
+        const MetricTest tests[] = {
+            {.metric = Metric::day_theta, .bounds = {-0.05, 1.0}},
+            {.metric = Metric::vega, .factor = 0.01, .absolute = true, .bounds = {0.0, 0.05}},
+            {.metric = Metric::gain, .per = Metric::risk, .divisor = 7.0, .bounds = {0.01, 5.0}},
+            {.metric = Metric::pop, .bounds = {0.3, 0.9}},
+            {.metric = Metric::ev, .bounds = {-0.5, 10.0}}};
         const Answer expected = brute_force(set.lanes(), 20, tests);
         expect_same_lists(expected, searched(set.lanes(), 20, true, tests),
                           named(seed, kShapes[which]));
@@ -76,7 +78,8 @@ TEST(Search, BoundAtACandidatesOwnProbabilityIsInclusive) {
     for_each_candidate(set.lanes(), [&](std::uint32_t l, const Place& place) {
         const Evaluated e = evaluate(set.lanes()[l], place);
         if (e.gate != Gate::ranked) return;
-        const MetricTest tests[] = {{Metric::pop, 1.0, {e.inputs.pop, e.inputs.pop}}};
+        const MetricTest tests[] = {{.metric = Metric::pop, .bounds = {e.inputs.pop, e.inputs.pop}},
+                                    {.metric = Metric::ev, .bounds = {e.ev, e.ev}}};
         const Answer found = searched(set.lanes(), 10, true, tests);
         EXPECT_GE(found.totals.ranked, 1U);
     });
@@ -93,7 +96,7 @@ TEST(Search, IsTheSameOnAnyNumberOfThreads) {
         const auto chain = random_market(rng);
         LaneSet set;
         for (const Shape& shape : kShapes)
-            set.add(chain, shape.legs, LaneOptions{.wing = {true, false, true}});
+            set.add(chain, shape.legs, scanmq::testing::condor_options(10.0));
         const Answer expected = searched(set.lanes(), 25);
         std::vector<BestSink> sinks;
         for (int i = 0; i < 4; ++i) sinks.emplace_back(set.lanes(), 25);

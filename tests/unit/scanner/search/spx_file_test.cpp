@@ -34,7 +34,7 @@ class SpxSearch : public ::testing::Test {
     [[nodiscard]] LaneSet verticals(int dte_max) const {
         LaneSet set;
         LaneOptions options;
-        options.gap[0].max = 100.0;
+        options.gaps[0].bounds.max = 100.0;
         options.dte_max = dte_max;
         options.all_bids = true;
         for (const auto legs :

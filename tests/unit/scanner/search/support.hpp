@@ -38,16 +38,17 @@ template <class Act>
 void for_each_candidate(std::span<const Lane> lanes, const Act& act) {
     for (std::uint32_t l = 0; l < lanes.size(); ++l) {
         const Lane& lane = lanes[l];
-        Place place{};
-        const auto deeper = [&](const auto& self, std::size_t rank) -> void {
-            if (rank == lane.ranks()) return act(l, place);
-            const double before = lane.rank[rank - 1]->strikes()[place[rank - 1]];
-            const Range range = range_above(lane.rank[rank]->strikes(), before, lane.gap[rank - 1]);
-            for (place[rank] = range.begin; place[rank] < range.end; ++place[rank]) {
-                self(self, rank + 1);
+        std::array<strategy::StrikeList, kRanksMax> lists;
+        for (std::size_t r = 0; r < lane.ranks(); ++r) lists[r] = lane.rank[r]->strikes();
+        strategy::Generator generator({lists.data(), lane.ranks()}, lane.gaps);
+        strategy::Generator::Run run;
+        while (generator.next(run)) {
+            Place place = run.prefix;
+            for (std::uint32_t i = run.begin; i < run.end; ++i) {
+                place[lane.ranks() - 1] = i;
+                act(l, place);
             }
-        };
-        for (place[0] = 0; place[0] < lane.rank[0]->size(); ++place[0]) deeper(deeper, 1);
+        }
     }
 }
 
@@ -65,13 +66,17 @@ inline Answer brute_force(std::span<const Lane> lanes, std::size_t k,
     out.totals.tests.resize(tests.size());
     const auto passes = [&](const Evaluated& e) {
         for (std::size_t t = 0; t < tests.size(); ++t) {
-            const double value = tests[t].metric == Metric::pop         ? e.inputs.pop
-                                 : tests[t].metric == Metric::day_theta ? e.inputs.day_theta
-                                 : tests[t].metric == Metric::vega      ? e.inputs.vega
-                                                                        : e.ev;
+            double value = tests[t].metric == Metric::pop         ? e.inputs.pop
+                           : tests[t].metric == Metric::day_theta ? e.inputs.day_theta
+                           : tests[t].metric == Metric::gain      ? e.inputs.gain
+                           : tests[t].metric == Metric::vega      ? e.inputs.vega
+                                                                  : e.ev;
+            if (tests[t].per) value /= e.inputs.risk;
+            value = value / tests[t].divisor * tests[t].factor;
+            if (tests[t].absolute) value = std::fabs(value);
             TestCount& count = out.totals.tests[t];
             ++count.evaluated;
-            const auto verdict = filter::check(tests[t].bounds, tests[t].unit * value);
+            const auto verdict = filter::check(tests[t].bounds, value);
             if (verdict == filter::Verdict::pass) continue;
             ++count.removed;
             if (verdict == filter::Verdict::missing) ++count.missing;
@@ -153,17 +158,26 @@ inline LaneOptions random_options(Rng& rng, bool four_ranks) {
     constexpr score::Stance kStances[] = {score::Stance::neutral, score::Stance::long_stance,
                                           score::Stance::short_stance};
     LaneOptions out;
-    for (auto& gap : out.gap) gap.max = kWidths[rng.below(std::size(kWidths))];
-    if (rng.below(4) == 0) out.gap[0].min = 2.5;
-    if (four_ranks)
-        out.gap[1] = rng.below(3) == 0 ? strategy::WidthBounds{5.0, 15.0} : strategy::WidthBounds{};
-    out.wing = {true, !four_ranks, true};
-    if (rng.below(8) == 0) out.wing = {true, true, true};
+    const auto kinds =
+        four_ranks ? std::array{strategy::Gap::wing, strategy::Gap::inner, strategy::Gap::wing}
+                   : std::array{strategy::Gap::wing, strategy::Gap::wing, strategy::Gap::wing};
+    for (std::size_t g = 0; g < out.gaps.size(); ++g) {
+        out.gaps[g] = {{0.0, kWidths[rng.below(std::size(kWidths))]}, kinds[g]};
+    }
+    if (rng.below(4) == 0) out.gaps[0].bounds.min = 2.5;
+    if (four_ranks) {
+        out.gaps[1].bounds =
+            rng.below(3) == 0 ? strategy::WidthBounds{5.0, 15.0} : strategy::WidthBounds{};
+    } else if (rng.below(3) == 0) {
+        out.gaps[1].kind =
+            rng.below(2) == 0 ? strategy::Gap::equal_wing : strategy::Gap::unequal_wing;
+    }
+    if (rng.below(8) == 0) out.gaps[0].kind = strategy::Gap::inner;
     out.fill.toward_mid = rng.below(3) == 0 ? 1.0 : rng.below(2) == 0 ? 0.0 : rng.uniform();
     out.fee_per_contract = rng.below(3) == 0 ? 0.0 : 0.65;
     out.delta = kStances[rng.below(3)];
     out.vega = kStances[rng.below(3)];
-    if (rng.below(4) == 0) out.history = 0.02 * (2.0 * rng.uniform() - 1.0);
+    if (rng.below(4) == 0) out.iv_rank = rng.uniform();
     const std::uint64_t preset = rng.below(6);
     if (preset < 3) {
         out.weights = *score::preset(score::preset_names()[preset]);
