@@ -8,7 +8,6 @@ pkg_check_modules(ZMQ REQUIRED IMPORTED_TARGET libzmq)
 pkg_check_modules(SODIUM REQUIRED IMPORTED_TARGET libsodium)
 pkg_check_modules(LMDB REQUIRED IMPORTED_TARGET lmdb)
 pkg_check_modules(HIREDIS REQUIRED IMPORTED_TARGET hiredis)
-pkg_check_modules(HWY REQUIRED IMPORTED_TARGET libhwy)
 
 # Warnings, for every target of ours.
 add_library(scanmq_warnings INTERFACE)

@@ -1,8 +1,14 @@
+#include "scanner/search/bound_kernel.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scanner/search/bound_kernel.cpp"
-#include "hwy/foreach_target.h"
-//
-#include "scanner/search/bound_kernel.hpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include "scanner/search/vector_score-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -1,8 +1,14 @@
+#include "scanner/search/run_kernel.hpp"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scanner/search/run_kernel.cpp"
-#include "hwy/foreach_target.h"
-//
-#include "scanner/search/run_kernel.hpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
 #include "scanner/search/vector_score-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();
@@ -297,9 +303,6 @@ void run_hits_in_lanes(const Lane& lane, const Prefix& prefix, std::uint32_t beg
 HWY_AFTER_NAMESPACE();
 
 #if HWY_ONCE
-
-#include <algorithm>
-#include <limits>
 
 namespace scanmq::search {
 

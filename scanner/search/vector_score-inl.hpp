@@ -9,9 +9,10 @@
 #define SCANMQ_SCANNER_SEARCH_VECTOR_SCORE_INL
 #endif
 
+#include <hwy/highway.h>
+
 #include <cmath>
 
-#include "hwy/highway.h"
 #include "scanner/pricing/vector_math-inl.hpp"
 #include "scanner/strategy/distribution.hpp"
 

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "scanner/service/lane.hpp"
+#include "scanner/service/vector_search.hpp"
 
 namespace scanmq::service {
 namespace {
@@ -21,6 +22,7 @@ class Scan {
           control_(control),
           book_(chain, request, plan, inputs),
           lanes_(chain, request, plan, inputs, book_),
+          vectors_(chain, request, plan),
           best_(chain, plan, request),
           arbitrage_(chain, plan, without_keys(request)) {}
 
@@ -34,12 +36,16 @@ class Scan {
         for (std::uint32_t e = 0; e < chain_.expiries.size(); ++e) {
             if (cancelled()) return cancelled_error();
             for (std::size_t s = 0; s < plan_.strategies.size(); ++s) {
+                const std::size_t waiting = vectors_waiting_;
                 if (!scan_lanes(e, s)) return cancelled_error();
-                if (control_.steps != nullptr) {
+                // A lane that waits is a step when it was searched.
+                if (control_.steps != nullptr && vectors_waiting_ == waiting) {
                     control_.steps->fetch_add(1, std::memory_order_relaxed);
                 }
             }
         }
+        SearchState state = search_state();
+        if (!vectors_.run(state, control_.steps)) return cancelled_error();
         return std::nullopt;
     }
 
@@ -112,12 +118,20 @@ class Scan {
         }
         return each_lane(expiry, strategy, [this](const Lane& lane) {
             count_wings(lane);
-            SearchState state{chain_,          request_,
-                              plan_,           counts_,
-                              best_,           arbitrage_,
-                              control_.cancel, !(request_.exact_count || control_.brute_force)};
+            if (!control_.brute_force && vectors_.takes(lane)) {
+                vectors_.add(lane);
+                ++vectors_waiting_;
+                return true;
+            }
+            SearchState state = search_state();
             return search_lane(lane, state);
         });
+    }
+
+    [[nodiscard]] SearchState search_state() {
+        return {
+            chain_, request_,   plan_,           counts_,
+            best_,  arbitrage_, control_.cancel, !(request_.exact_count || control_.brute_force)};
     }
 
     void count_wings(const Lane& lane) {
@@ -147,6 +161,8 @@ class Scan {
     ScanControl control_;
     LegBook book_;
     LaneMaker lanes_;
+    VectorSearch vectors_;
+    std::size_t vectors_waiting_ = 0;  // lanes
     Selection best_;
     Selection arbitrage_;
 };

@@ -1,0 +1,49 @@
+#pragma once
+// VectorSearch: the lanes of a scan that scanner/search can go through, gathered, then searched at once
+//               so that the best of all of them are found first.
+//
+// Takes:    lanes of one expiry without stock, whose payoff is flat on both sides, under filters that
+//           vectors can judge. The rest is search_lane()'s.
+// Exact:    what is kept was scored by score_candidate().
+// Role:     private to scanner/service. Lifetime: plan, request and the book's columns must outlive it.
+// Memory:   a copy of the columns that lanes use, under 200 bytes a leg.
+// Threads:  one.
+
+#include <deque>
+#include <map>
+#include <vector>
+
+#include "scanner/search/search.hpp"
+#include "scanner/service/lane.hpp"
+
+namespace scanmq::service {
+
+class VectorSearch {
+  public:
+    VectorSearch(const market::PricedChain& chain, const ScanRequest& request,
+                 const ScanPlan& plan);
+
+    [[nodiscard]] bool takes(const Lane& lane) const noexcept;
+    // Precondition: takes(lane).
+    void add(const Lane& lane);
+    // Adds to the state's counts, and one to steps (may be null) for each lane. False when cancelled.
+    [[nodiscard]] bool run(SearchState& state, std::atomic<std::uint64_t>* steps);
+
+  private:
+    const search::Columns& columns_of(const Lane& lane, const strategy::LegColumns& legs,
+                                      std::size_t rank);
+    void count(const search::Totals& totals, Counts& counts) const;
+
+    const market::PricedChain& chain_;
+    const ScanPlan& plan_;
+    bool prune_;
+    bool expected_values_{};  // does a filter ask for them?
+    bool filters_in_vectors_{true};
+    std::deque<strategy::LegColumns> own_legs_;  // of ranks with more than one plain leg
+    std::deque<search::Columns> columns_;
+    std::map<const strategy::LegColumns*, const search::Columns*> known_;
+    std::vector<Lane> lanes_;
+    std::vector<search::Lane> searched_;
+};
+
+}  // namespace scanmq::service
