@@ -51,6 +51,45 @@ TEST_F(SpxFile, ScansEveryVertical) {
     EXPECT_EQ(scanned(request).counts.candidates, 238'776U);
 }
 
+// The engine counts condors before it goes through them, and says how many there are.
+TEST_F(SpxFile, CountsTheIronCondors) {
+    ScanRequest request;
+    request.strategies = {"iron_condor"};
+    request.filters = {{"width", {{"max", 100.0}}},
+                       {"liquidity", {{"min_bid", 0.01}}},
+                       {"dte", {{"min", 0.0}, {"max", 60.0}}}};
+    request.candidates_max = 75'051'160;
+    const auto refused = scan(chain_, request);
+    ASSERT_FALSE(refused.ok());
+    EXPECT_EQ(refused.error().code, ErrorCode::too_many_candidates);
+    EXPECT_NE(refused.error().message.find(" 75051161 candidates"), std::string::npos)
+        << refused.error().message;
+}
+
+// Everything at once, near the money: the shape of a broad scan.
+TEST_F(SpxFile, ScansEveryStrategyNearTheMoney) {
+    ScanRequest request;
+    for (const std::string_view name : strategy::strategy_names()) {
+        request.strategies.emplace_back(name);
+    }
+    request.best_per = BestPer::short_strikes;
+    request.filters = {{"strikes", {{"max", 3.0}}},
+                       {"width", {{"max", 25.0}}},
+                       {"dte", {{"min", 25.0}, {"max", 45.0}}},
+                       {"back_dte", {{"max", 60.0}}}};
+    const ScanResult result = scanned(request);
+    EXPECT_EQ(result.spreads.size(), kLimitDefault);
+    EXPECT_GT(result.counts.lanes_without_stock, 0U) << "no stock on an index";
+    EXPECT_EQ(result.counts.candidates, result.counts.arbitrage_quote + result.counts.no_risk +
+                                            result.counts.no_profit + result.counts.no_value +
+                                            result.counts.unscored + result.counts.ranked);
+    for (const Spread& spread : result.spreads) {
+        EXPECT_FALSE(spread.reason.empty());
+        EXPECT_FALSE(std::isnan(spread.move_1sd));
+        EXPECT_FALSE(std::isnan(spread.ev)) << spread.strategy;
+    }
+}
+
 // The identities that anyone can check with a pocket calculator, on real quotes.
 TEST_F(SpxFile, FiguresHoldUpByHand) {
     ScanRequest request;

@@ -62,6 +62,64 @@ TEST(Payoff, ReferenceValuesOfPopAndEv) {
     EXPECT_NEAR(short_put.ev, 0.1661493255, 1e-9);
 }
 
+// sigma(K) = .25 - .10 ln(K/F): its variance is a parabola, which SVI is near its vertex as s grows.
+TEST(Payoff, ReferenceValuesUnderASmile) {
+    constexpr double kFar = 100.0;
+    const market::Smile smile{.a = (0.0625 - 0.02 * kFar * kFar) * kYears,
+                              .b = 0.02 * kFar * kYears,
+                              .rho = -2.5 / kFar,
+                              .m = 0.0,
+                              .s = kFar};
+    const double forward = 100.0 * std::exp(0.03 * kYears);
+    EXPECT_NEAR(smile.volatility(-0.1, kYears), 0.26, 1e-9);
+    const Distribution distribution(forward, smile);
+    const double strikes[] = {90.0, 95.0};
+    const PayoffShape shape = payoff_shape(*find_strategy("bull_put"));
+    const Payoff payoff(shape, strikes, -1.10);
+    const double below[] = {distribution.below(90.0), distribution.below(95.0)};
+    EXPECT_NEAR(payoff.profit_probability(distribution, below), 0.7672835321, 1e-8);
+    EXPECT_NEAR(payoff.expected_value(distribution), 0.1518892386, 1e-8);
+}
+
+// Every strategy of one expiry, by the numbers of its definition.
+TEST(Payoff, EveryStrategyAgreesWithNumericalIntegration) {
+    Rng rng(17);
+    const Distribution distribution(100.0,
+                                    {.a = 0.004, .b = 0.01, .rho = -0.4, .m = 0.0, .s = 0.2});
+    for (const Strategy& strategy : strategies()) {
+        if (strategy.expiries() > 1) continue;
+        const PayoffShape shape = payoff_shape(strategy);
+        std::vector<double> strikes;
+        std::vector<double> below;
+        double strike = 85.0 + 5.0 * rng.uniform();
+        for (std::size_t r = 0; r < shape.ranks; ++r) {
+            strikes.push_back(strike += 2.0 + 6.0 * rng.uniform());
+            below.push_back(distribution.below(strike));
+        }
+        const Payoff payoff(shape, strikes.data(), 100.0 * strategy.stock + rng.uniform());
+        double pop = 0.0;
+        double ev = 0.0;
+        double from = 0.0;
+        double mean = 0.0;
+        constexpr int kSteps = 20'000;
+        for (int i = 1; i <= kSteps; ++i) {
+            const double s = 30.0 + 270.0 * i / kSteps;
+            const double mass = distribution.below(s) - from;
+            const double moment = distribution.mean_below(s) - mean;
+            if (mass > 0.0) {
+                const double value = payoff.at(moment / mass);
+                ev += mass * value;
+                if (value > 0.0) pop += mass;
+            }
+            from += mass;
+            mean += moment;
+        }
+        EXPECT_NEAR(payoff.profit_probability(distribution, below.data()), pop, 1e-3)
+            << strategy.name;
+        EXPECT_NEAR(payoff.expected_value(distribution), ev, 1e-4) << strategy.name;
+    }
+}
+
 TEST(Payoff, VerticalExtremesAndBreakeven) {
     const double strikes[] = {90.0, 95.0};
     const PayoffShape put_shape = payoff_shape(*find_strategy("bull_put"));
