@@ -22,7 +22,7 @@ class Scan {
           control_(control),
           book_(chain, request, plan, inputs),
           lanes_(chain, request, plan, inputs, book_),
-          vectors_(chain, request, plan),
+          vectors_(request, plan),
           best_(chain, plan, request),
           arbitrage_(chain, plan, without_keys(request)) {}
 

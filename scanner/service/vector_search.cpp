@@ -122,9 +122,8 @@ class KeepBest final : public search::Sink {
 
 }  // namespace
 
-VectorSearch::VectorSearch(const market::PricedChain& chain, const ScanRequest& request,
-                           const ScanPlan& plan)
-    : chain_(chain), plan_(plan), prune_(!request.exact_count) {
+VectorSearch::VectorSearch(const ScanRequest& request, const ScanPlan& plan)
+    : plan_(plan), prune_(!request.exact_count) {
     for (const filter::SpreadFilter& filter : plan.filters.spreads) {
         // Days differ between lanes, tests do not.
         filters_in_vectors_ =

@@ -5,7 +5,7 @@
 // Takes:    lanes of one expiry without stock, whose payoff is flat on both sides, under filters that
 //           vectors can judge. The rest is search_lane()'s.
 // Exact:    what is kept was scored by score_candidate().
-// Role:     private to scanner/service. Lifetime: plan, request and the book's columns must outlive it.
+// Role:     private to scanner/service. Lifetime: plan and the book's columns must outlive it.
 // Memory:   a copy of the columns that lanes use, under 200 bytes a leg.
 // Threads:  one.
 
@@ -20,8 +20,7 @@ namespace scanmq::service {
 
 class VectorSearch {
   public:
-    VectorSearch(const market::PricedChain& chain, const ScanRequest& request,
-                 const ScanPlan& plan);
+    VectorSearch(const ScanRequest& request, const ScanPlan& plan);
 
     [[nodiscard]] bool takes(const Lane& lane) const noexcept;
     // Precondition: takes(lane).
@@ -34,7 +33,6 @@ class VectorSearch {
                                       std::size_t rank);
     void count(const search::Totals& totals, Counts& counts) const;
 
-    const market::PricedChain& chain_;
     const ScanPlan& plan_;
     bool prune_;
     bool expected_values_{};  // does a filter ask for them?
