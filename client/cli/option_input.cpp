@@ -298,9 +298,6 @@ Result<OptionInput, std::string> parse_option(const OptionTexts& texts, OptionQu
     read_word(in, OptionField::right, {"call", "put"}, out.right);
     read_word(in, OptionField::style, {"european", "american"}, out.style);
     read_dividends(in, from, out);
-    if (out.style == market::ExerciseStyle::american) {
-        in.refuse("style is american, and only european options are priced yet");
-    }
     if (in.error()) return fail(*std::move(in.error()));
     return out;
 }

@@ -18,16 +18,13 @@
 #include "common/base/time.hpp"
 #include "common/config/options.hpp"
 #include "scanner/market/chain.hpp"
+#include "scanner/pricing/cash_dividends.hpp"
 
 namespace scanmq::cli {
 
 inline constexpr std::size_t kOptionsMax = 100'000;
-inline constexpr std::size_t kDividendsMax = 64;
-
-struct CashDividend {
-    double years{};   // to the ex-moment, above 0
-    double amount{};  // per share, above 0
-};
+using pricing::CashDividend;  // times and amounts above 0
+using pricing::kDividendsMax;
 
 struct OptionInput {
     bool on_forward = false;  // underlying is a forward or a future (Black 1976), not a spot

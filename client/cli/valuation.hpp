@@ -2,8 +2,10 @@
 // Value, Greeks and implied volatility of one option of the command line.
 //
 // European: Black-Scholes-Merton on the spot less the present value of the cash dividends before
-//           the expiry (escrowed), or Black (1976) on a forward. On a forward, delta and gamma are
-//           to the forward, and rate moves leave it where it is: rho = -T V.
+//           the expiry (escrowed), or Black (1976) on a forward.
+// American: the accurate scheme of scanner/pricing/american.hpp; with cash dividends that of
+//           cash_dividends.hpp.
+// Forward:  delta and gamma are to the forward, and rate moves leave it where it is.
 // Units:    as scanner/pricing/black.hpp; a day's theta is the value after min(1 day, T) less the
 //           value now, with spot, rate and volatility held; a dividend of that day leaves the spot.
 // Threads:  pure functions.

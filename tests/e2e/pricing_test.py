@@ -39,6 +39,15 @@ class Price(Case):
                 self.assertEqual("ok", option["status"])
                 self.assertAlmostEqual(0.3, option["volatility"], 9)
 
+    def test_american_exercise(self):
+        flags = ("--spot", 100, "--strike", 120, "--years", 2, "--rate", 0.08, "--right", "put")
+        value = {style: self.ok("price", *flags, "--volatility", 0.25, "--style", style, "--json").json()["options"][0]
+                 for style in ("european", "american")}
+        self.assertGreater(value["american"]["value"], value["european"]["value"] + 1)
+        self.assertGreaterEqual(value["american"]["value"], 20)
+        back = self.ok("iv", *flags, "--style", "american", "--price", value["american"]["value"], "--json").json()
+        self.assertAlmostEqual(0.25, back["options"][0]["volatility"], 6)
+
     def test_no_volatility_has_a_status_and_exit_4(self):
         answer = self.scanmq("iv", *self.FLAGS, "--price", 101, "--right", "call", "--json")
         self.assertEqual(PARTIAL, answer.code)

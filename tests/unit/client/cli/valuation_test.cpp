@@ -77,6 +77,50 @@ TEST(Valuation, GreeksAreTheDerivatives) {
     }
 }
 
+TEST(Valuation, AmericanAgreesWithTheReferences) {
+    OptionInput put = option(100, 120, 10.0, 0.25, 0.10, market::Right::put);
+    put.yield = 0.03;
+    put.style = market::ExerciseStyle::american;
+    EXPECT_NEAR(value_option(put).raw.price, 23.00029, 1e-4);
+    OptionInput call = option(100, 100, 90.0 / 365.0, 0.25, 0.04, market::Right::call);
+    call.dividends = {{30.0 / 365.0, 2.0}};
+    call.strike = 90.0;
+    EXPECT_NEAR(value_option(call).raw.price, 10.3684, 1e-3);
+    call.style = market::ExerciseStyle::american;
+    EXPECT_NEAR(value_option(call).raw.price, 10.9068, 1e-3);
+}
+
+TEST(Valuation, AmericanGreeksAreTheDerivatives) {
+    OptionInput put = option(100, 105, 0.75, 0.25, 0.04, market::Right::put);
+    put.style = market::ExerciseStyle::american;
+    const Valuation valued = value_option(put);
+    EXPECT_NEAR(valued.raw.delta, slope(put, 1e-2, [](auto& o, double h) { o.underlying += h; }),
+                1e-4);
+    EXPECT_NEAR(valued.raw.vega, slope(put, 1e-3, [](auto& o, double h) { o.volatility += h; }),
+                1e-2);
+    EXPECT_NEAR(valued.theta_day, valued.raw.theta / 365.0, 0.02 * std::fabs(valued.theta_day));
+    OptionInput on_forward = put;
+    on_forward.on_forward = true;
+    EXPECT_NEAR(value_option(on_forward).raw.rho,
+                slope(on_forward, 1e-3, [](auto& o, double h) { o.rate += h; }), 1e-2);
+}
+
+TEST(Valuation, AmericanImpliedVolatilityComesBack) {
+    OptionInput put = option(100, 105, 0.75, 0.25, 0.04, market::Right::put);
+    put.style = market::ExerciseStyle::american;
+    for (const std::vector<CashDividend>& dividends :
+         {std::vector<CashDividend>{}, {{0.25, 1.0}, {0.5, 1.0}}}) {
+        put.dividends = dividends;
+        put.price = value_option(put).raw.price;
+        const auto implied = imply_volatility(put);
+        EXPECT_EQ(implied.status, pricing::IvStatus::ok);
+        EXPECT_NEAR(implied.volatility, 0.25, 1e-6);
+    }
+    put.dividends.clear();
+    put.price = 4.0;
+    EXPECT_EQ(imply_volatility(put).status, pricing::IvStatus::below_intrinsic);
+}
+
 TEST(Valuation, TheLastDayLosesWhatIsLeft) {
     const OptionInput call = option(100, 100, 0.5 / 365.0, 0.2, 0.0, market::Right::call);
     const Valuation valued = value_option(call);
