@@ -41,10 +41,38 @@ class ScanLocal(Case):
             for name in ("net_price", "max_profit", "max_loss", "pop", "ev", "score"):
                 self.assertAlmostEqual(spread[name], float(row[name]), 9)
             for name, value in spread["greeks"].items():
-                self.assertAlmostEqual(value, float(row[name]), 9)
+                if value is None:
+                    self.assertEqual("", row[name])
+                else:
+                    self.assertAlmostEqual(value, float(row[name]), 9)
+            self.assertEqual(spread["reason"], row["reason"])
             for name, value in spread["components"].items():
                 self.assertEqual(value is None, row[f"score_{name}"] == "")
             self.assertEqual(len(spread["legs"]), len(row["legs"].split()))
+
+    def test_explain_says_why_below_each_spread(self):
+        spreads = self.scan("--json").json()["spreads"]
+        lines = self.scan("--explain").out.splitlines()[1:25]
+        for at, spread in enumerate(spreads):
+            self.assertTrue(spread["reason"])
+            self.assertEqual(spread["reason"], lines[2 * at + 1].strip())
+
+    def test_every_flag_of_the_request_is_in_the_assumptions(self):
+        result = self.scan("--volatility", "0.3", "--rate", "0.02", "--fill", "0.5", "--fee", "1", "--best-per",
+                           "symbol", "--exact-count", "--dividend", "2024-08-01:0.5", "--spot", "101",
+                           "--json").json()
+        assumed = result["assumptions"]
+        self.assertEqual(("user", 0.3, 0.5, 1, "symbol", True),
+                         tuple(assumed[key] for key in ("volatility", "volatility_value", "fill", "fee_per_contract",
+                                                        "best_per", "rate_is_input")))
+        symbols = [spread["symbol"] for spread in result["spreads"]]
+        self.assertEqual(sorted(set(symbols)), sorted(symbols))
+        for flags, expected in [(("--volatility", "high"), "realised:0.18"), (("--best-per", "expiri"), "expiry?"),
+                                (("--dividend", "0.5"), "2024-05-10:0.50")]:
+            with self.subTest(flags=flags):
+                answer = self.scanmq("scan", "--local", self.market, *flags)
+                self.assertEqual(USAGE, answer.code)
+                self.assertIn(expected, answer.err)
 
     def test_any_number_of_threads_gives_the_same(self):
         def comparable(threads):

@@ -30,7 +30,34 @@ REQUESTS = [
     ({"weights": {"probability": 1, "liquidity": 0.5}}, True),
     ({"preset": "conservative", "fill": "mid", "fee_per_contract": 0}, True),
     ({"fill": 0.5, "delta_stance": "long", "vega_stance": "neutral", "rate": -0.01}, True),
-    ({"as_of_ms": 1718221500000}, True),
+    ({"as_of_ms": 1694721600000}, True),
+    ({"version": 1, "volatility": "flat", "best_per": "expiry", "count": "exact", "candidates_max": 1000000}, True),
+    ({"volatility": {"mode": "user", "value": 0.3}, "spot": 100.5, "rate_curve": [{"years": 1, "rate": 0.04}]}, True),
+    ({"volatility": {"mode": "realised", "value": 0.3}}, True),
+    ({"dividends": [{"ex_ms": 1695721600000, "amount": 0.5}],
+      "events": [{"symbol": "TST", "moment_ms": 1695721600000, "kind": "earnings"}],
+      "histories": [{"symbol": "TST", "closes": [100, 101, 100.5]}]}, True),
+    ({"strategies": ["iron_condor", "call_calendar", "covered_call"],
+      "filters": [{"type": "earnings", "params": {"before_expiry": False, "unknown": "pass"}},
+                  {"type": "settlement", "params": {"at": "pm"}}, {"type": "ev_risk", "params": {"min": -1}}]}, True),
+    ({"version": 2}, False),
+    ({"volatility": "user"}, False),
+    ({"volatility": {"mode": "smile", "value": 0.2}}, False),
+    ({"volatility": {"mode": "user", "value": 0}}, False),
+    ({"best_per": "strike"}, False),
+    ({"count": "all"}, False),
+    ({"candidates_max": 0}, False),
+    ({"spot": 0}, False),
+    ({"rate": 0.01, "rate_curve": [{"years": 1, "rate": 0.04}]}, False),
+    ({"rate_curve": [{"rate": 0.04}]}, False),
+    ({"dividends": [{"ex_ms": 1695721600000}]}, False),
+    ({"events": [{"symbol": "TST", "moment_ms": 1695721600000}]}, False),
+    ({"histories": [{"symbol": "TST", "closes": [0]}]}, False),
+    ({"weights": {}}, False),
+    ({"filters": [{"type": "dte", "params": {}}]}, False),
+    ({"filters": [{"type": "dte", "params": {"mn": 1}}]}, False),
+    ({"filters": [{"type": "settlement", "params": {"at": "noon"}}]}, False),
+    ({"filters": [{"type": "delta_neutral", "params": {"min": 0}}]}, False),
     ({"strategies": ["bull_putt"]}, False),
     ({"strategies": "bull_put"}, False),
     ({"limt": 3}, False),
@@ -47,7 +74,7 @@ REQUESTS = [
     ({"rate": 5}, False),
     ({"as_of_ms": 0}, False),
     ({"delta_stance": "up"}, False),
-    ({"filters": [{"type": "delt", "params": {}}]}, False),
+    ({"filters": [{"type": "delt", "params": {"min": 0}}]}, False),
     ({"filters": [{"params": {}}]}, False),
     ({"filters": {"type": "dte"}}, False),
     ({"filters": [{"type": "dte", "params": {"min": [1]}}]}, False),
@@ -91,7 +118,11 @@ class Schemas(Case):
 
     def test_results_of_the_engine(self):
         self.ok("sample-market", "--symbols", 3, "--out", self.dir / "market")
-        for flags in [(), ("--width", "0.."), ("--fill", "mid", "--preset", "aggressive"), ("--pop", "0.9999..")]:
+        strategies = REQUEST.schema["$defs"]["strategy"]["enum"]
+        self.assertGreater(len(strategies), 20)
+        near = ("--dte", "5..16", "--filter", "delta:min=0.3,max=0.7,legs=all")
+        for flags in [(), ("--width", "0.."), ("--fill", "mid", "--preset", "aggressive"), ("--pop", "0.9999.."),
+                      *[("--strategy", name, *near) for name in strategies]]:
             with self.subTest(flags=flags):
                 printed = self.ok("scan", "--local", self.dir / "market", "--limit", 200, "--json", *flags).json()
                 self.check_result(printed)
