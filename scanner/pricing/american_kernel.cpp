@@ -2,8 +2,8 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scanner/pricing/american_kernel.cpp"
-#include "hwy/foreach_target.h"
-#include "hwy/highway.h"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
 #include "scanner/pricing/vector_math-inl.hpp"
 
 // Andersen, Lake and Offengenden (2016) for as many puts at once as a vector has lanes, in units of

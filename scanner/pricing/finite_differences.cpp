@@ -5,9 +5,9 @@
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scanner/pricing/finite_differences.cpp"
-#include "hwy/aligned_allocator.h"
-#include "hwy/foreach_target.h"
-#include "hwy/highway.h"
+#include <hwy/aligned_allocator.h>
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
 #include "scanner/pricing/vector_math-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "hwy/highway.h"
+#include <hwy/highway.h>
 #include "scanner/pricing/american_kernel.hpp"
 #include "scanner/pricing/american_scheme.hpp"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "hwy/highway.h"
+#include <hwy/highway.h>
 
 namespace scanmq::pricing {
 namespace {
