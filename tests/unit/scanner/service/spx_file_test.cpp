@@ -82,7 +82,8 @@ TEST_F(SpxFile, ScansEveryStrategyNearTheMoney) {
     EXPECT_GT(result.counts.lanes_without_stock, 0U) << "no stock on an index";
     EXPECT_EQ(result.counts.candidates, result.counts.arbitrage_quote + result.counts.no_risk +
                                             result.counts.no_profit + result.counts.no_value +
-                                            result.counts.unscored + result.counts.ranked);
+                                            result.counts.unscored + result.counts.ranked +
+                                            result.counts.pruned);
     for (const Spread& spread : result.spreads) {
         EXPECT_FALSE(spread.reason.empty());
         EXPECT_FALSE(std::isnan(spread.move_1sd));
