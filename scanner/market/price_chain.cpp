@@ -30,7 +30,7 @@ constexpr NearMoney kAmericanMoney{.window = 0.05, .pairs_wanted = 0};
 constexpr NearMoney kAdjustedMoney{.window = 0.10, .pairs_wanted = 0};
 constexpr std::size_t kEuropeanPairsMax = 25;
 constexpr std::size_t kAmericanPairsMax = 9;
-constexpr int kAmericanRounds = 2;
+constexpr int kAmericanRounds = 5;
 
 // A rate fitted to American quotes is believed in this range and to this precision.
 constexpr double kAmericanRateMin = -0.01;

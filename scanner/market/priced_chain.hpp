@@ -43,7 +43,6 @@ struct PricedChain {
     bool rate_is_input{};
     double spot{kMissing};   // what pricing used
     bool spot_is_implied{};  // header's spot disagreed with parity by over 5 bp (or was absent)
-    bool american_as_european{};         // American quotes inverted as European: IV approximate
     std::vector<ExpiryMarket> expiries;  // parallel to chain->expiries
     std::vector<double> iv;              // per contract, NaN unless iv_status is ok
     std::vector<pricing::IvStatus> iv_status;

@@ -178,7 +178,6 @@ Assumptions assumptions_of(const market::PricedChain& chain, const ScanRequest& 
     out.rate_is_input = chain.rate_is_input;
     out.spot = chain.spot;
     out.spot_is_implied = chain.spot_is_implied;
-    out.american_as_european = chain.american_as_european;
     out.best_per = to_string(request.best_per);
     if (request.volatility.mode == VolatilityMode::realised) {
         out.volatility_value = request.volatility.value.value_or(inputs.realised);

@@ -119,7 +119,6 @@ ScanResult merge_results(std::vector<ScanResult> results, std::uint32_t limit) {
         if (result.symbol != merged.symbol) merged.symbol.clear();
         if (result.engine != merged.engine) merged.engine.clear();
         merged.as_of = std::min(merged.as_of, result.as_of);
-        merged.assumptions.american_as_european |= result.assumptions.american_as_european;
         merged.assumptions.spot_is_implied |= result.assumptions.spot_is_implied;
         add_counts(merged.counts, result.counts);
         if (result.sources.empty()) {

@@ -130,7 +130,6 @@ struct Assumptions {
     bool rate_is_input{};
     double spot{kMissing};
     bool spot_is_implied{};
-    bool american_as_european{};
     std::string best_per{"spread"};
     double realised_volatility{kMissing};  // from the request's history
     std::uint64_t dividends{};             // of this symbol, still to come

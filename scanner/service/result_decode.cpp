@@ -180,8 +180,8 @@ void read_counts(Reader& reader, const Json& value, Counts& out) {
 void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     const Fields fields(reader, value, "assumptions",
                         {"fill", "fee_per_contract", "volatility", "volatility_value", "weights",
-                         "rate", "rate_is_input", "spot", "spot_is_implied", "american_as_european",
-                         "best_per", "realised_volatility", "dividends", "events"});
+                         "rate", "rate_is_input", "spot", "spot_is_implied", "best_per",
+                         "realised_volatility", "dividends", "events"});
     fields.number("fill", out.fill);
     fields.number("fee_per_contract", out.fee_per_contract);
     fields.text("volatility", out.volatility);
@@ -190,7 +190,6 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     fields.flag("rate_is_input", out.rate_is_input);
     fields.number_or_nan("spot", out.spot);
     fields.flag("spot_is_implied", out.spot_is_implied);
-    fields.flag("american_as_european", out.american_as_european);
     fields.number_or_nan("volatility_value", out.volatility_value);
     fields.text("best_per", out.best_per);
     fields.number_or_nan("realised_volatility", out.realised_volatility);

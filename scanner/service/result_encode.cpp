@@ -128,7 +128,7 @@ void write(DocumentWriter& out, const Counts& from) {
 }
 
 void write(DocumentWriter& out, const Assumptions& from) {
-    out.map(14);
+    out.map(13);
     number(out, "fill", from.fill);
     number(out, "fee_per_contract", from.fee_per_contract);
     text(out, "volatility", from.volatility);
@@ -138,7 +138,6 @@ void write(DocumentWriter& out, const Assumptions& from) {
     flag(out, "rate_is_input", from.rate_is_input);
     number(out, "spot", from.spot);
     flag(out, "spot_is_implied", from.spot_is_implied);
-    flag(out, "american_as_european", from.american_as_european);
     text(out, "best_per", from.best_per);
     number(out, "realised_volatility", from.realised_volatility);
     out.key("dividends");

@@ -83,7 +83,6 @@ TEST(PriceChain, RecoversCurveForwardAndVolatility) {
     const auto priced = price(truth.chain());
     EXPECT_NEAR(priced.rate, truth.rate, 2e-4);
     EXPECT_FALSE(priced.rate_is_input);
-    EXPECT_FALSE(priced.american_as_european);
     for (std::size_t e = 0; e < truth.dates.size(); ++e) {
         const auto& market = priced.expiries[e];
         EXPECT_NEAR(market.years, truth.years(truth.dates[e]), 1e-12);
@@ -323,17 +322,6 @@ TEST(PriceChain, AmSettledRootIsNotTradableAfterThePreviousClose) {
         price(chain, {.as_of = new_york_moment(20230914, kCloseMinute)}).expiries[0].tradable);
 }
 
-TEST(PriceChain, AmericanRateIsZeroUnlessQuotesSettleIt) {
-    Truth truth;
-    truth.style = ExerciseStyle::american;
-    const auto long_dated = price(truth.chain());
-    EXPECT_TRUE(long_dated.american_as_european);
-    EXPECT_NEAR(long_dated.rate, truth.rate, 2e-3);
-    truth.dates = {20240614};
-    truth.half_spread = 0.1;
-    EXPECT_EQ(price(truth.chain()).rate, 0.0);
-}
-
 TEST(PriceChain, EmptyChainIsPriced) {
     Chain chain;
     chain.symbol = "NIL";
@@ -491,32 +479,6 @@ TEST(VendorAgreement, IvolatilityForwardAndRateFromParity) {
         EXPECT_LT(priced.rate, 0.01) << priced.chain->as_of_date;
         EXPECT_NEAR(priced.spot, priced.chain->spot, 0.003 * priced.spot);
     }
-}
-
-TEST(VendorAgreement, TeslaIsMarkedAmericanAsEuropean) {
-    SCANMQ_NEEDS_VENDOR_FILE(path, "cboe_tsla_2023-11-10_quotedata_fr.csv");
-    auto report = read_chain_file(path);
-    ASSERT_TRUE(report.ok()) << report.error().message;
-    const auto priced = price(std::move(report->chains.at(0)));
-    const Chain& chain = *priced.chain;
-    EXPECT_TRUE(priced.american_as_european);
-    EXPECT_EQ(priced.rate, 0.0) << "two weeks of quotes do not settle a rate";
-    EXPECT_FALSE(priced.expiries[0].tradable);
-    EXPECT_EQ(priced.expiries[0].problem, "expired");
-    std::vector<double> differences;
-    for (std::size_t e = 1; e < chain.expiries.size(); ++e) {
-        const auto& market = priced.expiries[e];
-        EXPECT_NEAR(market.forward, 214.7, 1.0);
-        for (std::size_t i = chain.expiries[e].call_begin; i < chain.expiries[e].end; ++i) {
-            if (priced.iv_status[i] == IvStatus::ok && !std::isnan(chain.vendor_iv[i]) &&
-                out_of_the_money(chain, i, market.forward) &&
-                std::fabs(std::log(chain.strike[i] / market.forward)) < 0.15) {
-                differences.push_back(std::fabs(priced.iv[i] - chain.vendor_iv[i]));
-            }
-        }
-    }
-    EXPECT_LE(quantile(differences, 0.9), 0.02);
-    RecordProperty("iv_p90", std::to_string(quantile(differences, 0.9)));
 }
 
 }  // namespace

@@ -148,7 +148,6 @@ TEST(Engine, ThetaAndVegaFiltersAreOfTheSpread) {
 
 TEST(Engine, SaysWhatItAssumed) {
     market::PricedChain chain = two_puts();
-    chain.american_as_european = true;
     chain.rate = 0.04;
     chain.spot_is_implied = true;
     ScanRequest request;
@@ -158,7 +157,6 @@ TEST(Engine, SaysWhatItAssumed) {
     EXPECT_EQ(result.symbol, "TST");
     EXPECT_EQ(result.as_of, 1'700'000'000'000);
     EXPECT_EQ(result.engine, kEngineVersion);
-    EXPECT_TRUE(result.assumptions.american_as_european);
     EXPECT_TRUE(result.assumptions.spot_is_implied);
     EXPECT_EQ(result.assumptions.rate, 0.04);
     EXPECT_EQ(result.assumptions.fee_per_contract, 0.65);

@@ -1,0 +1,343 @@
+// American chains: what price_chain makes of quotes that carry a right to early exercise.
+
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "scanner/market/early_exercise.hpp"
+#include "scanner/market/priced_chain.hpp"
+#include "scanner/market/reader.hpp"
+#include "scanner/pricing/cash_dividends.hpp"
+#include "support.hpp"
+
+namespace scanmq::market {
+namespace {
+
+using pricing::IvStatus;
+
+// A chain whose quotes are American values plus and minus half a spread.
+struct Truth {
+    double spot = 100.0;
+    double rate = 0.045;
+    double yield = 0.0;
+    double volatility = 0.25;
+    double half_spread = 0.01;
+    std::vector<YearMonthDay> dates{20240621, 20240719, 20240920, 20250117, 20250620};
+    std::vector<CashDividend> dividends;
+    bool calls = true;
+    double header = 97.0;  // stale
+
+    [[nodiscard]] static WallMillis as_of() { return new_york_moment(20240610, 15 * 60); }
+    [[nodiscard]] static double years_to(WallMillis moment) {
+        return static_cast<double>(moment - as_of()) / 365.0 / static_cast<double>(kMillisPerDay);
+    }
+    [[nodiscard]] Chain chain() const {
+        Chain head;
+        head.symbol = "XYZ";
+        head.source = "test";
+        head.as_of = as_of();
+        head.as_of_date = 20240610;
+        head.spot = header;
+        head.style = ExerciseStyle::american;
+        std::vector<pricing::CashDividend> paid;
+        for (const auto& dividend : dividends) {
+            paid.push_back({years_to(dividend.ex_moment), dividend.amount});
+        }
+        ChainBuilder builder;
+        for (const auto date : dates) {
+            const double years = years_to(new_york_moment(date, close_minute(date)));
+            for (double strike = 70.0; strike <= 130.0; strike += 2.5) {
+                for (const auto right : {Right::call, Right::put}) {
+                    if (right == Right::call && !calls) continue;
+                    const double value = pricing::american_price(
+                        {spot, strike, rate, yield, years, volatility}, paid, right);
+                    ChainBuilder::Row row;
+                    row.strike = strike;
+                    row.right = right;
+                    row.bid = std::max(0.0, value - half_spread);
+                    row.ask = row.bid + 2 * half_spread;
+                    row.expiry = builder.expiry("XYZ", date, Settlement::pm);
+                    builder.add(row);
+                }
+            }
+        }
+        std::uint64_t duplicates = 0;
+        return builder.finish(std::move(head), duplicates);
+    }
+};
+
+PricedChain price(Chain chain, const PricingOptions& options = {}) {
+    return price_chain(std::make_shared<const Chain>(std::move(chain)), options);
+}
+
+double quantile(std::vector<double> values, double q) {
+    EXPECT_FALSE(values.empty());
+    if (values.empty()) return HUGE_VAL;
+    std::sort(values.begin(), values.end());
+    return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
+}
+
+bool out_of_the_money(const Chain& chain, std::size_t i, double forward) {
+    return chain.right[i] == (chain.strike[i] >= forward ? Right::call : Right::put);
+}
+
+// How far the out-of-the-money volatilities near the money are from the truth.
+double volatility_miss(const PricedChain& priced, double truth) {
+    const Chain& chain = *priced.chain;
+    double miss = 0;
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        const double forward = priced.expiries[chain.expiry[i]].forward;
+        if (priced.iv_status[i] != IvStatus::ok || !out_of_the_money(chain, i, forward) ||
+            std::fabs(std::log(chain.strike[i] / forward)) > 0.15 || chain.bid[i] < 0.2) {
+            continue;
+        }
+        miss = std::max(miss, std::fabs(priced.iv[i] - truth));
+        ++count;
+    }
+    EXPECT_GT(count, 10U);
+    return miss;
+}
+
+TEST(AmericanChain, SpotRateForwardAndVolatilityComeOutOfTheQuotes) {
+    const Truth truth;
+    const auto priced = price(truth.chain());
+    EXPECT_TRUE(priced.spot_is_implied) << "the header's is stale";
+    EXPECT_NEAR(priced.spot, truth.spot, 0.02);
+    EXPECT_NEAR(priced.rate, truth.rate, 0.003);
+    for (const auto& market : priced.expiries) {
+        EXPECT_NEAR(market.forward, truth.spot * std::exp(truth.rate * market.years), 0.05);
+        EXPECT_NEAR(market.yield, 0.0, 0.004);
+        EXPECT_NEAR(market.atm_volatility, truth.volatility, 0.002);
+        EXPECT_TRUE(market.smile_report.arbitrage_free);
+    }
+    EXPECT_LT(volatility_miss(priced, truth.volatility), 0.003);
+}
+
+TEST(AmericanChain, AYieldIsFound) {
+    Truth truth;
+    truth.yield = 0.06;
+    truth.header = 100.0;
+    const auto priced = price(truth.chain(), {.rate = truth.rate, .spot = truth.spot});
+    EXPECT_FALSE(priced.spot_is_implied);
+    EXPECT_TRUE(priced.rate_is_input);
+    for (const auto& market : priced.expiries) {
+        EXPECT_NEAR(market.yield, truth.yield, 0.0003 / market.years);
+    }
+    EXPECT_LT(volatility_miss(priced, truth.volatility), 0.002);
+}
+
+TEST(AmericanChain, GreeksAreAmericanAndReproduceTheMid) {
+    Truth truth;
+    truth.header = 100.0;
+    const auto priced = price(truth.chain(), {.rate = truth.rate});
+    const Chain& chain = *priced.chain;
+    std::size_t ok = 0;
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        if (priced.iv_status[i] != IvStatus::ok) {
+            EXPECT_TRUE(std::isnan(priced.iv[i]));
+            EXPECT_TRUE(std::isnan(priced.greeks[i].delta));
+            continue;
+        }
+        ++ok;
+        EXPECT_NEAR(priced.greeks[i].price, 0.5 * (chain.bid[i] + chain.ask[i]), 1e-4) << i;
+        EXPECT_LE(std::fabs(priced.greeks[i].delta), 1.0 + 1e-9);
+        EXPECT_GE(priced.greeks[i].vega, -1e-9);
+    }
+    EXPECT_GT(ok, chain.size() / 2);
+}
+
+TEST(AmericanChain, KnownDividendsMakeSpotAndForwardsAgree) {
+    Truth truth;
+    truth.dividends = {{new_york_moment(20240614, kOpenMinute), 1.0},
+                       {new_york_moment(20240912, kOpenMinute), 1.0},
+                       {new_york_moment(20241212, kOpenMinute), 1.0}};
+    PricingOptions options;
+    options.rate = truth.rate;
+    options.dividends = truth.dividends;
+    const auto priced = price(truth.chain(), options);
+    EXPECT_NEAR(priced.spot, truth.spot, 0.03);
+    for (const auto& market : priced.expiries) EXPECT_NEAR(market.yield, 0.0, 0.02) << market.dte;
+    EXPECT_LT(volatility_miss(priced, truth.volatility), 0.004);
+    // What is past or no amount does not count.
+    options.dividends.push_back({Truth::as_of() - 1, 50.0});
+    options.dividends.push_back({Truth::as_of() + 1000, kMissing});
+    options.dividends.push_back({Truth::as_of() + 1000, -1.0});
+    EXPECT_EQ(price(truth.chain(), options).spot, priced.spot);
+    // Dividends worth more than the spot leave nothing to price on.
+    options.spot = 1.0;
+    const auto absurd = price(truth.chain(), options);
+    EXPECT_TRUE(std::none_of(absurd.iv_status.begin(), absurd.iv_status.end(),
+                             [](IvStatus status) { return status == IvStatus::ok; }));
+}
+
+TEST(AmericanChain, ShortQuotesThatSettleNoRateTakeTheForwardsGrowth) {
+    Truth truth;
+    truth.dates = {20240614, 20240628};
+    truth.half_spread = 0.08;
+    const auto priced = price(truth.chain());
+    EXPECT_GE(priced.rate, 0.0);
+    EXPECT_LE(priced.rate, 0.15);
+    truth.dates = {20240614};
+    EXPECT_EQ(price(truth.chain()).rate, 0.0) << "one forward grows by nothing";
+}
+
+TEST(AmericanChain, OneSideAloneIsPricedOnTheSpot) {
+    Truth truth;
+    truth.calls = false;
+    truth.header = truth.spot;
+    const auto priced = price(truth.chain(), {.rate = truth.rate});
+    EXPECT_EQ(priced.spot, truth.spot);
+    EXPECT_FALSE(priced.spot_is_implied);
+    for (const auto& market : priced.expiries) {
+        EXPECT_TRUE(market.forward_is_carried);
+        EXPECT_NEAR(market.forward, truth.spot * std::exp(truth.rate * market.years), 1e-9);
+        EXPECT_EQ(market.problem, "");
+    }
+    EXPECT_LT(volatility_miss(priced, truth.volatility), 0.003);
+    truth.header = kMissing;
+    const auto blind = price(truth.chain());
+    EXPECT_TRUE(std::isnan(blind.expiries[0].forward));
+    EXPECT_NE(blind.expiries[0].problem, "");
+    EXPECT_FALSE(price(truth.chain(), {.spot = 100.0}).expiries[0].problem.size());
+}
+
+TEST(RateInputs, ACurveIsLinearBetweenItsPointsAndFlatOutside) {
+    PricingOptions options;
+    options.rate_curve = {{1.0, 0.05}, {0.5, 0.04}, {kMissing, 0.5}, {2.0, kMissing}};
+    const auto priced = price(Truth{}.chain(), options);
+    EXPECT_TRUE(priced.rate_is_input);
+    EXPECT_EQ(priced.rate, 0.05);
+    for (const auto& market : priced.expiries) {
+        const double wanted = market.years < 0.5   ? 0.04
+                              : market.years > 1.0 ? 0.05
+                                                   : 0.04 + 0.02 * (market.years - 0.5);
+        EXPECT_NEAR(market.rate, wanted, 1e-12);
+    }
+}
+
+TEST(EarlyExercise, PresentValueAndImpliedYield) {
+    const std::vector<pricing::CashDividend> dividends{{0.25, 1.0}, {0.75, 2.0}};
+    EXPECT_NEAR(present_value(dividends, 0.04, 0.5), std::exp(-0.01), 1e-12);
+    EXPECT_NEAR(present_value(dividends, 0.04, 1.0), std::exp(-0.01) + 2 * std::exp(-0.03), 1e-12);
+    const double paid = present_value(dividends, 0.04, 1.0);
+    const double forward = (100.0 - paid) * std::exp(0.04 - 0.013);
+    EXPECT_NEAR(implied_yield(forward, {{100.0, 0.04, 0.0, 1.0}, dividends}), 0.013, 1e-12);
+    EXPECT_TRUE(std::isnan(implied_yield(forward, {{2.0, 0.04, 0.0, 1.0}, dividends})));
+    const std::vector<ForwardPoint> points{{0.5, 100 * std::exp(0.02)},
+                                           {1.0, 100 * std::exp(0.04)}};
+    EXPECT_NEAR(carry_rate(points), 0.04, 1e-12);
+    EXPECT_EQ(carry_rate(std::span(points).first(1)), 0.0);
+    const std::vector<ForwardPoint> same{{0.5, 100}, {0.5, 101}};
+    EXPECT_EQ(carry_rate(same), 0.0);
+}
+
+// ---- agreement with vendors, on real quotes ----
+
+std::vector<double> vendor_misses(const PricedChain& priced, double years_min, double years_max) {
+    const Chain& chain = *priced.chain;
+    std::vector<double> misses;
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        const auto& market = priced.expiries[chain.expiry[i]];
+        if (priced.iv_status[i] == IvStatus::ok && chain.vendor_iv[i] > 0 &&
+            market.years > years_min && market.years < years_max &&
+            out_of_the_money(chain, i, market.forward) &&
+            std::fabs(std::log(chain.strike[i] / market.forward)) < 0.15) {
+            misses.push_back(std::fabs(priced.iv[i] - chain.vendor_iv[i]));
+        }
+    }
+    return misses;
+}
+
+TEST(VendorAgreement, Tesla) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "cboe_tsla_2023-11-10_quotedata_fr.csv");
+    auto report = read_chain_file(path);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    const auto priced = price(std::move(report->chains.at(0)));
+    EXPECT_GE(priced.rate, 0.0);
+    EXPECT_LE(priced.rate, 0.10);
+    EXPECT_TRUE(priced.spot_is_implied) << "the header's is from after the close";
+    EXPECT_NEAR(priced.spot, 214.7, 0.3);
+    EXPECT_EQ(priced.expiries[0].problem, "expired");
+    const auto misses = vendor_misses(priced, 0.0, 1.0);
+    EXPECT_GT(misses.size(), 40U);
+    // Quotes of 16:00 that are stamped 18:55: their times are three hours short of the vendor's.
+    EXPECT_LE(quantile(misses, 0.9), 0.012);
+    RecordProperty("iv_p90", std::to_string(quantile(misses, 0.9)));
+}
+
+TEST(VendorAgreement, MicrosoftOfTheBroker) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "tda_msft_2021-05-17.json");
+    auto report = read_chain_file(path);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    PricingOptions options;
+    options.rate = 0.001;  // the file's
+    options.dividends = {{new_york_moment(20210519, kOpenMinute), 0.56}};
+    const auto priced = price(std::move(report->chains.at(0)), options);
+    EXPECT_EQ(priced.spot, 245.375);
+    EXPECT_TRUE(priced.expiries[0].forward_is_carried) << "puts alone";
+    for (const auto& market : priced.expiries) {
+        EXPECT_NE(market.smile_report.status, SmileStatus::none) << market.dte;
+    }
+    const auto misses = vendor_misses(priced, 0.01, 1.0);
+    EXPECT_GT(misses.size(), 50U);
+    RecordProperty("iv_p50", std::to_string(quantile(misses, 0.5)));
+    RecordProperty("iv_p90", std::to_string(quantile(misses, 0.9)));
+    EXPECT_LE(quantile(misses, 0.9), 0.015);
+}
+
+TEST(VendorAgreement, GoogleOnAnEarlyClose) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "lean_goog_2015-12-24_1300et_snapshot.csv");
+    auto report = read_chain_file(path);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    const auto priced = price(std::move(report->chains.at(0)));
+    const Chain& chain = *priced.chain;
+    EXPECT_EQ(chain.expiries[0].date, 20151224);
+    EXPECT_EQ(chain.expiries[0].moment, new_york_moment(20151224, 13 * 60));
+    EXPECT_EQ(priced.expiries[0].problem, "expired");
+    EXPECT_EQ(priced.iv_status[chain.expiries[0].call_begin], IvStatus::expired);
+    EXPECT_NEAR(priced.spot, 748.40, 0.75);
+    EXPECT_GE(priced.rate, 0.0);
+    EXPECT_LE(priced.rate, 0.02);
+    for (std::size_t e = 1; e < priced.expiries.size(); ++e) {
+        const auto& market = priced.expiries[e];
+        EXPECT_GT(market.atm_volatility, 0.12) << chain.expiries[e].date;
+        EXPECT_LT(market.atm_volatility, 0.32) << chain.expiries[e].date;
+        EXPECT_TRUE(market.smile_report.arbitrage_free);
+        EXPECT_LT(market.smile_report.rms_error, 0.01) << chain.expiries[e].date;
+    }
+    // Calls and puts of one strike agree on the volatility: nothing but early exercise is between them.
+    std::vector<double> gaps;
+    for (std::size_t e = 1; e < chain.expiries.size(); ++e) {
+        const auto& expiry = chain.expiries[e];
+        for (std::size_t c = expiry.call_begin; c < expiry.put_begin; ++c) {
+            for (std::size_t p = expiry.put_begin; p < expiry.end; ++p) {
+                if (chain.strike[p] != chain.strike[c] || std::isnan(priced.iv[c]) ||
+                    std::isnan(priced.iv[p]) ||
+                    std::fabs(std::log(chain.strike[c] / priced.expiries[e].forward)) > 0.05) {
+                    continue;
+                }
+                gaps.push_back(std::fabs(priced.iv[c] - priced.iv[p]));
+            }
+        }
+    }
+    EXPECT_GT(gaps.size(), 100U);
+    EXPECT_LE(quantile(gaps, 0.5), 0.004);
+}
+
+TEST(VendorAgreement, MicrosoftWithoutASpot) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "optionlab_msft_2021-11-22.csv");
+    auto report = read_chain_file(path);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    const auto priced = price(std::move(report->chains.at(0)));
+    EXPECT_TRUE(priced.spot_is_implied);
+    EXPECT_NEAR(priced.spot, 342.3, 0.3);
+    for (const auto& market : priced.expiries) {
+        EXPECT_TRUE(market.smile_report.arbitrage_free);
+        EXPECT_GT(market.skew, 0.0) << market.dte;
+    }
+}
+
+}  // namespace
+}  // namespace scanmq::market
