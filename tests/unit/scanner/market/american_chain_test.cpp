@@ -203,6 +203,50 @@ TEST(AmericanChain, OneSideAloneIsPricedOnTheSpot) {
     EXPECT_FALSE(price(truth.chain(), {.spot = 100.0}).expiries[0].problem.size());
 }
 
+TEST(AmericanChain, QuotesThatAreNoNumbersGetAStatus) {
+    auto chain = Truth{}.chain();
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        if (i % 3 == 0) chain.bid[i] = kMissing;
+        if (i % 5 == 0) chain.ask[i] = i % 2 == 0 ? kMissing : 1e300;
+        if (i % 7 == 0) chain.bid[i] = -1.0;
+    }
+    const auto priced = price(chain);
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        EXPECT_EQ(std::isnan(priced.iv[i]), priced.iv_status[i] != IvStatus::ok) << i;
+    }
+    for (auto& bid : chain.bid) bid = kMissing;
+    const auto none = price(chain);
+    EXPECT_NE(none.expiries[0].problem, "");
+    EXPECT_TRUE(price(Chain{}).expiries.empty());
+}
+
+TEST(AmericanChain, OneStrikeIsPriced) {
+    Truth truth;
+    truth.dates = {20240719};
+    auto whole = truth.chain();
+    Chain head;
+    head.symbol = "XYZ";
+    head.as_of = Truth::as_of();
+    head.as_of_date = 20240610;
+    head.style = ExerciseStyle::american;
+    ChainBuilder builder;
+    for (std::size_t i = 0; i < whole.size(); ++i) {
+        if (whole.strike[i] != 100.0) continue;
+        ChainBuilder::Row row;
+        row.strike = 100.0;
+        row.right = whole.right[i];
+        row.bid = whole.bid[i];
+        row.ask = whole.ask[i];
+        row.expiry = builder.expiry("XYZ", 20240719, Settlement::pm);
+        builder.add(row);
+    }
+    std::uint64_t duplicates = 0;
+    const auto priced = price(builder.finish(std::move(head), duplicates));
+    EXPECT_EQ(priced.iv_status.at(0), IvStatus::ok);
+    EXPECT_NEAR(priced.iv[0], truth.volatility, 0.02);
+    EXPECT_EQ(priced.expiries[0].smile_report.status, SmileStatus::few_quotes);
+}
+
 TEST(RateInputs, ACurveIsLinearBetweenItsPointsAndFlatOutside) {
     PricingOptions options;
     options.rate_curve = {{1.0, 0.05}, {0.5, 0.04}, {kMissing, 0.5}, {2.0, kMissing}};
