@@ -30,14 +30,20 @@ std::string explain(const Components& components, const Weights& weights) {
     for (std::size_t i = 0; i < kComponents; ++i) {
         if (std::isnan(components[i]) || !(weights.value[i] > 0.0)) continue;
         if (strongest == kComponents || gained(i) > gained(strongest)) strongest = i;
+    }
+    for (std::size_t i = 0; i < kComponents; ++i) {
+        if (std::isnan(components[i]) || !(weights.value[i] > 0.0) || i == strongest) continue;
         if (weakest == kComponents || lost(i) > lost(weakest)) weakest = i;
     }
-    return fmt::format(
-        "Score {:.1f}: strongest in {} ({} {:.1f} of 100, {:.1f} points), weakest in {} ({} {:.1f} "
-        "of 100, {:.1f} points short).",
-        weighted(components, weights), kMeanings[strongest], component_names()[strongest],
-        components[strongest], gained(strongest), kMeanings[weakest], component_names()[weakest],
-        components[weakest], lost(weakest));
+    const double score = weighted(components, weights);
+    const std::string best =
+        fmt::format("Score {:.1f}: strongest in {} ({} {:.1f} of 100, {:.1f} points)", score,
+                    kMeanings[strongest], component_names()[strongest], components[strongest],
+                    gained(strongest));
+    if (weakest == kComponents) return best + ", by which alone it is judged.";
+    return best + fmt::format(", weakest in {} ({} {:.1f} of 100, {:.1f} points short).",
+                              kMeanings[weakest], component_names()[weakest], components[weakest],
+                              lost(weakest));
 }
 
 }  // namespace scanmq::score

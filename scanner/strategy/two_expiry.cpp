@@ -3,41 +3,16 @@
 #include <algorithm>
 #include <cmath>
 
-#include "scanner/pricing/black.hpp"
+#include "scanner/pricing/normal.hpp"
 
 namespace scanmq::strategy {
 namespace {
 
-constexpr double kReach = 6.0;       // deviations of the grid, either way
-constexpr double kPrecision = 1e-9;  // of the forward
+constexpr double kReach = 6.0;        // deviations of the grid, either way
+constexpr double kPrecision = 1e-9;   // of the forward
+constexpr double kStationary = 1e-6;  // the same, where the value does not move in first order
 constexpr double kSlopeTolerance = 1e-9;
 constexpr int kRefineMax = 60;
-
-// The place of the largest value of a function that rises and falls once in [low, high].
-template <class Function>
-double golden_section(double low, double high, double width, const Function& f) {
-    constexpr double kGolden = 0.6180339887498949;
-    double a = high - kGolden * (high - low);
-    double b = low + kGolden * (high - low);
-    double fa = f(a);
-    double fb = f(b);
-    for (int i = 0; i < kRefineMax && high - low > width; ++i) {
-        if (fa > fb) {
-            high = b;
-            b = a;
-            fb = fa;
-            a = high - kGolden * (high - low);
-            fa = f(a);
-        } else {
-            low = a;
-            a = b;
-            fa = fb;
-            b = low + kGolden * (high - low);
-            fb = f(b);
-        }
-    }
-    return std::max(fa, fb);
-}
 
 // A root between points whose values have different signs: false position, halving what stays
 // (Illinois, Dowell and Jarratt 1971).
@@ -88,11 +63,11 @@ TwoExpiryPayoff::TwoExpiryPayoff(const PayoffShape& shape, const double* strikes
       distribution_(&distribution),
       top_strike_(strikes[shape.ranks - 1]),
       end_slope_(shape.last_slope) {
-    std::copy(back.begin(), back.end(), back_.begin());
-    for (const BackLeg& leg : back) {
-        if (leg.right == Right::call) end_slope_ += leg.quantity;
+    const double root = std::sqrt(market.years);
+    for (std::size_t i = 0; i < back.size(); ++i) {
+        back_[i] = {back[i], back[i].volatility * root, std::log(back[i].strike)};
+        if (back[i].right == Right::call) end_slope_ += back[i].quantity;
     }
-    points_ = 0;
     for (std::size_t r = 0; r < shape.ranks; ++r) point_[points_++] = strikes[r];
     place_points(strikes);
     const Crossings zero = crossings(0.0);
@@ -113,32 +88,40 @@ void TwoExpiryPayoff::place_points(const double* strikes) noexcept {
     }
     point_[points_++] = 0.0;
     std::sort(point_.begin(), point_.begin() + static_cast<std::ptrdiff_t>(points_));
-    for (std::size_t i = 0; i < points_; ++i) value_[i] = at(point_[i]);
+    for (std::size_t i = 0; i < points_; ++i) {
+        const BackPoint back = back_at(point_[i]);
+        value_[i] = front_.at(point_[i]) + back.value;
+        back_slope_[i] = back.slope;
+    }
 }
 
-double TwoExpiryPayoff::back_value(double underlying) const noexcept {
-    const double forward = std::max(underlying - market_->paid_out, 0.0) / market_->discount;
-    double total = 0.0;
+// Black (1976); the discount takes the forward's slope of 1/D off again.
+TwoExpiryPayoff::BackPoint TwoExpiryPayoff::back_at(double underlying) const noexcept {
+    const double carried = underlying - market_->paid_out;
+    const bool alive = carried > 0.0;
+    const double log_forward = alive ? std::log(carried / market_->discount) : 0.0;
+    BackPoint out;
     for (std::size_t i = 0; i < backs_; ++i) {
-        const BackLeg& leg = back_[i];
-        double value = 0.0;
-        if (forward > 0.0) {
-            value = pricing::black_price({.forward = forward,
-                                          .strike = leg.strike,
-                                          .volatility = leg.volatility,
-                                          .years = market_->years,
-                                          .discount = market_->discount},
-                                         leg.right);
-        } else if (leg.right == Right::put) {
-            value = market_->discount * leg.strike;
+        const Leg& leg = back_[i];
+        const bool put = leg.terms.right == Right::put;
+        const double strike = leg.terms.strike * market_->discount;
+        if (!alive) {
+            out.value += put ? leg.terms.quantity * strike : 0.0;
+            continue;
         }
-        total += leg.quantity * value;
+        const double d1 = (log_forward - leg.log_strike) / leg.deviation + 0.5 * leg.deviation;
+        const double d2 = d1 - leg.deviation;
+        const double side = put ? -1.0 : 1.0;
+        const double slope = side * pricing::normal_cdf(side * d1);
+        const double value = carried * slope - side * strike * pricing::normal_cdf(side * d2);
+        out.value += leg.terms.quantity * value;
+        out.slope += leg.terms.quantity * slope;
     }
-    return total;
+    return out;
 }
 
 double TwoExpiryPayoff::at(double underlying) const noexcept {
-    return front_.at(underlying) + back_value(underlying);
+    return front_.at(underlying) + back_at(underlying).value;
 }
 
 double TwoExpiryPayoff::limit_above() const noexcept {
@@ -147,7 +130,7 @@ double TwoExpiryPayoff::limit_above() const noexcept {
     double slope = front_.at(beyond + 1.0) - limit;
     limit -= slope * beyond;
     for (std::size_t i = 0; i < backs_; ++i) {
-        const BackLeg& leg = back_[i];
+        const BackLeg& leg = back_[i].terms;
         if (leg.right == Right::call) {
             limit -= leg.quantity * (market_->paid_out + leg.strike * market_->discount);
         }
@@ -160,17 +143,19 @@ double TwoExpiryPayoff::extreme(double sign) const noexcept {
     double best = -std::numeric_limits<double>::infinity();
     if (std::fabs(end_slope_) <= kSlopeTolerance) best = sign * limit_above();
     for (std::size_t i = 0; i < points_; ++i) best = std::max(best, sign * value_[i]);
-    const double width = kPrecision * distribution_->forward();
-    const auto signed_value = [this, sign](double s) { return sign * at(s); };
-    for (std::size_t i = 1; i + 1 < points_; ++i) {
-        const double here = sign * value_[i];
-        if (here < sign * value_[i - 1] || here < sign * value_[i + 1]) continue;
-        // A bend of this height between the points could beat the best yet.
-        const double room =
-            2.0 * std::max(here - sign * value_[i - 1], here - sign * value_[i + 1]);
-        if (here + room < best) continue;
-        best = std::max(best, golden_section(point_[i - 1], point_[i], width, signed_value));
-        best = std::max(best, golden_section(point_[i], point_[i + 1], width, signed_value));
+    const double width = kStationary * distribution_->forward();
+    for (std::size_t i = 0; i + 1 < points_; ++i) {
+        const double low = point_[i];
+        const double high = point_[i + 1];
+        if (!(high > low)) continue;
+        // The near legs are straight between points: every strike is one.
+        const double straight = (front_.at(high) - front_.at(low)) / (high - low);
+        const auto slope = [&](double s) { return sign * (straight + back_at(s).slope); };
+        const double rise = sign * (straight + back_slope_[i]);
+        const double fall = sign * (straight + back_slope_[i + 1]);
+        if (!(rise > 0.0 && fall < 0.0)) continue;
+        const double top = root_between(low, rise, high, fall, width, slope);
+        best = std::max(best, sign * at(top));
     }
     return best;
 }
@@ -232,24 +217,13 @@ double TwoExpiryPayoff::expected_value() const noexcept {
     const double v = distribution_->total_deviation();
     const double low = std::log(forward) - kWide * v - 0.5 * v * v;
     const double step = 2.0 * kWide * v / kSteps;
-    const double root = std::sqrt(market_->years);
     double sum = 0.0;
     for (int i = 0; i <= kSteps; ++i) {
         const double s = std::exp(low + step * i);
-        const double later = (s - market_->paid_out) / market_->discount;
-        if (!(later > 0.0)) continue;
-        double slope = 0.0;
-        for (std::size_t b = 0; b < backs_; ++b) {
-            const BackLeg& leg = back_[b];
-            const double d = leg.volatility * root;
-            const double d1 = std::log(later / leg.strike) / d + 0.5 * d;
-            slope +=
-                leg.quantity * (pricing::normal_cdf(d1) - (leg.right == Right::put ? 1.0 : 0.0));
-        }
         const double weight = i == 0 || i == kSteps ? 1.0 : (i % 2 == 1 ? 4.0 : 2.0);
-        sum += weight * slope * s * (1.0 - distribution_->below(s));
+        sum += weight * back_at(s).slope * s * (1.0 - distribution_->below(s));
     }
-    return front_.expected_value(*distribution_) + back_value(std::exp(low)) + sum * step / 3.0;
+    return front_.expected_value(*distribution_) + back_at(std::exp(low)).value + sum * step / 3.0;
 }
 
 }  // namespace scanmq::strategy

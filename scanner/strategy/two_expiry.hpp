@@ -6,8 +6,8 @@
 //           D the discount between the expiries and d what the two forwards say is paid out between
 //           them, an amount and not a share of S. So both tails are analytic: as S grows, a long call
 //           gains what a short one loses.
-// Search:   extremes and breakevens between the points of a grid of 6 deviations either way and the
-//           strikes, refined to 1e-9 of the forward; the tails are compared in closed form.
+// Search:   extremes (roots of the slope) and breakevens between the points of a grid of 6 deviations
+//           either way and the strikes, refined to 1e-9 of the forward; the tails in closed form.
 // Speed:    some microseconds each: two-expiry strategies count more against the limit of candidates.
 // Threads:  values and pure functions.
 // See:      docs/SCAN_REQUEST.md#two-expiries
@@ -46,7 +46,7 @@ struct BackLeg {
 
 class TwoExpiryPayoff {
   public:
-    static constexpr std::size_t kGrid = 41;
+    static constexpr std::size_t kGrid = 33;
     static constexpr std::size_t kPoints = kGrid + kMaxRanks + 1;
 
     // strikes: of all ranks, rising. Shape, market and distribution (of the nearer expiry) must outlive
@@ -74,14 +74,24 @@ class TwoExpiryPayoff {
         std::size_t count{};
         std::array<double, kCrossingsMax> level{};
     };
+    // The later legs' value and what it gains with the underlying.
+    struct BackPoint {
+        double value{};
+        double slope{};
+    };
+    struct Leg {
+        BackLeg terms;
+        double deviation{};
+        double log_strike{};
+    };
     void place_points(const double* strikes) noexcept;
-    [[nodiscard]] double back_value(double underlying) const noexcept;
+    [[nodiscard]] BackPoint back_at(double underlying) const noexcept;
     [[nodiscard]] double limit_above() const noexcept;  // as S grows, where the slope dies out
     [[nodiscard]] double extreme(double sign) const noexcept;
     [[nodiscard]] Crossings crossings(double level) const noexcept;
 
     Payoff front_;
-    std::array<BackLeg, kMaxLegs> back_{};
+    std::array<Leg, kMaxLegs> back_{};
     std::size_t backs_{};
     const TwoExpiryMarket* market_;
     const Distribution* distribution_;
@@ -90,6 +100,7 @@ class TwoExpiryPayoff {
     std::size_t points_{};
     std::array<double, kPoints> point_{};
     std::array<double, kPoints> value_{};
+    std::array<double, kPoints> back_slope_{};
     std::size_t breakevens_{};
     std::array<double, kCrossingsMax> breakeven_{};
 };

@@ -138,6 +138,14 @@ TEST(Explain, NamesTheStrongestAndTheWeakestByPoints) {
     EXPECT_NE(text.find("Score 48.0"), std::string::npos) << text;
     EXPECT_NE(text.find("probability 80.0 of 100, 40.0 points"), std::string::npos) << text;
     EXPECT_NE(text.find("risk_reward 20.0 of 100, 32.0 points short"), std::string::npos) << text;
+    // One component is never both.
+    parts[static_cast<std::size_t>(Component::risk_reward)] = 100.0;
+    const std::string other = explain(parts, *preset("balanced"));
+    EXPECT_NE(other.find("strongest in gain for the risk"), std::string::npos) << other;
+    EXPECT_EQ(other.find("weakest in gain for the risk"), std::string::npos) << other;
+    Weights one;
+    one[Component::probability] = 1.0;
+    EXPECT_NE(explain(parts, one).find("alone"), std::string::npos);
     parts.fill(kNone);
     EXPECT_TRUE(explain(parts, *preset("balanced")).empty());
 }
