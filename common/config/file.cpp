@@ -47,10 +47,24 @@ Result<void, std::string> take(const toml::table& table, const std::string& path
     return {};
 }
 
-}  // namespace
+// Adds the table and those inside it, under their paths.
+Result<void, std::string> take_all(const toml::table& table, const std::string& path,
+                                   const std::string& name,
+                                   std::map<std::string, FileValues>& out) {
+    if (auto taken = take(table, path, out[name]); !taken) return taken;
+    for (const auto& [key, node] : table) {
+        const auto* inner = node.as_table();
+        if (inner == nullptr) continue;
+        const std::string key_text(key.str());
+        auto taken = take_all(*inner, path, name.empty() ? key_text : name + "." + key_text, out);
+        if (!taken) return taken;
+    }
+    return {};
+}
 
-Result<FileValues, std::string> read_file(const std::string& path, std::string_view section,
-                                          std::string_view flag) {
+// Parses the file and hands its top table to `use`.
+template <class Use>
+Result<void, std::string> with_file(const std::string& path, std::string_view flag, Use use) {
     std::ifstream file(path, std::ios::binary);
     if (!file) {
         return fail(std::string(flag) + ": cannot read \"" + path + "\": " + std::strerror(errno) +
@@ -58,17 +72,34 @@ Result<FileValues, std::string> read_file(const std::string& path, std::string_v
     }
     std::ostringstream content;
     content << file.rdbuf();
-    FileValues out;
     try {
-        const toml::table table = toml::parse(content.str(), path);
-        if (auto taken = take(table, path, out); !taken) return fail(std::move(taken).error());
-        if (const auto* own = table[section].as_table()) {
-            if (auto taken = take(*own, path, out); !taken) return fail(std::move(taken).error());
-        }
+        return use(toml::parse(content.str(), path));
     } catch (const toml::parse_error& error) {
         return fail(path + ":" + std::to_string(error.source().begin.line) +
                     ": not TOML: " + std::string(error.description()));
     }
+}
+
+}  // namespace
+
+Result<FileValues, std::string> read_file(const std::string& path, std::string_view section,
+                                          std::string_view flag) {
+    FileValues out;
+    auto read = with_file(path, flag, [&](const toml::table& table) -> Result<void, std::string> {
+        if (auto taken = take(table, path, out); !taken) return taken;
+        const auto* own = table[section].as_table();
+        return own != nullptr ? take(*own, path, out) : Result<void, std::string>{};
+    });
+    if (!read) return fail(std::move(read).error());
+    return out;
+}
+
+Result<std::map<std::string, FileValues>, std::string> read_tables(const std::string& path,
+                                                                   std::string_view flag) {
+    std::map<std::string, FileValues> out;
+    auto read = with_file(path, flag,
+                          [&](const toml::table& table) { return take_all(table, path, "", out); });
+    if (!read) return fail(std::move(read).error());
     return out;
 }
 

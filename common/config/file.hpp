@@ -24,4 +24,9 @@ using FileValues = std::map<std::string, FileValue, std::less<>>;
                                                         std::string_view section,
                                                         std::string_view flag = "--config");
 
+// Every table of a file by its path ("" is the top, "roots.SPX" a table inside one), each with its own
+// keys. Errors as read_file.
+[[nodiscard]] Result<std::map<std::string, FileValues>, std::string> read_tables(
+    const std::string& path, std::string_view flag);
+
 }  // namespace scanmq::config

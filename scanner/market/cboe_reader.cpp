@@ -233,16 +233,17 @@ class CboeReader {
     bool usable(std::string_view root) {
         if (root != root_) {
             root_ = root;
-            terms_ = root_terms(root);
+            terms_ = root_terms(root, options_.table());
             adjusted_ = is_adjusted_root(root);
             if (adjusted_ && !options_.quality.drop.has(Reason::adjusted)) {
                 // Kept when asked for, under the root that it has.
                 while (is_adjusted_root(root)) root.remove_suffix(1);
-                terms_ = root_terms(root);
+                terms_ = root_terms(root, options_.table());
             }
             if (head_.symbol.empty() && !adjusted_) {
                 head_.symbol = terms_.symbol;
                 head_.style = terms_.style;
+                head_.multiplier = terms_.multiplier;
             }
         }
         if (adjusted_ && options_.quality.drop.has(Reason::adjusted)) {

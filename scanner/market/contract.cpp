@@ -1,36 +1,10 @@
 #include "scanner/market/contract.hpp"
 
-#include <array>
-
 #include "scanner/market/calendar.hpp"
 
 namespace scanmq::market {
 
 namespace {
-
-struct ListedRoot {
-    std::string_view root;
-    std::string_view symbol;
-    Settlement settlement;
-    ExerciseStyle style;
-};
-
-constexpr auto kAm = Settlement::am;
-constexpr auto kPm = Settlement::pm;
-constexpr auto kEuropean = ExerciseStyle::european;
-constexpr auto kAmerican = ExerciseStyle::american;
-
-constexpr std::array kListedRoots{
-    ListedRoot{"SPX", "SPX", kAm, kEuropean},   ListedRoot{"SPXW", "SPX", kPm, kEuropean},
-    ListedRoot{"SPXPM", "SPX", kPm, kEuropean}, ListedRoot{"SPXQ", "SPX", kPm, kEuropean},
-    ListedRoot{"XSP", "XSP", kPm, kEuropean},   ListedRoot{"NDX", "NDX", kAm, kEuropean},
-    ListedRoot{"NDXP", "NDX", kPm, kEuropean},  ListedRoot{"XND", "XND", kPm, kEuropean},
-    ListedRoot{"RUT", "RUT", kAm, kEuropean},   ListedRoot{"RUTW", "RUT", kPm, kEuropean},
-    ListedRoot{"MRUT", "MRUT", kPm, kEuropean}, ListedRoot{"VIX", "VIX", kAm, kEuropean},
-    ListedRoot{"VIXW", "VIX", kAm, kEuropean},  ListedRoot{"DJX", "DJX", kPm, kEuropean},
-    ListedRoot{"XEO", "XEO", kPm, kEuropean},   ListedRoot{"OEX", "OEX", kPm, kAmerican},
-    ListedRoot{"MXEA", "MXEA", kAm, kEuropean}, ListedRoot{"MXEF", "MXEF", kAm, kEuropean},
-};
 
 // Digits only; -1 otherwise.
 long to_integer(std::string_view text) noexcept {
@@ -44,11 +18,10 @@ long to_integer(std::string_view text) noexcept {
 
 }  // namespace
 
-RootTerms root_terms(std::string_view root) noexcept {
-    for (const auto& listed : kListedRoots) {
-        if (listed.root == root) return {listed.symbol, listed.settlement, listed.style};
-    }
-    return {root, Settlement::pm, ExerciseStyle::american};
+RootTerms root_terms(std::string_view root, const ContractTable& table) noexcept {
+    const RootSpec& spec = table.find(root);
+    return {spec.symbol.empty() ? root : std::string_view(spec.symbol), spec.settlement, spec.style,
+            spec.multiplier};
 }
 
 std::optional<OccSymbol> parse_occ_symbol(std::string_view text) noexcept {

@@ -1,23 +1,27 @@
 #pragma once
 // What a contract's root says: its underlying's symbol, settlement and exercise style.
 //
-// Source: Cboe's product specifications for index options. Roots not listed are taken as PM-settled
-//         American contracts on a symbol of their own name (equities and ETFs).
+// Source: contracts.hpp. Roots not listed there are PM-settled American contracts on a symbol of their
+//         own name (equities and ETFs), unless the table says otherwise.
 
 #include <optional>
 #include <string_view>
 
 #include "scanner/market/chain.hpp"
+#include "scanner/market/contracts.hpp"
 
 namespace scanmq::market {
 
 struct RootTerms {
-    std::string_view symbol;  // the root itself when it is not listed; borrowed from it then
+    std::string_view
+        symbol;  // the root itself when it is not listed; borrowed from it or the table
     Settlement settlement{Settlement::pm};
     ExerciseStyle style{ExerciseStyle::american};
+    std::uint32_t multiplier{100};
 };
 
-[[nodiscard]] RootTerms root_terms(std::string_view root) noexcept;
+[[nodiscard]] RootTerms root_terms(std::string_view root,
+                                   const ContractTable& table = ContractTable::shipped()) noexcept;
 
 // An OCC series symbol taken apart: root (1-6 characters, trailing blanks dropped), YYMMDD, C or P,
 // strike in thousandths (8 digits). The root is a view into the text.

@@ -171,10 +171,10 @@ std::optional<OccSymbol> LongFields::series() {
     return series;
 }
 
-bool LongFields::standard_deliverable() {
+bool LongFields::standard_deliverable(std::uint32_t multiplier) {
     if (!has(Field::multiplier)) return true;
     const double shares = rows_.number(column(Field::multiplier));
-    return std::isnan(shares) || shares == 100;
+    return std::isnan(shares) || shares == static_cast<double>(multiplier);
 }
 
 bool LongFields::marked(Field field) const noexcept {

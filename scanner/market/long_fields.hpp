@@ -44,8 +44,8 @@ class LongFields {
     [[nodiscard]] Settlement settlement(Settlement otherwise);
     // Nothing for an old option symbol where the mapping allows those; else the rows have failed.
     [[nodiscard]] std::optional<OccSymbol> series();
-    // False for a number of shares other than 100.
-    [[nodiscard]] bool standard_deliverable();
+    // False for a number of shares other than the root's.
+    [[nodiscard]] bool standard_deliverable(std::uint32_t multiplier);
     [[nodiscard]] bool marked(Field field) const noexcept;
     // 0 where not known. `day` is for times that do not say theirs.
     [[nodiscard]] WallMillis quoted(YearMonthDay day);

@@ -29,9 +29,9 @@ struct Day {
 };
 
 // The symbol that a root says, an adjusted one's too.
-std::string_view underlying_of(std::string_view root) noexcept {
+std::string_view underlying_of(std::string_view root, const ContractTable& table) noexcept {
     while (is_adjusted_root(root)) root.remove_suffix(1);
-    return root_terms(root).symbol;
+    return root_terms(root, table).symbol;
 }
 
 // What a row says about its contract's identity.
@@ -39,6 +39,7 @@ struct Identity {
     std::string_view symbol;
     std::string_view root;
     std::optional<OccSymbol> series;
+    RootTerms terms;
     bool adjusted{};
 };
 
@@ -50,6 +51,7 @@ class LongReader {
           fields_(rows_, mapping),
           mapping_(mapping),
           options_(options),
+          table_(options.table()),
           hint_(hint_of(name)) {
         rows_.treat_as_missing(mapping.missing);
         as_of_ = options.as_of ? options.as_of : mapping.as_of;
@@ -88,10 +90,13 @@ class LongReader {
         }
         Day* day = find_day(identity.symbol);
         if (day == nullptr) return;
-        const auto terms = root_terms(identity.root);
+        const auto& terms = identity.terms;
         const auto style = fields_.style(mapping_.style.value_or(terms.style));
         if (rows_.failed()) return;
-        if (day->builder.size() == 0) day->head.style = style;
+        if (day->builder.size() == 0) {
+            day->head.style = style;
+            day->head.multiplier = terms.multiplier;
+        }
         if (style != day->head.style) {
             ++report_.skipped[Reason::other_style];
             return;
@@ -107,9 +112,12 @@ class LongReader {
             out.series = fields_.series();
             if (out.series) out.root = out.series->root;
         }
-        if (out.symbol.empty()) out.symbol = out.root.empty() ? symbol_ : underlying_of(out.root);
+        if (out.symbol.empty())
+            out.symbol = out.root.empty() ? symbol_ : underlying_of(out.root, table_);
         if (out.root.empty()) out.root = out.symbol;
-        out.adjusted = is_adjusted_root(out.root) || !fields_.standard_deliverable();
+        out.terms = root_terms(out.root, table_);
+        out.adjusted =
+            is_adjusted_root(out.root) || !fields_.standard_deliverable(out.terms.multiplier);
         if (out.symbol.empty()) {
             rows_.fail_row(ErrorCode::missing_value,
                            "nothing says the underlying's symbol; give it (--symbol), or name the "
@@ -231,6 +239,7 @@ class LongReader {
     LongFields fields_;
     const ColumnMapping& mapping_;
     const ReadOptions& options_;
+    const ContractTable& table_;
     NameHint hint_;
     std::optional<WallMillis> as_of_;
     YearMonthDay day_{};

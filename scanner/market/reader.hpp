@@ -22,6 +22,7 @@
 #include "common/base/bytes.hpp"
 #include "scanner/market/chain.hpp"
 #include "scanner/market/columns.hpp"
+#include "scanner/market/contracts.hpp"
 #include "scanner/market/error.hpp"
 #include "scanner/market/quality.hpp"
 
@@ -52,6 +53,12 @@ struct ReadOptions {
     double spot{kMissing};
     std::optional<WallMillis> as_of;
     QualityRules quality;
+    // What roots say of their contracts. Borrowed; the shipped table without one.
+    const ContractTable* contracts{};
+
+    [[nodiscard]] const ContractTable& table() const {
+        return contracts != nullptr ? *contracts : ContractTable::shipped();
+    }
 };
 
 struct ReadReport {

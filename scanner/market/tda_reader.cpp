@@ -155,7 +155,7 @@ class TdaEvents final : public nlohmann::json_sax<Json> {
     MarketResult<ReadReport> finish() {
         if (builder_.size() == 0) return std::move(report_);
         if (head_.symbol.empty()) head_.symbol = options_.symbol;
-        if (head_.symbol.empty()) head_.symbol = root_terms(root_).symbol;
+        if (head_.symbol.empty()) head_.symbol = root_terms(root_, options_.table()).symbol;
         if (head_.symbol.size() > 1 &&
             head_.symbol[0] == '$') {  // "$SPX.X", as indices were called
             head_.symbol = head_.symbol.substr(1, head_.symbol.find('.', 1) - 1);
@@ -166,8 +166,9 @@ class TdaEvents final : public nlohmann::json_sax<Json> {
                                kSymbolBytesMax));
             return fail(std::move(*error_));
         }
-        const auto terms = root_terms(root_);
+        const auto terms = root_terms(root_, options_.table());
         head_.style = terms.style;
+        head_.multiplier = terms.multiplier;
         head_.source = "tda_json";
         if (options_.as_of) head_.as_of = *options_.as_of;
         if (latest_ != 0) head_.as_of = latest_;
@@ -238,16 +239,17 @@ class TdaEvents final : public nlohmann::json_sax<Json> {
         if (!(strike > 0) || !std::isfinite(strike)) {
             return refuse(ErrorCode::bad_number, place + ": \"strikePrice\" must be above zero");
         }
+        const auto terms = root_terms(root, options_.table());
         const bool adjusted = is_adjusted_root(root) || contract_.non_standard || contract_.mini ||
-                              (!std::isnan(numbers.multiplier) && numbers.multiplier != 100);
+                              (!std::isnan(numbers.multiplier) &&
+                               numbers.multiplier != static_cast<double>(terms.multiplier));
         if (adjusted) {
             const bool drop = options_.quality.drop.has(Reason::adjusted);
             ++(drop ? report_.skipped : report_.flagged)[Reason::adjusted];
             if (drop) return true;
         }
-        const auto terms = root_terms(root);
         if (root_.empty()) root_ = root;
-        if (terms.style != root_terms(root_).style) {
+        if (terms.style != root_terms(root_, options_.table()).style) {
             ++report_.skipped[Reason::other_style];
             return true;
         }

@@ -1,15 +1,11 @@
 #include "scanner/strategy/fill.hpp"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 namespace scanmq::strategy {
 namespace {
 
-constexpr TickRule kSpxFamily{3.0, 20.0, 10.0};
-constexpr TickRule kPenny{3.0, 100.0, 100.0};
-constexpr TickRule kEquity{3.0, 100.0, 20.0};
 constexpr double kOnGrid = 1e-6;
 
 double per_unit(double price, const TickRule& rule) {
@@ -18,12 +14,10 @@ double per_unit(double price, const TickRule& rule) {
 
 }  // namespace
 
-TickRule tick_rule(std::string_view root) noexcept {
-    constexpr std::array<std::string_view, 4> kSpxRoots = {"SPX", "SPXW", "SPXPM", "SPXQ"};
-    constexpr std::array<std::string_view, 3> kPennyRoots = {"SPY", "QQQ", "IWM"};
-    if (std::ranges::find(kSpxRoots, root) != kSpxRoots.end()) return kSpxFamily;
-    if (std::ranges::find(kPennyRoots, root) != kPennyRoots.end()) return kPenny;
-    return kEquity;
+TickRule tick_rule(std::string_view root, const market::ContractTable& table) noexcept {
+    const market::RootSpec& spec = table.find(root);
+    return {spec.tick_threshold, std::round(1.0 / spec.tick_below),
+            std::round(1.0 / spec.tick_above)};
 }
 
 double round_up(double price, const TickRule& rule) noexcept {

@@ -9,6 +9,8 @@
 
 #include <string_view>
 
+#include "scanner/market/contracts.hpp"
+
 namespace scanmq::strategy {
 
 struct Fill {
@@ -31,9 +33,11 @@ struct TickRule {
     }
 };
 
-// SPX family .05 under 3.00 and .10 above; SPY, QQQ, IWM .01; other roots .01 under 3.00 and .05
-// above.
-[[nodiscard]] TickRule tick_rule(std::string_view root) noexcept;
+// As the table says; the shipped one: SPX family .05 under 3.00 and .10 above; SPY, QQQ, IWM .01; other
+// roots .01 under 3.00 and .05 above.
+[[nodiscard]] TickRule tick_rule(
+    std::string_view root,
+    const market::ContractTable& table = market::ContractTable::shipped()) noexcept;
 
 // The nearest price on the grid at or above (below) `price`; a price within a millionth of a tick
 // of the grid counts as on it.

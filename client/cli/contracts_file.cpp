@@ -1,0 +1,152 @@
+#include "client/cli/contracts_file.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+#include "common/base/nearest.hpp"
+#include "common/config/file.hpp"
+#include "common/config/values.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+using market::RootSpec;
+
+constexpr std::string_view kDefaultTable = "default";
+constexpr std::string_view kRoots = "roots";
+constexpr std::string_view kFee = "fee_per_contract";
+
+// Sets what a text means; an empty answer is success, else what would be right.
+using Setter = std::string (*)(RootSpec& spec, const std::string& text);
+
+struct Key {
+    std::string_view name;
+    Setter set;
+};
+
+template <double RootSpec::*kMember>
+std::string set_price(RootSpec& spec, const std::string& text) {
+    const auto value = config::parse_decimal(text);
+    if (!value) return "write a price";
+    spec.*kMember = *value;
+    return {};
+}
+
+constexpr std::array kKeys{
+    Key{"symbol",
+        [](RootSpec& spec, const std::string& text) {
+            spec.symbol = text;
+            return std::string{};
+        }},
+    Key{"settlement",
+        [](RootSpec& spec, const std::string& text) {
+            spec.settlement = text == "am" ? market::Settlement::am : market::Settlement::pm;
+            return text == "am" || text == "pm" ? std::string{} : "write \"am\" or \"pm\"";
+        }},
+    Key{"style",
+        [](RootSpec& spec, const std::string& text) {
+            spec.style = text == "european" ? market::ExerciseStyle::european
+                                            : market::ExerciseStyle::american;
+            return text == "european" || text == "american" ? std::string{}
+                                                            : "write \"european\" or \"american\"";
+        }},
+    Key{"multiplier",
+        [](RootSpec& spec, const std::string& text) {
+            const auto value = config::parse_number(text);
+            if (!value || *value > 1'000'000) return std::string("write a number of shares");
+            spec.multiplier = static_cast<std::uint32_t>(*value);
+            return std::string{};
+        }},
+    Key{"tick_threshold", set_price<&RootSpec::tick_threshold>},
+    Key{"tick_below", set_price<&RootSpec::tick_below>},
+    Key{"tick_above", set_price<&RootSpec::tick_above>},
+};
+
+template <class Names>
+std::string unknown(const std::string& place, std::string_view what, std::string_view name,
+                    const Names& known) {
+    return fmt::format("{}: unknown {} \"{}\"; did you mean \"{}\"?", place, what, name,
+                       nearest_name(name, known));
+}
+
+// Sets the spec's fields from a table's keys.
+Result<void, std::string> take(const config::FileValues& values, RootSpec& spec) {
+    for (const auto& [name, value] : values) {
+        const auto key =
+            std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& k) { return k.name == name; });
+        if (key == kKeys.end()) {
+            std::vector<std::string_view> known;
+            for (const auto& entry : kKeys) known.push_back(entry.name);
+            return fail(unknown(value.place, "key", name, known));
+        }
+        const auto wanted = value.values.size() == 1 ? key->set(spec, value.values[0])
+                                                     : std::string("it takes one value");
+        if (!wanted.empty()) return fail(fmt::format("{}: {}: {}", value.place, name, wanted));
+    }
+    return {};
+}
+
+// The keys at the top: the fee.
+Result<void, std::string> take_top(const config::FileValues& values, market::ContractTable& table) {
+    for (const auto& [name, value] : values) {
+        if (name != kFee) {
+            return fail(unknown(value.place, "key", name, std::array<std::string_view, 1>{kFee}));
+        }
+        const auto fee = value.values.size() == 1 ? config::parse_decimal(value.values[0])
+                                                  : Result<double, std::string>{-1.0};
+        if (!fee || !(*fee >= 0)) {
+            return fail(fmt::format("{}: {}: write money per contract and side, like 0.65",
+                                    value.place, name));
+        }
+        table.fee_per_contract = *fee;
+    }
+    return {};
+}
+
+}  // namespace
+
+Result<market::ContractTable, std::string> read_contracts_file(const std::string& path) {
+    auto tables = config::read_tables(path, "--contracts");
+    if (!tables) return fail(std::move(tables).error());
+    RootSpec otherwise;
+    std::vector<RootSpec> rows;
+    if (const auto at = tables->find(std::string(kDefaultTable)); at != tables->end()) {
+        if (auto taken = take(at->second, otherwise); !taken) return fail(std::move(taken).error());
+        otherwise.root = "X";  // any root will do for the check
+        const auto problem = market::spec_problem(otherwise);
+        if (!problem.empty() || !otherwise.symbol.empty()) {
+            return fail(fmt::format("{}: [{}]: {}", path, kDefaultTable,
+                                    problem.empty() ? "every root has its own symbol" : problem));
+        }
+        otherwise.root.clear();
+    }
+    for (const auto& [name, values] : *tables) {
+        if (name.empty() || name == kDefaultTable || name == kRoots) continue;
+        const std::string prefix = std::string(kRoots) + ".";
+        if (name.substr(0, prefix.size()) != prefix) {
+            constexpr std::array<std::string_view, 2> kTables{kDefaultTable, kRoots};
+            return fail(unknown(path, "table", name, kTables));
+        }
+        if (rows.size() == market::kRootsMax) {
+            return fail(fmt::format("{}: more than {} roots", path, market::kRootsMax));
+        }
+        RootSpec spec = otherwise;
+        spec.root = name.substr(prefix.size());
+        spec.symbol = spec.root;
+        if (auto taken = take(values, spec); !taken) return fail(std::move(taken).error());
+        if (const auto problem = market::spec_problem(spec); !problem.empty()) {
+            return fail(fmt::format("{}: [{}]: {}", path, name, problem));
+        }
+        rows.push_back(std::move(spec));
+    }
+    market::ContractTable table(std::move(rows));
+    table.otherwise = std::move(otherwise);
+    if (auto taken = take_top(tables->at(""), table); !taken) return fail(std::move(taken).error());
+    return table;
+}
+
+}  // namespace scanmq::cli

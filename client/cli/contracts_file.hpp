@@ -1,0 +1,18 @@
+#pragma once
+// The file of --contracts: what option roots say of their contracts, in place of what is shipped.
+//
+// Contract: docs/SCANNER.md#contracts; docs/contracts.toml is the shipped table in this form.
+// Errors:   one sentence that names file and line and what would be right; an unknown key names the
+//           nearest known one.
+
+#include <string>
+
+#include "common/base/result.hpp"
+#include "scanner/market/contracts.hpp"
+
+namespace scanmq::cli {
+
+[[nodiscard]] Result<market::ContractTable, std::string> read_contracts_file(
+    const std::string& path);
+
+}  // namespace scanmq::cli

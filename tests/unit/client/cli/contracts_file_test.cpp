@@ -1,0 +1,100 @@
+#include "client/cli/contracts_file.hpp"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <fstream>
+
+#include "scanner/market/reader.hpp"
+#include "scanner/strategy/fill.hpp"
+
+namespace scanmq::cli {
+namespace {
+
+using market::ContractTable;
+
+class ContractsFile : public ::testing::Test {
+  protected:
+    void TearDown() override { std::remove(path_.c_str()); }
+    Result<ContractTable, std::string> read(const std::string& text) {
+        std::ofstream(path_, std::ios::binary) << text;
+        return read_contracts_file(path_);
+    }
+    void expect_refused(const std::string& text, std::initializer_list<const char*> pieces) {
+        const auto table = read(text);
+        ASSERT_FALSE(table.ok());
+        for (const char* piece : pieces) {
+            EXPECT_NE(table.error().find(piece), std::string::npos) << table.error();
+        }
+    }
+    std::string path_ =
+        ::testing::TempDir() + "scanmq-contracts-" + std::to_string(::getpid()) + ".toml";
+};
+
+TEST_F(ContractsFile, TheShippedFileIsTheShippedTable) {
+    const auto read = read_contracts_file(SCANMQ_SOURCE_DIR "/docs/contracts.toml");
+    ASSERT_TRUE(read.ok()) << read.error();
+    const auto& shipped = ContractTable::shipped();
+    ASSERT_EQ(read->rows().size(), shipped.rows().size())
+        << "a root of the file is not in the code";
+    for (std::size_t i = 0; i < shipped.rows().size(); ++i) {
+        EXPECT_EQ(read->rows()[i], shipped.rows()[i]) << shipped.rows()[i].root;
+    }
+    EXPECT_EQ(read->otherwise, shipped.otherwise);
+    EXPECT_EQ(read->fee_per_contract, shipped.fee_per_contract);
+    EXPECT_EQ(shipped.fee_per_contract, strategy::kDefaultFeePerContract);
+    // The file leaves no shipped root to the code alone.
+    std::ifstream file(SCANMQ_SOURCE_DIR "/docs/contracts.toml");
+    const std::string text((std::istreambuf_iterator<char>(file)), {});
+    for (const auto& row : shipped.rows()) {
+        EXPECT_NE(text.find("[roots." + row.root + "]"), std::string::npos) << row.root;
+    }
+}
+
+TEST_F(ContractsFile, RowsReplaceAndExtendTheShippedOnes) {
+    const auto table = read(
+        "fee_per_contract = 1\n[default]\ntick_below = 0.05\n[roots.SPY]\nstyle = \"european\"\n"
+        "tick_below = 0.25\ntick_above = 0.5\n[roots.FTSE]\nsymbol = \"UKX\"\nsettlement = \"am\"\n"
+        "multiplier = 10\n");
+    ASSERT_TRUE(table.ok()) << table.error();
+    EXPECT_EQ(table->fee_per_contract, 1.0);
+    EXPECT_EQ(table->find("SPY").style, market::ExerciseStyle::european);
+    EXPECT_EQ(strategy::tick_rule("SPY", *table).tick(1), 0.25);
+    EXPECT_EQ(table->find("FTSE").symbol, "UKX");
+    EXPECT_EQ(table->find("FTSE").multiplier, 10U);
+    EXPECT_EQ(strategy::tick_rule("MSFT", *table).tick(1), 0.05);
+    EXPECT_EQ(strategy::tick_rule("SPX", *table).tick(5), 0.10) << "as shipped";
+}
+
+TEST_F(ContractsFile, ReadersTakeTermsFromTheTable) {
+    const auto table =
+        read("[roots.ABC]\nsettlement = \"am\"\nstyle = \"european\"\nmultiplier = 10\n");
+    ASSERT_TRUE(table.ok()) << table.error();
+    market::ReadOptions options;
+    options.contracts = &*table;
+    const auto report = market::read_chain_text(
+        "Type,Strike,Bid,Ask,Expiration\ncall,100,1,2,2024-06-21\n", "abc_2024-06-10.csv", options);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    const auto& chain = report->chains.at(0);
+    EXPECT_EQ(chain.style, market::ExerciseStyle::european);
+    EXPECT_EQ(chain.multiplier, 10U);
+    EXPECT_EQ(chain.expiries.at(0).settlement, market::Settlement::am);
+}
+
+TEST_F(ContractsFile, ErrorsSayWhatIsRight) {
+    expect_refused("[roots.SPX]\nsetlement = \"am\"\n",
+                   {".toml:2:", "did you mean \"settlement\"?"});
+    expect_refused("[roots.SPX]\nsettlement = \"noon\"\n", {".toml:2:", "\"am\" or \"pm\""});
+    expect_refused("[roots.SPX]\ntick_above = 0.03\n", {"roots.SPX", "divide 1.00"});
+    expect_refused("[roots.SPX]\ntick_below = 0\n", {"divide 1.00"});
+    expect_refused("[roots.SPX]\nmultiplier = 0\n", {"multiplier"});
+    expect_refused("[default]\nsymbol = \"A\"\n", {"[default]"});
+    expect_refused("[root.SPX]\nstyle = \"american\"\n", {"did you mean \"roots\"?"});
+    expect_refused("fee = 1\n", {"did you mean \"fee_per_contract\"?"});
+    expect_refused("fee_per_contract = -1\n", {"0.65"});
+    expect_refused("[roots.WAYTOOLONGFORAROOT]\nstyle = \"american\"\n", {"1 to 16 characters"});
+}
+
+}  // namespace
+}  // namespace scanmq::cli
