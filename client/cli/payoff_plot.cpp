@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "scanner/pricing/american.hpp"
 #include "scanner/service/table.hpp"
 
 namespace scanmq::cli {
@@ -63,6 +64,17 @@ double leg_value(const market::PricedChain& priced, const service::SpreadLeg& le
         std::isfinite(leg.iv)
             ? leg.iv
             : market.smile.volatility(std::log(leg.strike / market.forward), market.years);
+    // At the nearer expiry the engine takes the later legs as European ones, and so does the picture.
+    if (from.years == 0.0 && priced.chain->style == market::ExerciseStyle::american) {
+        const double carry = std::log(market.forward / priced.spot) / market.years;
+        return pricing::american_price({.spot = spot,
+                                        .strike = leg.strike,
+                                        .rate = market.rate,
+                                        .yield = market.rate - carry,
+                                        .years = market.years,
+                                        .volatility = volatility},
+                                       leg.right);
+    }
     return pricing::black_price({.forward = forward,
                                  .strike = leg.strike,
                                  .volatility = volatility,

@@ -4,7 +4,8 @@
 // Model:   a leg is worth Black (1976) at its own implied volatility (the smile's at its strike where
 //          the quote has none), whatever the underlying does. With the underlying at S its forward is
 //          (S - d)/D, D the discount until its expiry and d what the forwards say is paid out until
-//          then: the engine's own model of two expiries. At its expiry it is worth its intrinsic value.
+//          then: the engine's own model of two expiries. An American leg's value today is American, its
+//          dividends a yield. At its expiry a leg is worth its intrinsic value.
 // Units:   profit per share, fees of opening taken off.
 // Threads: pure functions.
 

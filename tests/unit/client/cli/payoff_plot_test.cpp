@@ -17,10 +17,11 @@ struct Scanned {
     service::ScanResult result;
 };
 
-Scanned scanned() {
+Scanned scanned(market::ExerciseStyle style = market::ExerciseStyle::european) {
     Scanned out;
-    out.priced = market::price_chain(
-        std::make_shared<const market::Chain>(market::sample_chain({.symbols = 1}, 0)));
+    auto chain = std::make_shared<market::Chain>(market::sample_chain({.symbols = 1}, 0));
+    chain->style = style;
+    out.priced = market::price_chain(std::move(chain));
     service::ScanRequest request;
     request.filters = {{"width", {{"max", 50.0}}}, {"dte", {{"min", 5.0}}}};
     auto result = service::scan(out.priced, request);
@@ -67,16 +68,18 @@ TEST(PayoffPlot, EveryStrategyIsWorthNothingAtItsBreakevens) {
 }
 
 TEST(PayoffPlot, TodayAtTheSpotIsWhatTheMidsAreWorth) {
-    const Scanned at = scanned();
-    for (const service::Spread& spread : at.result.spreads) {
-        double value = -spread.net_price - spread.fees;
-        bool quoted = true;
-        for (const auto& leg : spread.legs) {
-            value += strategy::sign(leg.side) * leg.ratio * 0.5 * (leg.bid + leg.ask);
-            quoted = quoted && std::isfinite(leg.iv);
+    for (const auto style : {market::ExerciseStyle::european, market::ExerciseStyle::american}) {
+        const Scanned at = scanned(style);
+        for (const service::Spread& spread : at.result.spreads) {
+            double value = -spread.net_price - spread.fees;
+            bool quoted = true;
+            for (const auto& leg : spread.legs) {
+                value += strategy::sign(leg.side) * leg.ratio * 0.5 * (leg.bid + leg.ask);
+                quoted = quoted && std::isfinite(leg.iv);
+            }
+            if (!quoted) continue;
+            EXPECT_NEAR(profit_at(at.priced, spread, at.priced.spot, Moment::today), value, 1e-5);
         }
-        if (!quoted) continue;
-        EXPECT_NEAR(profit_at(at.priced, spread, at.priced.spot, Moment::today), value, 1e-7);
     }
 }
 
