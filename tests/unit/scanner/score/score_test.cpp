@@ -139,7 +139,8 @@ TEST(Explain, NamesTheStrongestAndTheWeakestByPoints) {
     EXPECT_NE(text.find("probability 80.0 of 100, 40.0 points"), std::string::npos) << text;
     EXPECT_NE(text.find("risk_reward 20.0 of 100, 32.0 points short"), std::string::npos) << text;
     // One component is never both.
-    parts[static_cast<std::size_t>(Component::risk_reward)] = 100.0;
+    parts[static_cast<std::size_t>(Component::probability)] = 50.0;
+    parts[static_cast<std::size_t>(Component::risk_reward)] = 90.0;
     const std::string other = explain(parts, *preset("balanced"));
     EXPECT_NE(other.find("strongest in gain for the risk"), std::string::npos) << other;
     EXPECT_EQ(other.find("weakest in gain for the risk"), std::string::npos) << other;
