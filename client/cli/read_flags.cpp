@@ -7,6 +7,7 @@
 #include <chrono>
 
 #include "client/cli/columns_file.hpp"
+#include "client/cli/contracts_file.hpp"
 #include "client/cli/session.hpp"
 #include "client/cli/time_text.hpp"
 #include "common/base/nearest.hpp"
@@ -23,6 +24,8 @@ constexpr std::array kDroppable{market::Reason::crossed, market::Reason::locked,
 void add_read_flags(config::Options& declared, ReadFlags& flags) {
     declared.text("columns", flags.columns,
                   "TOML file that says which columns of a CSV hold what (docs/SCANNER.md)");
+    declared.text("contracts", flags.contracts,
+                  "TOML file of what roots are: style, settlement, shares (docs/contracts.toml)");
     declared.text("symbol", flags.symbol, "Symbol of a file that does not say its own");
     declared.number("spot", flags.spot, {0.0, 1e9}, "",
                     "Price of the underlying, whatever the file says");
@@ -40,6 +43,11 @@ Result<ReadSettings, Problem> ReadSettings::make(const config::Options& declared
         auto mapping = read_columns_file(flags.columns);
         if (!mapping) return fail(usage_problem("--columns: " + mapping.error()));
         out.columns_ = *std::move(mapping);
+    }
+    if (!flags.contracts.empty()) {
+        auto table = read_contracts_file(flags.contracts);
+        if (!table) return fail(usage_problem("--contracts: " + table.error()));
+        out.contracts_ = *std::move(table);
     }
     out.options_.symbol = flags.symbol;
     if (declared.given("spot")) out.options_.spot = flags.spot;
@@ -73,6 +81,7 @@ Result<ReadSettings, Problem> ReadSettings::make(const config::Options& declared
 market::ReadOptions ReadSettings::options() const {
     market::ReadOptions out = options_;
     out.columns = columns_ ? &*columns_ : nullptr;
+    out.contracts = contracts_ ? &*contracts_ : nullptr;
     return out;
 }
 

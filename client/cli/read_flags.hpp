@@ -1,5 +1,5 @@
 #pragma once
-// The flags that say how files of quotes are read: --columns, --symbol, --spot, --as-of, --drop,
+// The flags that say how files of quotes are read: --columns, --contracts, --symbol, --spot, --as-of, --drop,
 // --quote-age. docs/SCANNER.md has the formats and the checks.
 //
 // Threads: values.
@@ -17,6 +17,7 @@ namespace scanmq::cli {
 
 struct ReadFlags {
     std::string columns;
+    std::string contracts;
     std::string symbol;
     double spot{};
     std::string as_of;
@@ -26,7 +27,7 @@ struct ReadFlags {
 
 void add_read_flags(config::Options& declared, ReadFlags& flags);
 
-// What the flags say, with the mapping that the options point to.
+// What the flags say, with the mapping and the table that the options point to.
 class ReadSettings {
   public:
     // Problem: usage, cannot_read_file; the sentence names the flag or the file and its line.
@@ -42,6 +43,7 @@ class ReadSettings {
 
   private:
     std::optional<market::ColumnMapping> columns_;
+    std::optional<market::ContractTable> contracts_;
     market::ReadOptions options_;
 };
 

@@ -135,6 +135,18 @@ class ChainShow(Case):
         self.assertEqual(USAGE, wrong.code)
         self.assertIn('did you mean "right"', wrong.err)
 
+    def test_a_file_says_what_roots_are(self):
+        file, table = self.dir / "vendor.csv", self.dir / "contracts.toml"
+        file.write_text(chains.cboe())
+        table.write_text('[roots.TST]\nstyle = "european"\n')
+        styles = [self.ok("chain", "show", file, *flags, "--json").json()["chains"][0]["style"]
+                  for flags in ((), ("--contracts", table))]
+        self.assertEqual(["american", "european"], styles)
+        table.write_text('[roots.TST]\nstile = "european"\n')
+        wrong = self.scanmq("chain", "show", file, "--contracts", table)
+        self.assertEqual(USAGE, wrong.code)
+        self.assertIn("style", wrong.err)
+
     def test_quotes_can_be_dropped(self):
         file = self.dir / "vendor.csv"
         file.write_text(chains.cboe())
