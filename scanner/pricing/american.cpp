@@ -65,7 +65,8 @@ double direct_price(const BsmInputs& in, Right right, const PutForm& put, Regime
 // Rows that wait for the kernel, and where their results go.
 class Batch {
   public:
-    explicit Batch(AmericanScheme scheme) noexcept : tables_(detail::american_tables(scheme)) {}
+    Batch(AmericanScheme scheme, bool calm) noexcept
+        : tables_(detail::american_tables(scheme, calm)) {}
 
     [[nodiscard]] bool full() const noexcept { return block_.size == detail::kPutBlock; }
     [[nodiscard]] std::size_t size() const noexcept { return block_.size; }
@@ -99,11 +100,23 @@ class Batch {
     PutValues values_{};
 };
 
+// Where the drift over the life is many deviations, steps of FP-A no longer converge: such rows, long
+// and calm ones, are FP-B's.
+constexpr double kDriftMax = 1.2;
+bool is_calm(const BsmInputs& in) noexcept {
+    return std::fabs(in.rate - in.yield) * std::sqrt(in.years) > kDriftMax * in.volatility;
+}
+
+enum class Take : unsigned char { all, usual, calm };
+bool takes(Take take, const BsmInputs& in) noexcept {
+    return take == Take::all || (take == Take::calm) == is_calm(in);
+}
+
 // contract(i) gives row i.
 template <class Contract>
-void price_rows(std::size_t rows, const Contract& contract, std::span<double> out,
-                AmericanScheme scheme) noexcept {
-    Batch batch(scheme);
+void price_some(std::size_t rows, const Contract& contract, std::span<double> out, Take take,
+                bool calm, AmericanScheme scheme) noexcept {
+    Batch batch(scheme, calm);
     std::array<std::size_t, detail::kPutBlock> target{};
     std::array<PutForm, detail::kPutBlock> form{};
     const auto flush = [&] {
@@ -113,6 +126,7 @@ void price_rows(std::size_t rows, const Contract& contract, std::span<double> ou
     };
     for (std::size_t i = 0; i < rows; ++i) {
         const AmericanContract& row = contract(i);
+        if (!takes(take, row.in)) continue;
         const PutForm put = detail::put_form(row.in, row.right);
         const Regime regime = detail::put_regime(put, row.in.volatility, row.in.years);
         if (regime != Regime::boundary) {
@@ -125,6 +139,13 @@ void price_rows(std::size_t rows, const Contract& contract, std::span<double> ou
         if (batch.full()) flush();
     }
     flush();
+}
+
+template <class Contract>
+void price_rows(std::size_t rows, const Contract& contract, std::span<double> out,
+                AmericanScheme scheme) noexcept {
+    price_some(rows, contract, out, Take::usual, false, scheme);
+    price_some(rows, contract, out, Take::calm, true, scheme);
 }
 
 // The differences' steps: the scheme is smooth in both, so that they may be small.
@@ -173,11 +194,11 @@ Greeks from_kernel(const BsmInputs& in, Right right, const Batch& batch, const P
 }
 
 template <class Contract>
-void greeks_rows(std::size_t rows, const Contract& contract, std::span<Greeks> out,
-                 AmericanScheme scheme) noexcept {
+void greeks_some(std::size_t rows, const Contract& contract, std::span<Greeks> out, Take take,
+                 bool calm, AmericanScheme scheme) noexcept {
     // Each contract of a chunk once with delta and gamma, then its four neighbours.
     constexpr std::size_t kChunk = detail::kPutBlock / 4;
-    Batch batch(scheme);
+    Batch batch(scheme, calm);
     std::array<AmericanContract, kChunk> waiting{};
     std::array<std::size_t, kChunk> target{};
     std::array<AmericanContract, 4 * kChunk> neighbours;
@@ -195,9 +216,10 @@ void greeks_rows(std::size_t rows, const Contract& contract, std::span<Greeks> o
             neighbours[4 * i + 2].in.rate += kRateStep;
             neighbours[4 * i + 3].in.rate -= kRateStep;
         }
-        price_rows(
+        // All by one equation: a change of it is no derivative.
+        price_some(
             4 * size, [&](std::size_t i) -> const AmericanContract& { return neighbours[i]; },
-            std::span(prices).first(4 * size), scheme);
+            std::span(prices).first(4 * size), Take::all, calm, scheme);
         for (std::size_t i = 0; i < size; ++i) {
             Greeks& greeks = out[target[i]];
             greeks.vega =
@@ -207,6 +229,7 @@ void greeks_rows(std::size_t rows, const Contract& contract, std::span<Greeks> o
     };
     for (std::size_t i = 0; i < rows; ++i) {
         const AmericanContract& row = contract(i);
+        if (!takes(take, row.in)) continue;
         const PutForm put = detail::put_form(row.in, row.right);
         switch (detail::put_regime(put, row.in.volatility, row.in.years)) {
             case Regime::bad:
@@ -231,6 +254,13 @@ void greeks_rows(std::size_t rows, const Contract& contract, std::span<Greeks> o
         }
     }
     flush();
+}
+
+template <class Contract>
+void greeks_rows(std::size_t rows, const Contract& contract, std::span<Greeks> out,
+                 AmericanScheme scheme) noexcept {
+    greeks_some(rows, contract, out, Take::usual, false, scheme);
+    greeks_some(rows, contract, out, Take::calm, true, scheme);
 }
 
 AmericanContract row_of(const BsmExpiry& common, double strike, double volatility,
@@ -318,7 +348,7 @@ double exercise_boundary(const BsmInputs& in, Right right, AmericanScheme scheme
         case Regime::boundary:
             break;
     }
-    Batch batch(scheme);
+    Batch batch(scheme, is_calm(in));
     batch.add(put, in.volatility, in.years);
     const double ratio = std::exp(batch.run(false).boundary[0]);
     return is_put ? in.strike * ratio : in.strike / ratio;

@@ -67,10 +67,16 @@ AmericanTables::AmericanTables(int node_count, int sample_count, int price_count
     }
 }
 
-const AmericanTables& american_tables(AmericanScheme scheme) {
+const AmericanTables& american_tables(AmericanScheme scheme, bool calm) {
+    const bool is_fast = scheme == AmericanScheme::fast;
+    if (calm) {
+        static const AmericanTables fast(16, 24, 151, 40, FixedPoint::b);
+        static const AmericanTables accurate(32, 40, 201, 60, FixedPoint::b);
+        return is_fast ? fast : accurate;
+    }
     static const AmericanTables fast(12, 9, 41, 3, FixedPoint::a);
     static const AmericanTables accurate(32, 32, 151, 8, FixedPoint::a);
-    return scheme == AmericanScheme::fast ? fast : accurate;
+    return is_fast ? fast : accurate;
 }
 
 }  // namespace scanmq::pricing::detail

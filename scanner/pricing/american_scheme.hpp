@@ -49,6 +49,7 @@ struct AmericanTables {
 inline constexpr int kNodesMax = 32;
 inline constexpr int kSamplesMax = 64;
 
-[[nodiscard]] const AmericanTables& american_tables(AmericanScheme scheme);
+// calm: for contracts whose drift is large against their volatility.
+[[nodiscard]] const AmericanTables& american_tables(AmericanScheme scheme, bool calm);
 
 }  // namespace scanmq::pricing::detail

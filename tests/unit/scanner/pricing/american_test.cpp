@@ -1,6 +1,7 @@
 #include "scanner/pricing/american.hpp"
 
 #include <gtest/gtest.h>
+#include <hwy/highway.h>
 
 #include <cmath>
 #include <cstdint>
@@ -9,9 +10,9 @@
 #include <string>
 #include <vector>
 
-#include <hwy/highway.h>
 #include "scanner/pricing/american_kernel.hpp"
 #include "scanner/pricing/american_scheme.hpp"
+#include "scanner/pricing/finite_differences.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -84,6 +85,29 @@ TEST(American, FastIsWithin1e5OfAccurate) {
         EXPECT_NEAR(fast[i], accurate[i], 1e-5)
             << "K " << in.strike << " r " << in.rate << " q " << in.yield << " T " << in.years
             << " s " << in.volatility;
+    }
+}
+
+// Long and calm: where FP-A does not converge.
+TEST(American, FastIsWithin1e5OfAccurateWhereTheDriftIsLarge) {
+    auto contracts = random_contracts(400, 5);
+    for (auto& [in, right] : contracts) in.volatility = 0.02 + 0.12 * (in.volatility - 0.1);
+    std::vector<double> fast(contracts.size());
+    std::vector<double> accurate(contracts.size());
+    american_prices(contracts, fast, AmericanScheme::fast);
+    american_prices(contracts, accurate, AmericanScheme::accurate);
+    for (std::size_t i = 0; i < contracts.size(); ++i) {
+        const BsmInputs& in = contracts[i].in;
+        EXPECT_NEAR(fast[i], accurate[i], 1e-5)
+            << "K " << in.strike << " r " << in.rate << " q " << in.yield << " T " << in.years
+            << " s " << in.volatility;
+    }
+    // Finite differences, an unrelated method.
+    for (const BsmInputs& in : {inputs(101.812, 100, .0964, 0, 2.59, .0529),
+                                inputs(100.281, 100, .0659, 0, 1.54, .0253)}) {
+        EXPECT_NEAR(american_price(in, Right::put),
+                    detail::difference_greeks(in, {}, Right::put, AmericanScheme::accurate).price,
+                    2e-4);
     }
 }
 
