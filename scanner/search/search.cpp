@@ -60,11 +60,16 @@ class Run {
   private:
     // Lanes of one expiry come one after the other, over much the same strikes.
     bool rises(const Lane& lane) {
-        const StrikeSpan span = strike_span(lane);
-        const bool known = proven_ && same(*proven_, lane.distribution) &&
-                           span.low >= proven_span_.low && span.high <= proven_span_.high;
-        if (known || span.low > span.high) return true;
-        if (!probability_rises(lane.distribution, span)) return false;
+        StrikeSpan span = strike_span(lane);
+        if (span.low > span.high) return true;
+        if (proven_ && same(*proven_, lane.distribution)) {
+            if (span.low >= proven_span_.low && span.high <= proven_span_.high) return true;
+            span.low = std::min(span.low, proven_span_.low);
+            span.high = std::max(span.high, proven_span_.high);
+        }
+        if (!probability_rises(lane.distribution, span)) {
+            return probability_rises(lane.distribution, strike_span(lane));
+        }
         proven_ = lane.distribution;
         proven_span_ = span;
         return true;

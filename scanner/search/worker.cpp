@@ -51,7 +51,7 @@ bool is_rounded(Metric metric) noexcept {
            metric == Metric::breakeven_high;
 }
 bool near(double value, double bound) noexcept {
-    return std::fabs(value - bound) <= kRounding * (1.0 + std::fabs(bound));
+    return std::isfinite(bound) && std::fabs(value - bound) <= kRounding * (1.0 + std::fabs(bound));
 }
 
 // In the order of the scalar path's operations.

@@ -30,21 +30,24 @@ std::string spx_file() {
     return std::filesystem::exists(path) ? path.string() : std::string{};
 }
 
-void scan_for(benchmark::State& state, const market::PricedChain& chain,
-              const ScanRequest& request) {
+void scan_for(benchmark::State& state, const market::PricedChain& chain, const ScanRequest& request,
+              bool brute_force = false) {
     std::uint64_t candidates = 0;
+    std::uint64_t pruned = 0;
     for (auto _ : state) {
-        const auto result = scan(chain, request);
+        const auto result = scan(chain, request, ScanControl{.brute_force = brute_force});
         if (!result.ok()) {
             state.SkipWithError(result.error().message.c_str());
             return;
         }
         candidates += result->counts.candidates;
+        pruned = result->counts.pruned;
         benchmark::DoNotOptimize(result->spreads.data());
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(candidates));
     state.counters["candidates"] =
         static_cast<double>(candidates) / static_cast<double>(state.iterations());
+    state.counters["pruned"] = static_cast<double>(pruned);
 }
 
 // About the size of the SPX file: 50 expiries of 200 strikes, 5 points apart.
@@ -74,18 +77,68 @@ BENCHMARK(BM_synthetic_filtered)
     ->Name("scan/synthetic_verticals_100_filtered")
     ->Unit(benchmark::kMillisecond);
 
-void BM_spx(benchmark::State& state) {
-    const std::string path = spx_file();
-    const auto report = market::read_chain_file(path);
-    if (!report.ok()) {
+// The SPX file, priced; null without it.
+const market::PricedChain* spx() {
+    static const std::unique_ptr<const market::PricedChain> chain =
+        []() -> std::unique_ptr<const market::PricedChain> {
+        const auto report = market::read_chain_file(spx_file());
+        if (!report.ok()) return nullptr;
+        return std::make_unique<const market::PricedChain>(
+            market::price_chain(std::make_shared<const market::Chain>(report->chains.at(0))));
+    }();
+    return chain.get();
+}
+
+void spx_scan_for(benchmark::State& state, const ScanRequest& request, bool brute_force = false) {
+    if (spx() == nullptr) {
         state.SkipWithError("needs the SPX file: name its folder in SCANMQ_TEST_DATA");
         return;
     }
-    const auto chain =
-        market::price_chain(std::make_shared<const market::Chain>(report->chains.at(0)));
-    scan_for(state, chain, verticals_100());
+    scan_for(state, *spx(), request, brute_force);
 }
+
+// Every leg with a bid: the 383,648 that can be traded both ways.
+ScanRequest tradable_verticals() {
+    ScanRequest request = verticals_100();
+    request.filters.push_back({"liquidity", {{"min_bid", 0.01}}});
+    return request;
+}
+void BM_spx(benchmark::State& state) { spx_scan_for(state, tradable_verticals()); }
 BENCHMARK(BM_spx)->Name("scan/spx_verticals_100")->Unit(benchmark::kMillisecond);
+// Every figure that filters may ask for, POP and EV included, of every one.
+void BM_spx_all(benchmark::State& state) {
+    ScanRequest request = tradable_verticals();
+    request.filters.push_back({"ev", {{"min", -1e6}}});
+    request.exact_count = true;
+    spx_scan_for(state, request);
+}
+BENCHMARK(BM_spx_all)->Name("scan/spx_verticals_100_all_metrics")->Unit(benchmark::kMillisecond);
+void BM_spx_scalar(benchmark::State& state) { spx_scan_for(state, tradable_verticals(), true); }
+BENCHMARK(BM_spx_scalar)->Name("scan/spx_verticals_100_brute_force")->Unit(benchmark::kMillisecond);
+
+// The 75,051,161 condors within 60 days with wings up to 100 points.
+ScanRequest condors() {
+    ScanRequest request = tradable_verticals();
+    request.strategies = {"iron_condor"};
+    request.filters.push_back({"dte", {{"min", 0.0}, {"max", 60.0}}});
+    request.limit = 100;
+    return request;
+}
+void BM_spx_condors(benchmark::State& state) { spx_scan_for(state, condors()); }
+BENCHMARK(BM_spx_condors)->Name("scan/spx_condors_100")->Unit(benchmark::kMillisecond);
+void BM_spx_condors_counted(benchmark::State& state) {
+    ScanRequest request = condors();
+    request.exact_count = true;
+    spx_scan_for(state, request);
+}
+BENCHMARK(BM_spx_condors_counted)
+    ->Name("scan/spx_condors_100_every_one_in_vectors")
+    ->Unit(benchmark::kMillisecond);
+void BM_spx_condors_scalar(benchmark::State& state) { spx_scan_for(state, condors(), true); }
+BENCHMARK(BM_spx_condors_scalar)
+    ->Name("scan/spx_condors_100_brute_force")
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(1);
 
 void BM_spx_file_to_table(benchmark::State& state) {
     const std::string path = spx_file();
