@@ -111,7 +111,9 @@ bool Lane::has_free_gaps() const noexcept {
 Range range_above(std::span<const double> strikes, double strike,
                   const strategy::WidthBounds& gap) noexcept {
     const auto above = std::upper_bound(strikes.begin(), strikes.end(), strike + kStrikeTolerance);
-    const auto first = std::lower_bound(above, strikes.end(), strike + gap.min - kStrikeTolerance);
+    const auto first =
+        gap.min > 0.0 ? std::lower_bound(above, strikes.end(), strike + gap.min - kStrikeTolerance)
+                      : above;
     const auto last = std::upper_bound(first, strikes.end(), strike + gap.max + kStrikeTolerance);
     return {static_cast<std::uint32_t>(first - strikes.begin()),
             static_cast<std::uint32_t>(last - strikes.begin())};

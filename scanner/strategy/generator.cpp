@@ -25,7 +25,9 @@ struct Span {
 
 Span within(StrikeList list, double strike, const WidthBounds& bounds) {
     const auto above = std::upper_bound(list.begin(), list.end(), strike + kStrikeTolerance);
-    const auto first = std::lower_bound(above, list.end(), strike + bounds.min - kStrikeTolerance);
+    const auto first = bounds.min > 0.0 ? std::lower_bound(above, list.end(),
+                                                           strike + bounds.min - kStrikeTolerance)
+                                        : above;
     const auto last = std::upper_bound(first, list.end(), strike + bounds.max + kStrikeTolerance);
     return {index_of(list, above), index_of(list, first), index_of(list, last)};
 }
