@@ -59,6 +59,7 @@ class Pricer {
         decltype(pairs_)().swap(pairs_);  // what comes takes as much memory
         price_contracts();
         set_smiles(out_);
+        price_the_rest();
         return std::move(out_);
     }
 
@@ -221,21 +222,51 @@ class Pricer {
             const auto& market = out_.expiries[e];
             imply(expiry, market);
             if (std::isnan(market.spot)) continue;
-            const auto size = expiry.end - expiry.call_begin;
-            const auto greeks = std::span(out_.greeks).subspan(expiry.call_begin, size);
-            const auto strike = std::span(chain_.strike).subspan(expiry.call_begin, size);
-            const auto iv = std::span(std::as_const(out_.iv)).subspan(expiry.call_begin, size);
-            const auto right = std::span(chain_.right).subspan(expiry.call_begin, size);
-            if (american_) {
-                const auto [terms, dividends] = carried(market);
-                pricing::american_greeks(terms, dividends, strike, iv, right, greeks);
-            } else {
-                pricing::bsm_greeks({market.spot, market.rate, 0.0, market.years}, strike, iv,
-                                    right, greeks);
+            const auto rows = [&](auto& column) {
+                return std::span(column).subspan(expiry.call_begin, expiry.end - expiry.call_begin);
+            };
+            find_greeks(market, rows(chain_.strike), rows(std::as_const(out_.iv)),
+                        rows(chain_.right), rows(out_.greeks));
+        }
+    }
+
+    void find_greeks(const ExpiryMarket& market, std::span<const double> strike,
+                     std::span<const double> volatility, std::span<const Right> right,
+                     std::span<pricing::Greeks> out) const {
+        constexpr pricing::Greeks kNone{kMissing, kMissing, kMissing, kMissing, kMissing, kMissing};
+        if (american_) {
+            const auto [terms, dividends] = carried(market);
+            pricing::american_greeks(terms, dividends, strike, volatility, right, out);
+        } else {
+            pricing::bsm_greeks({market.spot, market.rate, 0.0, market.years}, strike, volatility,
+                                right, out);
+        }
+        for (std::size_t i = 0; i < out.size(); ++i) {
+            if (std::isnan(volatility[i])) out[i] = kNone;
+        }
+    }
+
+    // Greeks of the quotes that tell no volatility, at the smile's.
+    void price_the_rest() {
+        std::vector<std::uint32_t> rows;
+        std::vector<double> strike;
+        std::vector<double> volatility;
+        std::vector<Right> right;
+        std::vector<pricing::Greeks> greeks;
+        for (std::uint32_t e = 0; e < chain_.expiries.size(); ++e) {
+            rows.clear(), strike.clear(), volatility.clear(), right.clear();
+            for (auto i = chain_.expiries[e].call_begin; i < chain_.expiries[e].end; ++i) {
+                if (out_.iv_status[i] == IvStatus::ok) continue;
+                const double at = greeks_volatility(out_, e, i);
+                if (std::isnan(at)) continue;
+                rows.push_back(i);
+                strike.push_back(chain_.strike[i]);
+                volatility.push_back(at);
+                right.push_back(chain_.right[i]);
             }
-            for (std::size_t i = 0; i < size; ++i) {
-                if (out_.iv_status[expiry.call_begin + i] != IvStatus::ok) greeks[i] = kNone;
-            }
+            greeks.resize(rows.size());
+            if (!rows.empty()) find_greeks(out_.expiries[e], strike, volatility, right, greeks);
+            for (std::size_t i = 0; i < rows.size(); ++i) out_.greeks[rows[i]] = greeks[i];
         }
     }
 
@@ -302,6 +333,16 @@ class Pricer {
 };
 
 }  // namespace
+
+double greeks_volatility(const PricedChain& priced, std::uint32_t expiry,
+                         std::uint32_t row) noexcept {
+    if (priced.iv_status[row] == IvStatus::ok) return priced.iv[row];
+    const ExpiryMarket& market = priced.expiries[expiry];
+    if (!market.tradable || !(market.forward > 0.0)) return kMissing;
+    const double variance =
+        market.smile.variance(std::log(priced.chain->strike[row] / market.forward));
+    return variance > 0.0 ? std::sqrt(variance / market.years) : kMissing;
+}
 
 PricedChain price_chain(std::shared_ptr<const Chain> chain, const PricingOptions& options) {
     SCANMQ_ASSERT(chain != nullptr);

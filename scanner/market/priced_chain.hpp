@@ -46,8 +46,15 @@ struct PricedChain {
     std::vector<ExpiryMarket> expiries;  // parallel to chain->expiries
     std::vector<double> iv;              // per contract, NaN unless iv_status is ok
     std::vector<pricing::IvStatus> iv_status;
-    std::vector<pricing::Greeks> greeks;  // at the contract's own IV; NaN fields where it has none
+    // At greeks_volatility(); NaN fields where there is none.
+    std::vector<pricing::Greeks> greeks;
 };
+
+// What a contract's Greeks are of: its own implied volatility, or the smile's at its strike where the
+// quote tells none (no bid, below intrinsic value, crossed, ...). NaN where the expiry does not trade
+// or has no volatility.
+[[nodiscard]] double greeks_volatility(const PricedChain& priced, std::uint32_t expiry,
+                                       std::uint32_t row) noexcept;
 
 // Always succeeds: what cannot be priced carries its status. Lifetime: keeps `chain` alive.
 [[nodiscard]] PricedChain price_chain(std::shared_ptr<const Chain> chain,

@@ -45,7 +45,8 @@ ContractTerms contract_terms(const market::PricedChain& priced, std::uint32_t ex
     const market::ExpiryMarket& market = priced.expiries[expiry];
     const double strike = chain.strike[row];
     ContractTerms out;
-    out.day_theta = strategy::day_theta(market, strike, chain.right[row], priced.iv[row],
+    out.day_theta = strategy::day_theta(market, strike, chain.right[row],
+                                        market::greeks_volatility(priced, expiry, row),
                                         priced.greeks[row].price);
     out.liquidity = score::leg_liquidity(chain.bid[row], chain.ask[row], chain.volume[row],
                                          chain.open_interest[row]);

@@ -43,7 +43,8 @@ SpreadLeg build_leg(const market::PricedChain& priced, const ScanRequest& reques
     leg.greeks = {.delta = greeks.delta,
                   .gamma = greeks.gamma,
                   .theta_day = strategy::day_theta(priced.expiries[expiry], leg.strike, leg.right,
-                                                   leg.iv, greeks.price),
+                                                   market::greeks_volatility(priced, expiry, row),
+                                                   greeks.price),
                   .vega_point = kPoint * greeks.vega,
                   .rho_point = kPoint * greeks.rho};
     leg.volume = chain.volume[row];

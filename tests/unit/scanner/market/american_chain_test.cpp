@@ -137,7 +137,6 @@ TEST(AmericanChain, GreeksAreAmericanAndReproduceTheMid) {
     for (std::size_t i = 0; i < chain.size(); ++i) {
         if (priced.iv_status[i] != IvStatus::ok) {
             EXPECT_TRUE(std::isnan(priced.iv[i]));
-            EXPECT_TRUE(std::isnan(priced.greeks[i].delta));
             continue;
         }
         ++ok;

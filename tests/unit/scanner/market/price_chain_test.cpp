@@ -104,8 +104,6 @@ TEST(PriceChain, IvAndGreeksReproduceTheMid) {
     for (std::size_t i = 0; i < priced.chain->size(); ++i) {
         if (priced.iv_status[i] != IvStatus::ok) {
             EXPECT_TRUE(std::isnan(priced.iv[i])) << i;
-            EXPECT_TRUE(std::isnan(priced.greeks[i].delta)) << i;
-            EXPECT_TRUE(std::isnan(priced.greeks[i].price)) << i;
             continue;
         }
         ++ok;
@@ -116,6 +114,35 @@ TEST(PriceChain, IvAndGreeksReproduceTheMid) {
         EXPECT_LE(priced.greeks[i].delta * sign, 1) << i;
     }
     EXPECT_GT(ok, priced.chain->size() / 2);
+}
+
+// A quote that tells no volatility does not take its spreads' Greeks away.
+TEST(PriceChain, AQuoteWithoutAVolatilityHasGreeksAtTheSmiles) {
+    const Truth truth;
+    const auto priced = price(truth.chain());
+    std::size_t told = 0;
+    for (std::uint32_t e = 0; e < priced.expiries.size(); ++e) {
+        const auto& market = priced.expiries[e];
+        const auto& expiry = priced.chain->expiries[e];
+        for (auto i = expiry.call_begin; i < expiry.end; ++i) {
+            if (priced.iv_status[i] == IvStatus::ok) continue;
+            const double volatility = greeks_volatility(priced, e, i);
+            if (!market.tradable) {
+                EXPECT_TRUE(std::isnan(volatility));
+                EXPECT_TRUE(std::isnan(priced.greeks[i].delta));
+                continue;
+            }
+            ++told;
+            const double k = std::log(priced.chain->strike[i] / market.forward);
+            EXPECT_DOUBLE_EQ(volatility, market.smile.volatility(k, market.years));
+            const double value = pricing::black_price({market.forward, priced.chain->strike[i],
+                                                       volatility, market.years, market.discount},
+                                                      priced.chain->right[i]);
+            EXPECT_NEAR(priced.greeks[i].price, value, 1e-9) << i;
+            EXPECT_GE(priced.greeks[i].vega, 0.0);
+        }
+    }
+    EXPECT_GT(told, 10U);
 }
 
 TEST(PriceChain, FlatQuotesGiveAFlatSmileAndItsMoves) {
