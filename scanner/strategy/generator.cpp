@@ -32,6 +32,20 @@ Span within(StrikeList list, double strike, const WidthBounds& bounds) {
     return {index_of(list, above), index_of(list, first), index_of(list, last)};
 }
 
+// The same for the next strike of a rising list: all three ends rise with the strike.
+Span within_after(const Span& before, StrikeList list, double strike, const WidthBounds& bounds) {
+    const auto size = static_cast<std::uint32_t>(list.size());
+    Span out = before;
+    while (out.above < size && !(list[out.above] > strike + kStrikeTolerance)) ++out.above;
+    out.begin = std::max(out.begin, out.above);
+    while (out.begin < size && list[out.begin] < strike + bounds.min - kStrikeTolerance) {
+        ++out.begin;
+    }
+    out.end = std::max(out.end, out.begin);
+    while (out.end < size && !(list[out.end] > strike + bounds.max + kStrikeTolerance)) ++out.end;
+    return out;
+}
+
 }  // namespace
 
 GapList gap_bounds(const Strategy& strategy, WidthBounds wings) noexcept {
@@ -146,8 +160,9 @@ double count_candidates(std::span<const StrikeList> lists, const GapList& gaps) 
     for (std::size_t rank = lists.size() - 1; rank-- > 0;) {
         const StrikeList list = lists[rank];
         std::vector<double> next(list.size() + 1, 0.0);
+        Span span;
         for (std::size_t i = 0; i < list.size(); ++i) {
-            const Span span = within(lists[rank + 1], list[i], gaps[rank].bounds);
+            span = within_after(span, lists[rank + 1], list[i], gaps[rank].bounds);
             double ways = sums[span.end] - sums[span.begin];
             // One strike at most is as far away, and each goes on in no more ways than its best.
             if (gaps[rank].kind == Gap::equal_wing && rank + 2 == lists.size()) {
@@ -164,8 +179,9 @@ WingCount count_wings(std::span<const StrikeList> lists, const GapList& gaps) no
     WingCount out;
     for (std::size_t rank = 0; rank + 1 < lists.size(); ++rank) {
         if (!is_wing(gaps[rank].kind)) continue;
+        Span span;
         for (const double strike : lists[rank]) {
-            const Span span = within(lists[rank + 1], strike, gaps[rank].bounds);
+            span = within_after(span, lists[rank + 1], strike, gaps[rank].bounds);
             const std::uint64_t pairs = lists[rank + 1].size() - span.above;
             out.pairs += pairs;
             out.out_of_bounds += pairs - (span.end - span.begin);
