@@ -99,6 +99,10 @@ LegBook::LegBook(const market::PricedChain& chain, const ScanRequest& request, c
       now_(request.as_of.value_or(chain.chain->as_of)),
       expiries_(chain.expiries.size()),
       contracts_(chain.chain->size()) {
+    counts_strikes_ = std::ranges::any_of(plan.filters.legs, [](const filter::LegFilter& each) {
+        const auto* figure = std::get_if<filter::FigureTest>(&each.test);
+        return figure != nullptr && figure->figure == &filter::LegQuote::from_money;
+    });
     for (const strategy::Strategy* each : plan.strategies) {
         two_expiries_ = two_expiries_ || each->expiries() > 1;
         for (const LegSpec& leg : each->legs) {
@@ -143,8 +147,11 @@ filter::LegQuote LegBook::quote_of(std::uint32_t expiry, std::uint32_t row) cons
     if (!chain.quoted.empty() && chain.quoted[row] > 0) {
         quote.age = static_cast<double>(now_ - chain.quoted[row]) / 1'000.0;
     }
-    quote.from_money = strikes_from_money(chain, rows_of(chain.expiries[expiry], chain.right[row]),
-                                          chain.strike[row], market.forward);
+    if (counts_strikes_) {
+        quote.from_money =
+            strikes_from_money(chain, rows_of(chain.expiries[expiry], chain.right[row]),
+                               chain.strike[row], market.forward);
+    }
     quote.outside_bounds =
         status == pricing::IvStatus::below_intrinsic || status == pricing::IvStatus::above_max;
     return quote;

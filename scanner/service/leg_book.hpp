@@ -94,6 +94,7 @@ class LegBook {
     std::array<bool, 4> near_roles_{};
     std::array<bool, 4> later_roles_{};
     bool two_expiries_{};
+    bool counts_strikes_{};  // does a filter ask how far from the money a strike is?
     std::vector<ExpiryLegs> expiries_;
     std::vector<Contract> contracts_;  // by row of the chain
 };
