@@ -71,7 +71,10 @@ LegColumns::Row leg_row(const market::PricedChain& priced, const ScanRequest& re
                         std::uint32_t expiry, std::uint32_t row, Side side,
                         const ContractTerms& terms) {
     const market::Chain& chain = *priced.chain;
-    const strategy::TickRule ticks = strategy::tick_rule(chain.expiries[expiry].root);
+    // The natural fill is a quote and needs no tick.
+    const strategy::TickRule ticks = request.fill.toward_mid > 0.0
+                                         ? strategy::tick_rule(chain.expiries[expiry].root)
+                                         : strategy::TickRule{};
     const pricing::Greeks& greeks = priced.greeks[row];
     const double sign = strategy::sign(side);
     const double bid = chain.bid[row];
