@@ -83,12 +83,13 @@ class Pricer {
         for (const auto& dividend : options_.dividends) {
             const double years = static_cast<double>(dividend.ex_moment - as_of_) / kMillisPerYear;
             if (years > 0 && dividend.amount > 0 && std::isfinite(dividend.amount)) {
-                dividends_.push_back({years, dividend.amount});
+                out_.dividends.push_back({years, dividend.amount});
             }
         }
-        std::sort(dividends_.begin(), dividends_.end(),
+        std::sort(out_.dividends.begin(), out_.dividends.end(),
                   [](const auto& a, const auto& b) { return a.years < b.years; });
-        if (dividends_.size() > pricing::kDividendsMax) dividends_.resize(pricing::kDividendsMax);
+        if (out_.dividends.size() > pricing::kDividendsMax)
+            out_.dividends.resize(pricing::kDividendsMax);
     }
 
     // Curve, forwards, spot and yields from the pairs as they are now.
@@ -135,7 +136,7 @@ class Pricer {
                 parity_forward(pairs_[e], rough_forward(pairs_[e]), 1.0, kAmericanPairsMax);
             if (!(forward > 0)) continue;
             const double years = out_.expiries[e].years;
-            points.push_back({years, forward + present_value(dividends_, 0.0, years)});
+            points.push_back({years, forward + present_value(out_.dividends, 0.0, years)});
         }
         return std::clamp(carry_rate(points), 0.0, kAmericanRateMax);
     }
@@ -163,7 +164,8 @@ class Pricer {
     void carry_spot() {
         if (!(out_.spot > 0) || !std::isfinite(out_.spot)) return;
         for (auto& market : out_.expiries) {
-            const double value = out_.spot - present_value(dividends_, market.rate, market.years);
+            const double value =
+                out_.spot - present_value(out_.dividends, market.rate, market.years);
             if (!market.tradable || !(value > 0)) continue;
             market.spot = value;
             market.forward = value / market.discount;
@@ -185,7 +187,7 @@ class Pricer {
             if (std::isnan(market.spot)) continue;
             // The nearest expiry's: what unknown dividends take off until then is least.
             const double implied =
-                market.spot + present_value(dividends_, market.rate, market.years);
+                market.spot + present_value(out_.dividends, market.rate, market.years);
             const bool agrees = std::fabs(chain_.spot / implied - 1.0) <= kSpotTolerance;
             if (!agrees) {  // also where the header has none
                 out_.spot = implied;
@@ -196,7 +198,7 @@ class Pricer {
     }
 
     [[nodiscard]] CarriedSpot carried(const ExpiryMarket& market) const noexcept {
-        return {{out_.spot, market.rate, market.yield, market.years}, dividends_};
+        return {{out_.spot, market.rate, market.yield, market.years}, out_.dividends};
     }
 
     // Always from the quotes as they are, with the market that the round before has found.
@@ -328,8 +330,7 @@ class Pricer {
     YearMonthDay as_of_date_{};
     PricedChain out_;
     RateCurve curve_;
-    std::vector<pricing::CashDividend> dividends_;  // to come, by time
-    std::vector<std::vector<ParityPair>> pairs_;    // by expiry; empty where it is not tradable
+    std::vector<std::vector<ParityPair>> pairs_;  // by expiry; empty where it is not tradable
 };
 
 }  // namespace

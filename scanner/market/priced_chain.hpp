@@ -14,6 +14,7 @@
 #include "scanner/market/market_inputs.hpp"
 #include "scanner/market/smile.hpp"
 #include "scanner/pricing/black.hpp"
+#include "scanner/pricing/cash_dividends.hpp"
 #include "scanner/pricing/implied_volatility.hpp"
 
 namespace scanmq::market {
@@ -43,8 +44,9 @@ struct PricedChain {
     bool rate_is_input{};
     double spot{kMissing};   // what pricing used
     bool spot_is_implied{};  // header's spot disagreed with parity by over 5 bp (or was absent)
-    std::vector<ExpiryMarket> expiries;  // parallel to chain->expiries
-    std::vector<double> iv;              // per contract, NaN unless iv_status is ok
+    std::vector<pricing::CashDividend> dividends;  // to come, by time
+    std::vector<ExpiryMarket> expiries;            // parallel to chain->expiries
+    std::vector<double> iv;                        // per contract, NaN unless iv_status is ok
     std::vector<pricing::IvStatus> iv_status;
     // At greeks_volatility(); NaN fields where there is none.
     std::vector<pricing::Greeks> greeks;

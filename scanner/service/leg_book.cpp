@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "scanner/pricing/black.hpp"
 #include "scanner/strategy/fill.hpp"
 #include "scanner/strategy/legs.hpp"
 
@@ -39,32 +38,16 @@ RowRange rows_of(const market::Expiry& expiry, Right right) noexcept {
                                 : RowRange{expiry.put_begin, expiry.end};
 }
 
-ContractTerms contract_terms(const market::PricedChain& priced, std::uint32_t expiry,
-                             std::uint32_t row, const strategy::Distribution& distribution) {
+ContractTerms contract_terms(const market::PricedChain& priced, std::uint32_t row,
+                             const market::ContractValues& values,
+                             const strategy::Distribution& distribution) {
     const market::Chain& chain = *priced.chain;
-    const market::ExpiryMarket& market = priced.expiries[expiry];
-    const double strike = chain.strike[row];
-    ContractTerms out;
-    out.day_theta = strategy::day_theta(market, strike, chain.right[row],
-                                        market::greeks_volatility(priced, expiry, row),
-                                        priced.greeks[row].price);
-    out.liquidity = score::leg_liquidity(chain.bid[row], chain.ask[row], chain.volume[row],
-                                         chain.open_interest[row]);
-    out.quoted_spread = strategy::quoted_spread(chain.bid[row], chain.ask[row]);
-    out.below = distribution.below(strike);
-    const market::Smile smile = reference_smile(market);
-    // One flat volatility cannot tell cheap from dear.
-    out.model = market::kMissing;
-    if (smile.b != 0.0) {
-        out.model = pricing::black_price(
-            {.forward = market.forward,
-             .strike = strike,
-             .volatility = smile.volatility(std::log(strike / market.forward), market.years),
-             .years = market.years,
-             .discount = market.discount},
-            chain.right[row]);
-    }
-    return out;
+    return {.day_theta = values.day_theta,
+            .liquidity = score::leg_liquidity(chain.bid[row], chain.ask[row], chain.volume[row],
+                                              chain.open_interest[row]),
+            .quoted_spread = strategy::quoted_spread(chain.bid[row], chain.ask[row]),
+            .below = distribution.below(chain.strike[row]),
+            .model = values.model};
 }
 
 LegColumns::Row leg_row(const market::PricedChain& priced, const ScanRequest& request,
@@ -180,7 +163,9 @@ const ContractTerms& LegBook::contract(std::uint32_t expiry, std::uint32_t row) 
     Contract& out = contracts_[row];
     if (out.ready) return out.terms;
     out.ready = true;
-    out.terms = contract_terms(chain_, expiry, row, *expiries_[expiry].distribution);
+    out.terms =
+        contract_terms(chain_, row, values_[row - chain_.chain->expiries[expiry].call_begin],
+                       *expiries_[expiry].distribution);
     return out.terms;
 }
 
@@ -254,6 +239,8 @@ void LegBook::load(std::uint32_t expiry, Counts& counts) {
     }
     if (out.near || out.later) {
         out.distribution = distribution_of(market, request_.volatility, inputs_);
+        values_.resize(size);
+        market::contract_values(chain_, expiry, contracts.call_begin, values_);
     }
     for (const Right right : kRights) {
         for (const Side side : kSides) {

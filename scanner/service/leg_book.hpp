@@ -10,6 +10,7 @@
 #include <optional>
 #include <vector>
 
+#include "scanner/market/contract_values.hpp"
 #include "scanner/service/result.hpp"
 #include "scanner/service/scan_inputs.hpp"
 #include "scanner/strategy/leg_columns.hpp"
@@ -40,8 +41,8 @@ struct ContractTerms {
     double below{};  // P(S_T < strike)
     double model{};  // value at the reference smile; NaN where that is flat
 };
-[[nodiscard]] ContractTerms contract_terms(const market::PricedChain& chain, std::uint32_t expiry,
-                                           std::uint32_t row,
+[[nodiscard]] ContractTerms contract_terms(const market::PricedChain& chain, std::uint32_t row,
+                                           const market::ContractValues& values,
                                            const strategy::Distribution& distribution);
 // What one contract on one side adds to a spread.
 [[nodiscard]] strategy::LegColumns::Row leg_row(const market::PricedChain& chain,
@@ -96,7 +97,8 @@ class LegBook {
     bool two_expiries_{};
     bool counts_strikes_{};  // does a filter ask how far from the money a strike is?
     std::vector<ExpiryLegs> expiries_;
-    std::vector<Contract> contracts_;  // by row of the chain
+    std::vector<Contract> contracts_;             // by row of the chain
+    std::vector<market::ContractValues> values_;  // of the expiry being loaded
 };
 
 // The rows of a chain an expiry has of one right.

@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 
+#include "scanner/market/contract_values.hpp"
 #include "scanner/score/explain.hpp"
 #include "scanner/service/assignment.hpp"
 #include "scanner/service/considered.hpp"
-#include "scanner/strategy/legs.hpp"
 
 namespace scanmq::service {
 namespace {
@@ -42,9 +42,7 @@ SpreadLeg build_leg(const market::PricedChain& priced, const ScanRequest& reques
     leg.iv = priced.iv[row];
     leg.greeks = {.delta = greeks.delta,
                   .gamma = greeks.gamma,
-                  .theta_day = strategy::day_theta(priced.expiries[expiry], leg.strike, leg.right,
-                                                   market::greeks_volatility(priced, expiry, row),
-                                                   greeks.price),
+                  .theta_day = market::contract_values(priced, expiry, row).day_theta,
                   .vega_point = kPoint * greeks.vega,
                   .rho_point = kPoint * greeks.rho};
     leg.volume = chain.volume[row];
@@ -90,8 +88,11 @@ class OneCandidate {
                     ? distribution_of(chain.expiries[expiry], request.volatility, inputs)
                     : near_;
             strategy::LegColumns& one = leg_[i];
-            one.append(leg_row(chain, request, expiry, candidate.row[i], legs[i].side,
-                               contract_terms(chain, expiry, candidate.row[i], distribution)));
+            one.append(
+                leg_row(chain, request, expiry, candidate.row[i], legs[i].side,
+                        contract_terms(chain, candidate.row[i],
+                                       market::contract_values(chain, expiry, candidate.row[i]),
+                                       distribution)));
             const bool second = i > 0 && legs[i - 1].rank == rank;
             if (second) {
                 strategy::combine(leg_[i - 1], legs[i - 1].ratio, &one, legs[i].ratio, rank_[rank]);

@@ -33,9 +33,4 @@ struct Tradable {
     return ask - (bid > 0.0 ? bid : 0.0);
 }
 
-// Day theta: V(t + min(1 day, T)) - V(t) with spot, rate and the contract's own volatility held.
-// On the last day that is the intrinsic value less the value now. NaN in, NaN out.
-[[nodiscard]] double day_theta(const market::ExpiryMarket& expiry, double strike, Right right,
-                               double volatility, double value) noexcept;
-
 }  // namespace scanmq::strategy

@@ -8,6 +8,7 @@
 #include <tuple>
 #include <vector>
 
+#include "scanner/market/contract_values.hpp"
 #include "scanner/market/priced_chain.hpp"
 #include "scanner/score/top_k.hpp"
 #include "scanner/search/search.hpp"
@@ -176,8 +177,7 @@ class LaneSet {
         sum.delta += quantity * greeks.delta;
         sum.vega += quantity * greeks.vega;
         sum.abs_vega += leg.ratio * std::fabs(greeks.vega);
-        sum.day_theta += quantity * strategy::day_theta(priced.expiries[e], strike, leg.right,
-                                                        priced.iv[row], greeks.price);
+        sum.day_theta += quantity * market::contract_values(priced, e, row).day_theta;
         sum.quoted_spread += leg.ratio * strategy::quoted_spread(bid, ask);
         sum.leg_liquidity =
             std::min(sum.leg_liquidity,

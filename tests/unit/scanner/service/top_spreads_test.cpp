@@ -6,9 +6,9 @@
 #include <cmath>
 #include <tuple>
 
+#include "scanner/market/contract_values.hpp"
 #include "scanner/service/codec.hpp"
 #include "scanner/service/engine.hpp"
-#include "scanner/strategy/legs.hpp"
 #include "tests/support/priced_chains.hpp"
 
 namespace scanmq::service {
@@ -73,8 +73,7 @@ void reference_vertical(const market::PricedChain& priced, std::size_t e, std::u
     const double delta = net_of([&](std::uint32_t r) { return priced.greeks[r].delta; });
     const double vega = net_of([&](std::uint32_t r) { return priced.greeks[r].vega; });
     const double theta = net_of([&](std::uint32_t r) {
-        return strategy::day_theta(expiry, chain.strike[r], chain.right[r], priced.iv[r],
-                                   priced.greeks[r].price);
+        return market::contract_values(priced, chain.expiry[r], r).day_theta;
     });
     const auto spread_of = [&](std::uint32_t r) {
         return chain.ask[r] > 0.0 ? chain.ask[r] - std::max(chain.bid[r], 0.0) : market::kMissing;
