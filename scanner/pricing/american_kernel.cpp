@@ -4,6 +4,7 @@
 #define HWY_TARGET_INCLUDE "scanner/pricing/american_kernel.cpp"
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
 #include "scanner/pricing/vector_math-inl.hpp"
 
 // Andersen, Lake and Offengenden (2016) for as many puts at once as a vector has lanes, in units of

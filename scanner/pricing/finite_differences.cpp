@@ -8,6 +8,7 @@
 #include <hwy/aligned_allocator.h>
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
+
 #include "scanner/pricing/vector_math-inl.hpp"
 
 HWY_BEFORE_NAMESPACE();

@@ -72,8 +72,9 @@ void search_for(benchmark::State& state, LaneSet (*make)(), How how, std::size_t
                 const Lane& lane = set.lanes()[l];
                 Place p{};
                 for (p[0] = 0; p[0] < lane.rank[0]->size(); ++p[0]) {
-                    const Range range = range_above(lane.rank[1]->strikes(),
-                                                    lane.rank[0]->strikes()[p[0]], lane.gaps[0].bounds);
+                    const Range range =
+                        range_above(lane.rank[1]->strikes(), lane.rank[0]->strikes()[p[0]],
+                                    lane.gaps[0].bounds);
                     for (p[1] = range.begin; p[1] < range.end; ++p[1]) sink.offer(l, p);
                 }
             }

@@ -1,6 +1,7 @@
 #include "scanner/pricing/cash_dividends.hpp"
 
 #include <gtest/gtest.h>
+#include <hwy/highway.h>
 
 #include <array>
 #include <cmath>
@@ -8,8 +9,6 @@
 #include <limits>
 #include <string>
 #include <vector>
-
-#include <hwy/highway.h>
 
 namespace scanmq::pricing {
 namespace {
