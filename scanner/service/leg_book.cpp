@@ -83,8 +83,7 @@ LegBook::LegBook(const market::PricedChain& chain, const ScanRequest& request, c
       plan_(plan),
       inputs_(inputs),
       now_(request.as_of.value_or(chain.chain->as_of)),
-      expiries_(chain.expiries.size()),
-      contracts_(chain.chain->size()) {
+      expiries_(chain.expiries.size()) {
     counts_strikes_ = std::ranges::any_of(plan.filters.legs, [](const filter::LegFilter& each) {
         const auto* figure = std::get_if<filter::FigureTest>(&each.test);
         return figure != nullptr && figure->figure == &filter::LegQuote::from_money;
@@ -160,12 +159,11 @@ bool LegBook::passes(std::uint32_t expiry, std::uint32_t row, Side side, Counts&
 }
 
 const ContractTerms& LegBook::contract(std::uint32_t expiry, std::uint32_t row) {
-    Contract& out = contracts_[row];
+    const std::uint32_t place = row - chain_.chain->expiries[expiry].call_begin;
+    Contract& out = contracts_[place];
     if (out.ready) return out.terms;
     out.ready = true;
-    out.terms =
-        contract_terms(chain_, row, values_[row - chain_.chain->expiries[expiry].call_begin],
-                       *expiries_[expiry].distribution);
+    out.terms = contract_terms(chain_, row, values_[place], *expiries_[expiry].distribution);
     return out.terms;
 }
 
@@ -239,6 +237,7 @@ void LegBook::load(std::uint32_t expiry, Counts& counts) {
     }
     if (out.near || out.later) {
         out.distribution = distribution_of(market, request_.volatility, inputs_);
+        contracts_.assign(size, {});
         values_.resize(size);
         market::contract_values(chain_, expiry, contracts.call_begin, values_);
     }

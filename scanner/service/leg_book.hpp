@@ -97,8 +97,9 @@ class LegBook {
     bool two_expiries_{};
     bool counts_strikes_{};  // does a filter ask how far from the money a strike is?
     std::vector<ExpiryLegs> expiries_;
-    std::vector<Contract> contracts_;             // by row of the chain
-    std::vector<market::ContractValues> values_;  // of the expiry being loaded
+    // Of the expiry being loaded, from its first row on.
+    std::vector<Contract> contracts_;
+    std::vector<market::ContractValues> values_;
 };
 
 // The rows of a chain an expiry has of one right.
