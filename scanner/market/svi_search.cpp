@@ -37,8 +37,8 @@ struct Bounds {
 constexpr double kSharpest = 0.05;
 
 Bounds bounds_of(const SviPoints& points) noexcept {
-    const double low = points.x().front();
-    const double high = points.x().back();
+    // By rising strike, but where all are of one strike their rounded means may fall.
+    const auto [low, high] = std::minmax(points.x().front(), points.x().back());
     const double range = std::max(high - low, 0.5);
     return {.m_low = low,
             .m_high = high,
