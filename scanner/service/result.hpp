@@ -134,6 +134,8 @@ struct Assumptions {
     double realised_volatility{kMissing};  // from the request's history
     std::uint64_t dividends{};             // of this symbol, still to come
     std::uint64_t events{};
+    std::string drift{"forward"};      // the distribution's mean is the expiry's forward
+    std::string day_count{"act/365"};  // of every time in years
 };
 
 struct ScanSource {

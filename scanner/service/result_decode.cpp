@@ -181,7 +181,7 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     const Fields fields(reader, value, "assumptions",
                         {"fill", "fee_per_contract", "volatility", "volatility_value", "weights",
                          "rate", "rate_is_input", "spot", "spot_is_implied", "best_per",
-                         "realised_volatility", "dividends", "events"});
+                         "realised_volatility", "dividends", "events", "drift", "day_count"});
     fields.number("fill", out.fill);
     fields.number("fee_per_contract", out.fee_per_contract);
     fields.text("volatility", out.volatility);
@@ -195,6 +195,8 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     fields.number_or_nan("realised_volatility", out.realised_volatility);
     fields.integer("dividends", out.dividends);
     fields.integer("events", out.events);
+    fields.text("drift", out.drift);
+    fields.text("day_count", out.day_count);
 }
 
 ScanSource read_source(Reader& reader, const Json& value, const std::string& where) {
