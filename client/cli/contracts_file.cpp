@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -147,6 +148,24 @@ Result<market::ContractTable, std::string> read_contracts_file(const std::string
     table.otherwise = std::move(otherwise);
     if (auto taken = take_top(tables->at(""), table); !taken) return fail(std::move(taken).error());
     return table;
+}
+
+void add_contracts(const market::ContractTable& table, service::ScanRequest& request) {
+    request.fee_per_contract = table.fee_per_contract;
+    if (!request.ticks.empty()) return;
+    const auto add = [&](const market::RootSpec& spec) {
+        request.ticks.push_back({spec.root, spec.tick_threshold, spec.tick_below, spec.tick_above});
+    };
+    const auto ticks = [](const market::RootSpec& spec) {
+        return std::tuple(spec.tick_threshold, spec.tick_below, spec.tick_above);
+    };
+    const market::ContractTable& shipped = market::ContractTable::shipped();
+    const bool others = ticks(table.otherwise) != ticks(shipped.otherwise);
+    if (others) add(table.otherwise);
+    for (const market::RootSpec& spec : table.rows()) {
+        // A row for all others would hide those that are as shipped.
+        if (others || ticks(spec) != ticks(shipped.find(spec.root))) add(spec);
+    }
 }
 
 }  // namespace scanmq::cli

@@ -9,10 +9,15 @@
 
 #include "common/base/result.hpp"
 #include "scanner/market/contracts.hpp"
+#include "scanner/service/request.hpp"
 
 namespace scanmq::cli {
 
 [[nodiscard]] Result<market::ContractTable, std::string> read_contracts_file(
     const std::string& path);
+
+// Puts into a request what the table says of ticks where that is not what is shipped, unless the request has
+// ticks of its own, and its fee.
+void add_contracts(const market::ContractTable& table, service::ScanRequest& request);
 
 }  // namespace scanmq::cli

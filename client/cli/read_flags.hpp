@@ -36,6 +36,10 @@ class ReadSettings {
 
     // Valid as long as this is.
     [[nodiscard]] market::ReadOptions options() const;
+    // nullptr: the shipped one. Valid as long as this is.
+    [[nodiscard]] const market::ContractTable* contracts() const noexcept {
+        return contracts_ ? &*contracts_ : nullptr;
+    }
     // The clock, where one was given.
     [[nodiscard]] std::optional<WallMillis> as_of() const noexcept { return options_.as_of; }
     // NaN where none was given.

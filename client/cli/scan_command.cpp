@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "client/cli/command.hpp"
+#include "client/cli/contracts_file.hpp"
 #include "client/cli/read_flags.hpp"
 #include "client/cli/scan_request.hpp"
 #include "client/cli/scan_run.hpp"
@@ -141,6 +142,11 @@ Outcome scan(Invocation& invocation) {
     if (!settings) return fail(settings.error());
     auto request = make_request(declared, flags.request);
     if (!request) return fail(request.error());
+    if (const auto* table = settings->contracts()) {
+        const double fee = request->fee_per_contract;
+        add_contracts(*table, *request);
+        if (declared.given("fee")) request->fee_per_contract = fee;
+    }
     if (settings->as_of()) request->as_of = settings->as_of();
     if (std::isfinite(settings->spot())) request->spot = settings->spot();
     return flags.local.empty() ? run_by_broker(flags, *settings, *request, invocation.json)

@@ -187,6 +187,7 @@ Assumptions assumptions_of(const market::PricedChain& chain, const ScanRequest& 
     out.realised_volatility = inputs.realised;
     out.dividends = inputs.dividends.size();
     out.events = inputs.events.size();
+    out.ticks = request.ticks.size();
     return out;
 }
 

@@ -41,7 +41,7 @@ Lane bare_lane(const LaneParts& parts, std::uint32_t expiry, std::uint32_t back,
             {market.forward, market.discount, market.years},
             {later.forward, later.discount, later.years}, later.atm_volatility);
     }
-    lane.ticks = strategy::tick_rule(root);
+    lane.ticks = ticks_of(parts.request, root);
     lane.fill = parts.request.fill;
     lane.margin = strategy::margin_rate(root);
     lane.fees = opening_fees(*lane.definition, parts.request.fee_per_contract,

@@ -56,7 +56,7 @@ LegColumns::Row leg_row(const market::PricedChain& priced, const ScanRequest& re
     const market::Chain& chain = *priced.chain;
     // The natural fill is a quote and needs no tick.
     const strategy::TickRule ticks = request.fill.toward_mid > 0.0
-                                         ? strategy::tick_rule(chain.expiries[expiry].root)
+                                         ? ticks_of(request, chain.expiries[expiry].root)
                                          : strategy::TickRule{};
     const pricing::Greeks& greeks = priced.greeks[row];
     const double sign = strategy::sign(side);

@@ -87,6 +87,15 @@ std::optional<Error> check_inputs(const ScanRequest& request) {
             return refuse("dividends must have a positive amount and ex_ms");
         }
     }
+    if (request.ticks.size() > kTicksMax) {
+        return too_many("ticks", request.ticks.size(), kTicksMax);
+    }
+    for (const RootTicks& each : request.ticks) {
+        if (!(each.threshold >= 0.0) || !std::isfinite(each.threshold) || !(each.below > 0.0) ||
+            !(each.above > 0.0) || !(each.below <= 1.0) || !(each.above <= 1.0)) {
+            return refuse("ticks must have a threshold of 0 or more and ticks above 0, at most 1");
+        }
+    }
     if (request.events.size() > kEventsMax) {
         return too_many("events", request.events.size(), kEventsMax);
     }
@@ -232,6 +241,16 @@ Result<ScanPlan, Error> make_plan(const ScanRequest& request) {
     if (!weights) return fail(std::move(weights).error());
     plan.weights = *weights;
     return plan;
+}
+
+strategy::TickRule ticks_of(const ScanRequest& request, std::string_view root) noexcept {
+    const RootTicks* found = nullptr;
+    for (const RootTicks& each : request.ticks) {
+        if (each.root == root) found = &each;
+        if (each.root.empty() && found == nullptr) found = &each;
+    }
+    if (found == nullptr) return strategy::tick_rule(root);
+    return {found->threshold, std::round(1.0 / found->below), std::round(1.0 / found->above)};
 }
 
 }  // namespace scanmq::service

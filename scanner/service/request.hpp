@@ -35,6 +35,7 @@ inline constexpr std::uint64_t kCandidatesMax = 1'000'000'000'000;
 inline constexpr std::uint64_t kTwoExpiryWeight = 500;
 inline constexpr std::size_t kEventsMax = 10'000;
 inline constexpr std::size_t kDividendsMax = 1'000;
+inline constexpr std::size_t kTicksMax = 1'000;
 inline constexpr std::size_t kHistoriesMax = 1'000;
 inline constexpr std::size_t kHistoryDaysMax = 10'000;
 inline constexpr std::size_t kRatePointsMax = 256;
@@ -103,6 +104,17 @@ struct History {
     friend bool operator==(const History&, const History&) = default;
 };
 
+// How prices of a root move, in place of what is shipped: below the threshold by `below`, else by
+// `above`.
+struct RootTicks {
+    std::string root;  // empty: every root that has no row of its own here
+    double threshold{3.0};
+    double below{0.01};
+    double above{0.05};
+
+    friend bool operator==(const RootTicks&, const RootTicks&) = default;
+};
+
 struct ScanRequest {
     std::string symbol;                   // empty: whatever the chain is of
     std::vector<std::string> strategies;  // empty: strategy::default_strategy_names()
@@ -125,7 +137,12 @@ struct ScanRequest {
     std::vector<Dividend> dividends;
     std::vector<Event> events;
     std::vector<History> histories;
+    std::vector<RootTicks> ticks;
 };
+
+// The request's ticks of a root, else the shipped ones.
+[[nodiscard]] strategy::TickRule ticks_of(const ScanRequest& request,
+                                          std::string_view root) noexcept;
 
 // The request's part in pricing, for market::price_chain. symbol: the chain's; whose dividends.
 [[nodiscard]] market::PricingOptions pricing_options(const ScanRequest& request,

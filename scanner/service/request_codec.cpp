@@ -147,6 +147,14 @@ void read_inputs(Reader& reader, const Fields& request, ScanRequest& out) {
         if (fields.find("kind") == nullptr) reader.refuse(where + " has no \"kind\"");
         fields.flag("confirmed", event.confirmed);
     });
+    request.list("ticks", [&](const Json& value, const std::string& where) {
+        const Fields fields(reader, value, where, {"root", "threshold", "below", "above"});
+        RootTicks& ticks = out.ticks.emplace_back();
+        fields.text("root", ticks.root);
+        fields.number("threshold", ticks.threshold);
+        fields.number("below", ticks.below);
+        fields.number("above", ticks.above);
+    });
     request.list("histories", [&](const Json& value, const std::string& where) {
         const Fields fields(reader, value, where, {"symbol", "closes", "implied_30d"});
         History& history = out.histories.emplace_back();
@@ -171,6 +179,12 @@ Json inputs_json(const ScanRequest& request) {
                                  {"moment_ms", each.moment},
                                  {"kind", to_string(each.kind)},
                                  {"confirmed", each.confirmed}});
+    }
+    for (const RootTicks& each : request.ticks) {
+        out["ticks"].push_back({{"root", each.root},
+                                {"threshold", each.threshold},
+                                {"below", each.below},
+                                {"above", each.above}});
     }
     for (const History& each : request.histories) {
         out["histories"].push_back(
@@ -241,7 +255,7 @@ Result<ScanRequest, Error> decode_request(ByteView bytes) {
         {"version", "symbol",           "strategies",   "filters",     "preset", "weights",
          "fill",    "fee_per_contract", "delta_stance", "vega_stance", "limit",  "as_of_ms",
          "rate",    "rate_curve",       "volatility",   "best_per",    "count",  "candidates_max",
-         "spot",    "dividends",        "events",       "histories"});
+         "spot",    "dividends",        "events",       "histories",   "ticks"});
     ScanRequest request;
     int version = kSchemaVersion;
     fields.integer("version", version);

@@ -134,6 +134,7 @@ struct Assumptions {
     double realised_volatility{kMissing};  // from the request's history
     std::uint64_t dividends{};             // of this symbol, still to come
     std::uint64_t events{};
+    std::uint64_t ticks{};             // rows of the request in place of shipped ones
     std::string drift{"forward"};      // the distribution's mean is the expiry's forward
     std::string day_count{"act/365"};  // of every time in years
 };

@@ -128,7 +128,7 @@ void write(DocumentWriter& out, const Counts& from) {
 }
 
 void write(DocumentWriter& out, const Assumptions& from) {
-    out.map(15);
+    out.map(16);
     number(out, "fill", from.fill);
     number(out, "fee_per_contract", from.fee_per_contract);
     text(out, "volatility", from.volatility);
@@ -144,6 +144,8 @@ void write(DocumentWriter& out, const Assumptions& from) {
     out.count(from.dividends);
     out.key("events");
     out.count(from.events);
+    out.key("ticks");
+    out.count(from.ticks);
     text(out, "drift", from.drift);
     text(out, "day_count", from.day_count);
     out.end();

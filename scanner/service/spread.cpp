@@ -24,7 +24,7 @@ SpreadLeg build_leg(const market::PricedChain& priced, const ScanRequest& reques
     const market::Chain& chain = *priced.chain;
     const market::Expiry& contract = chain.expiries[expiry];
     const pricing::Greeks& greeks = priced.greeks[row];
-    const strategy::TickRule ticks = strategy::tick_rule(contract.root);
+    const strategy::TickRule ticks = ticks_of(request, contract.root);
     SpreadLeg leg;
     leg.root = contract.root;
     leg.expiry = contract.date;

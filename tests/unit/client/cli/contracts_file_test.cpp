@@ -82,6 +82,33 @@ TEST_F(ContractsFile, ReadersTakeTermsFromTheTable) {
     EXPECT_EQ(chain.expiries.at(0).settlement, market::Settlement::am);
 }
 
+TEST_F(ContractsFile, TicksAndFeeReachARequestWhereTheyAreNotAsShipped) {
+    service::ScanRequest request;
+    add_contracts(market::ContractTable::shipped(), request);
+    EXPECT_TRUE(request.ticks.empty());
+    EXPECT_DOUBLE_EQ(request.fee_per_contract, 0.65);
+
+    market::RootSpec abc;
+    abc.root = "ABC";
+    abc.tick_threshold = 1.0;
+    abc.tick_below = 0.05;
+    abc.tick_above = 0.25;
+    market::ContractTable own({abc});
+    own.fee_per_contract = 0.2;
+    add_contracts(own, request);
+    EXPECT_EQ(request.ticks, (std::vector<service::RootTicks>{{"ABC", 1.0, 0.05, 0.25}}));
+    EXPECT_DOUBLE_EQ(request.fee_per_contract, 0.2);
+    EXPECT_DOUBLE_EQ(service::ticks_of(request, "ABC").tick(2.0), 0.25);
+    EXPECT_DOUBLE_EQ(service::ticks_of(request, "SPX").tick(2.0), 0.05) << "as shipped";
+
+    own.otherwise.tick_below = 0.10;
+    service::ScanRequest others;
+    add_contracts(own, others);
+    EXPECT_DOUBLE_EQ(service::ticks_of(others, "XYZ").tick(2.0), 0.10);
+    EXPECT_DOUBLE_EQ(service::ticks_of(others, "SPX").tick(2.0), 0.05);
+    EXPECT_DOUBLE_EQ(service::ticks_of(others, "ABC").tick(0.5), 0.05);
+}
+
 TEST_F(ContractsFile, ErrorsSayWhatIsRight) {
     expect_refused("[roots.SPX]\nsetlement = \"am\"\n",
                    {".toml:2:", "did you mean \"settlement\"?"});

@@ -37,6 +37,7 @@ ScanRequest full_request() {
     request.dividends = {{"SPX", 1'694'800'000'000, 1.25}, {"", 1'700'000'000'000, 0.5}};
     request.events = {{"SPX", 1'694'900'000'000, EventKind::ex_dividend, false}};
     request.histories = {{"SPX", {4500.0, 4510.25}, {0.14, 0.15}}};
+    request.ticks = {{"SPX", 2.0, 0.05, 0.25}, {"", 3.0, 0.01, 0.10}};
     return request;
 }
 
@@ -64,6 +65,7 @@ TEST(RequestCodec, EveryFieldSurvivesBothEncodings) {
         EXPECT_EQ(decoded->dividends, request.dividends);
         EXPECT_EQ(decoded->events, request.events);
         EXPECT_EQ(decoded->histories, request.histories);
+        EXPECT_EQ(decoded->ticks, request.ticks);
     }
     ScanRequest curve;
     curve.rate_curve = {{0.25, 0.05}, {1.0, 0.04}};
