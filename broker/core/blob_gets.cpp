@@ -101,7 +101,7 @@ void BlobCore::prepared(const ContentId& id, bool decode, bool ok, Time now, Eff
 
 void BlobCore::refuse_gets(const FormKey& key, Time now, Effects& effects) {
     for (auto& [session, peer] : peers_) {
-        std::erase_if(peer.gets, [&](const Get& get) {
+        std::erase_if(peer.gets, [&, &peer = peer](const Get& get) {
             if (get.ready || get.id != key.id || get.decode != key.decode) return false;
             refuse(peer, get.re, Kind::blob_get, ErrorCode::unknown_blob,
                    "blob " + key.id.hex() + " is damaged in the store; put it again", effects);

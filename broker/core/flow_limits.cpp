@@ -10,7 +10,7 @@ Result<FlowLimits, std::string> with_changes(const FlowLimits& base,
     for (const auto& [name, value] : changes) {
         const auto* const limit =
             std::find_if(kFlowLimits.begin(), kFlowLimits.end(),
-                         [&](const FlowLimit& one) { return one.name == name; });
+                         [&name = name](const FlowLimit& one) { return one.name == name; });
         if (limit == kFlowLimits.end()) {
             std::string sentence = "unknown limit '" + name + "'; known:";
             for (const FlowLimit& known : kFlowLimits) sentence.append(" ").append(known.name);

@@ -10,7 +10,7 @@ Result<QueueSettings, std::string> with_changes(const QueueSettings& base,
     for (const auto& [name, value] : changes) {
         const auto* const setting =
             std::find_if(kQueueSettings.begin(), kQueueSettings.end(),
-                         [&](const QueueSetting& s) { return s.name == name; });
+                         [&name = name](const QueueSetting& s) { return s.name == name; });
         if (setting == kQueueSettings.end()) {
             std::string sentence = "unknown setting '" + name + "'; known:";
             for (const QueueSetting& known : kQueueSettings)

@@ -100,10 +100,11 @@ void StandingTable::restore(StandingScan scan) {
 
 void StandingTable::settle(const AliasTable& aliases, Time now) {
     for (auto& [name, scan] : scans_) {
-        const bool moved = std::ranges::any_of(scan.job.aliases, [&](const std::string& alias) {
-            const Alias* const known = aliases.find(alias);
-            return known != nullptr && known->generation > scan.generation;
-        });
+        const bool moved =
+            std::ranges::any_of(scan.job.aliases, [&, &scan = scan](const std::string& alias) {
+                const Alias* const known = aliases.find(alias);
+                return known != nullptr && known->generation > scan.generation;
+            });
         if (moved && !scan.is_pending()) make_due(scan, now);
     }
 }

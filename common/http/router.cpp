@@ -94,8 +94,7 @@ std::string Router::allowed(std::string_view path) const {
         if (route.method == "GET") methods.push_back("HEAD");
     }
     std::ranges::sort(methods);
-    const auto repeated = std::ranges::unique(methods);
-    methods.erase(repeated.begin(), repeated.end());
+    methods.erase(std::unique(methods.begin(), methods.end()), methods.end());
     std::string out;
     for (const std::string_view method : methods) {
         if (!out.empty()) out += ", ";
