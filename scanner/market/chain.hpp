@@ -60,7 +60,7 @@ struct Chain {
     double vendor_rate{kMissing};  // the source's own rate, as it gave it; not kept in a snapshot
     ExerciseStyle style{ExerciseStyle::european};
     std::uint32_t multiplier{100};
-    std::vector<Expiry> expiries;  // sorted by (moment, root)
+    std::vector<Expiry> expiries;  // sorted by (moment, root, date)
 
     std::vector<double> strike;
     std::vector<double> bid;

@@ -59,7 +59,7 @@ std::vector<std::uint32_t> ChainBuilder::sorted_rows() {
     std::sort(order.begin(), order.end(), [&](std::uint16_t a, std::uint16_t b) {
         const auto& x = expiries_[a];
         const auto& y = expiries_[b];
-        return std::tie(x.moment, x.root) < std::tie(y.moment, y.root);
+        return std::tie(x.moment, x.root, x.date) < std::tie(y.moment, y.root, y.date);
     });
     std::vector<Expiry> sorted;
     std::vector<std::uint16_t> rank(order.size());

@@ -259,9 +259,9 @@ class Reader {
             }
             if (expiry.last_trade > expiry.moment)
                 return refuse("an expiry trades after it settles");
-            if (previous != nullptr && std::tie(previous->moment, previous->root) >=
-                                           std::tie(expiry.moment, expiry.root)) {
-                return refuse("expiries are not in rising order of (moment, root)");
+            if (previous != nullptr && std::tie(previous->moment, previous->root, previous->date) >=
+                                           std::tie(expiry.moment, expiry.root, expiry.date)) {
+                return refuse("expiries are not in rising order of (moment, root, date)");
             }
             if (expiry.call_begin != at || expiry.put_begin < at || expiry.end < expiry.put_begin ||
                 expiry.end == at) {

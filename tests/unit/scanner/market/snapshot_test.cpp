@@ -389,5 +389,28 @@ TEST_F(Snapshot, DocumentedPythonReadsIt) {
     EXPECT_EQ(output, "XYZ 12 6 12.5\n");
 }
 
+TEST_F(Snapshot, ASaturdaySettlesWithItsFridayAndComesAfterIt) {
+    ChainBuilder builder;
+    for (const YearMonthDay date : {20231021, 20231020}) {
+        ChainBuilder::Row row;
+        row.strike = date == 20231020 ? 100.0 : 105.0;
+        row.bid = 1.0;
+        row.ask = 1.1;
+        row.expiry = builder.expiry("XYZ", date, Settlement::pm);
+        builder.add(row);
+    }
+    Chain head;
+    head.symbol = "XYZ";
+    head.source = "test";
+    head.as_of = new_york_moment(20230914, 15 * 60);
+    head.as_of_date = 20230914;
+    std::uint64_t duplicates = 0;
+    const Chain chain = builder.finish(std::move(head), duplicates);
+    ASSERT_EQ(chain.expiries.size(), 2U);
+    EXPECT_EQ(chain.expiries[0].date, 20231020);
+    EXPECT_EQ(chain.expiries[0].moment, chain.expiries[1].moment);
+    EXPECT_TRUE(decode_snapshot(encode_snapshot(chain)).ok());
+}
+
 }  // namespace
 }  // namespace scanmq::market
