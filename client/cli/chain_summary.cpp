@@ -6,18 +6,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "client/cli/figures.hpp"
 #include "scanner/market/date_text.hpp"
 
 namespace scanmq::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
-std::string shown(double value, int places) {
-    return std::isfinite(value) ? fmt::format("{:.{}f}", value, places) : "-";
-}
 
 const char* settlement_text(market::Settlement settlement) {
     return settlement == market::Settlement::am ? "am" : "pm";

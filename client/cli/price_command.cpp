@@ -6,6 +6,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "client/cli/figures.hpp"
 #include "client/cli/files.hpp"
 #include "client/cli/option_input.hpp"
 #include "client/cli/session.hpp"
@@ -18,12 +19,6 @@ namespace scanmq::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-Json number(double value) { return std::isfinite(value) ? Json(value) : Json(); }
-
-std::string shown(double value, int places) {
-    return std::isfinite(value) ? fmt::format("{:.{}f}", value, places) : "-";
-}
 
 const char* style_name(market::ExerciseStyle style) {
     return style == market::ExerciseStyle::american ? "american" : "european";

@@ -263,17 +263,6 @@ void greeks_rows(std::size_t rows, const Contract& contract, std::span<Greeks> o
     greeks_some(rows, contract, out, Take::calm, true, scheme);
 }
 
-AmericanContract row_of(const BsmExpiry& common, double strike, double volatility,
-                        Right right) noexcept {
-    return {{.spot = common.spot,
-             .strike = strike,
-             .rate = common.rate,
-             .yield = common.yield,
-             .years = common.years,
-             .volatility = volatility},
-            right};
-}
-
 }  // namespace
 
 double american_price(const BsmInputs& in, Right right, AmericanScheme scheme) noexcept {
@@ -313,7 +302,7 @@ void american_prices(const BsmExpiry& common, std::span<const double> strike,
                   right.size() == out.size());
     price_rows(
         out.size(),
-        [&](std::size_t i) { return row_of(common, strike[i], volatility[i], right[i]); }, out,
+        [&](std::size_t i) { return contract_of(common, strike[i], volatility[i], right[i]); }, out,
         scheme);
 }
 
@@ -324,7 +313,7 @@ void american_greeks(const BsmExpiry& common, std::span<const double> strike,
                   right.size() == out.size());
     greeks_rows(
         out.size(),
-        [&](std::size_t i) { return row_of(common, strike[i], volatility[i], right[i]); }, out,
+        [&](std::size_t i) { return contract_of(common, strike[i], volatility[i], right[i]); }, out,
         scheme);
 }
 

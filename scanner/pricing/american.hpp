@@ -38,6 +38,17 @@ struct AmericanContract {
     BsmInputs in;
     Right right{};
 };
+// One row of an expiry.
+[[nodiscard]] inline AmericanContract contract_of(const BsmExpiry& common, double strike,
+                                                  double volatility, Right right) noexcept {
+    return {{.spot = common.spot,
+             .strike = strike,
+             .rate = common.rate,
+             .yield = common.yield,
+             .years = common.years,
+             .volatility = volatility},
+            right};
+}
 
 [[nodiscard]] double american_price(const BsmInputs& in, Right right,
                                     AmericanScheme scheme = AmericanScheme::fast) noexcept;

@@ -278,17 +278,6 @@ void greeks_rows(std::size_t count, const Schedule& schedule, double years,
     flush();
 }
 
-AmericanContract row_of(const BsmExpiry& common, double strike, double volatility,
-                        Right right) noexcept {
-    return {{.spot = common.spot,
-             .strike = strike,
-             .rate = common.rate,
-             .yield = common.yield,
-             .years = common.years,
-             .volatility = volatility},
-            right};
-}
-
 }  // namespace
 
 detail::DifferenceGrids detail::difference_grids(AmericanScheme scheme) noexcept {
@@ -310,7 +299,7 @@ Greeks detail::difference_greeks(const BsmInputs& in, std::span<const CashDivide
 }
 
 double escrowed_spot(const BsmExpiry& common, std::span<const CashDividend> dividends) noexcept {
-    const BsmInputs in = row_of(common, 1.0, 1.0, Right::call).in;
+    const BsmInputs in = contract_of(common, 1.0, 1.0, Right::call).in;
     const double x = escrowed(in, Schedule(dividends, common.years)).spot;
     return x > 0.0 ? x : kNaN;
 }
@@ -361,7 +350,7 @@ void american_prices(const BsmExpiry& common, std::span<const CashDividend> divi
                   right.size() == out.size());
     price_rows(
         out.size(), schedule, common.years,
-        [&](std::size_t i) { return row_of(common, strike[i], volatility[i], right[i]); }, out,
+        [&](std::size_t i) { return contract_of(common, strike[i], volatility[i], right[i]); }, out,
         scheme);
 }
 
@@ -378,7 +367,7 @@ void american_greeks(const BsmExpiry& common, std::span<const CashDividend> divi
                   right.size() == out.size());
     greeks_rows(
         out.size(), schedule, common.years,
-        [&](std::size_t i) { return row_of(common, strike[i], volatility[i], right[i]); }, out,
+        [&](std::size_t i) { return contract_of(common, strike[i], volatility[i], right[i]); }, out,
         scheme);
 }
 

@@ -50,21 +50,17 @@ ContractTerms contract_terms(const market::PricedChain& priced, std::uint32_t ro
             .model = values.model};
 }
 
-LegColumns::Row leg_row(const market::PricedChain& priced, const ScanRequest& request,
-                        std::uint32_t expiry, std::uint32_t row, Side side,
+LegColumns::Row leg_row(const market::PricedChain& priced, strategy::Fill fill,
+                        const strategy::TickRule& ticks, std::uint32_t row, Side side,
                         const ContractTerms& terms) {
     const market::Chain& chain = *priced.chain;
-    // The natural fill is a quote and needs no tick.
-    const strategy::TickRule ticks = request.fill.toward_mid > 0.0
-                                         ? ticks_of(request, chain.expiries[expiry].root)
-                                         : strategy::TickRule{};
     const pricing::Greeks& greeks = priced.greeks[row];
     const double sign = strategy::sign(side);
     const double bid = chain.bid[row];
     const double ask = chain.ask[row];
     return {.strike = chain.strike[row],
-            .price = side == Side::long_leg ? strategy::buy_price(bid, ask, request.fill, ticks)
-                                            : -strategy::sell_price(bid, ask, request.fill, ticks),
+            .price = side == Side::long_leg ? strategy::buy_price(bid, ask, fill, ticks)
+                                            : -strategy::sell_price(bid, ask, fill, ticks),
             .delta = sign * greeks.delta,
             .day_theta = sign * terms.day_theta,
             .vega = sign * greeks.vega,
@@ -172,9 +168,10 @@ void LegBook::load_columns(std::uint32_t expiry, Right right, Side side, Counts&
     LegColumns& columns = expiries_[expiry].columns[ExpiryLegs::index(right, side)];
     const RowRange rows = rows_of(chain.expiries[expiry], right);
     columns.reserve(rows.end - rows.begin);
+    const strategy::TickRule ticks = ticks_of(request_, chain.expiries[expiry].root);
     for (std::uint32_t row = rows.begin; row < rows.end; ++row) {
         if (!quoted(row, side, counts) || !passes(expiry, row, side, counts)) continue;
-        columns.append(leg_row(chain_, request_, expiry, row, side, contract(expiry, row)));
+        columns.append(leg_row(chain_, request_.fill, ticks, row, side, contract(expiry, row)));
     }
 }
 

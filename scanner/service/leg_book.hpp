@@ -46,9 +46,9 @@ struct ContractTerms {
                                            const strategy::Distribution& distribution);
 // What one contract on one side adds to a spread.
 [[nodiscard]] strategy::LegColumns::Row leg_row(const market::PricedChain& chain,
-                                                const ScanRequest& request, std::uint32_t expiry,
-                                                std::uint32_t row, strategy::Side side,
-                                                const ContractTerms& terms);
+                                                strategy::Fill fill,
+                                                const strategy::TickRule& ticks, std::uint32_t row,
+                                                strategy::Side side, const ContractTerms& terms);
 
 class LegBook {
   public:

@@ -89,7 +89,8 @@ class OneCandidate {
                     : near_;
             strategy::LegColumns& one = leg_[i];
             one.append(
-                leg_row(chain, request, expiry, candidate.row[i], legs[i].side,
+                leg_row(chain, request.fill, ticks_of(request, chain.chain->expiries[expiry].root),
+                        candidate.row[i], legs[i].side,
                         contract_terms(chain, candidate.row[i],
                                        market::contract_values(chain, expiry, candidate.row[i]),
                                        distribution)));

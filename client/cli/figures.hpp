@@ -1,0 +1,21 @@
+#pragma once
+// Figures that may be missing, as JSON and as text.
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace scanmq::cli {
+
+// null where it is no number.
+[[nodiscard]] inline nlohmann::ordered_json number(double value) {
+    return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
+}
+// "-" where it is no number.
+[[nodiscard]] inline std::string shown(double value, int places) {
+    return std::isfinite(value) ? fmt::format("{:.{}f}", value, places) : "-";
+}
+
+}  // namespace scanmq::cli
