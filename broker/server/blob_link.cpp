@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
+#include <mutex>
 
 #include "common/compress/zstd.hpp"
 
@@ -31,9 +32,16 @@ Time now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
+// A thread of its own, for what takes long: hashing, decoding, the disk.
 class BlobLink::Hasher {
   public:
+    struct Check {
+        BlobInfo info;
+        ByteView bytes;
+    };
     boost::asio::thread_pool pool{1};
+    std::mutex mutex;
+    std::vector<Check> checks;  // guarded by mutex: what came while the thread was busy is a batch
 };
 
 BlobLink::BlobLink(boost::asio::io_context& loop, transport::Context& context,
@@ -181,17 +189,38 @@ void BlobLink::verify(const ContentId& id) {
         small_.push_back(id);
         return;
     }
-    boost::asio::post(hasher_->pool, [this, id, bytes, info = info_of(record)] {
-        BlobVerdict verdict =
-            holds_its_bytes(info, bytes) ? BlobVerdict::kept : BlobVerdict::mismatch;
-        if (verdict == BlobVerdict::kept && files_ != nullptr) {
-            if (const auto put = files_->put(info, bytes); !put) {
-                spdlog::warn("a blob cannot be kept: {}", put.error().sentence);
-                verdict = BlobVerdict::no_room;
+    {
+        const std::lock_guard lock(hasher_->mutex);
+        hasher_->checks.push_back({info_of(record), bytes});
+        if (hasher_->checks.size() > 1) return;
+    }
+    boost::asio::post(hasher_->pool, [this] { check_all(); });
+}
+
+// On the hasher's thread.
+void BlobLink::check_all() {
+    std::vector<Hasher::Check> checks;
+    {
+        const std::lock_guard lock(hasher_->mutex);
+        checks.swap(hasher_->checks);
+    }
+    std::vector<std::pair<ContentId, BlobVerdict>> verdicts;
+    std::vector<BlobFiles::Held> good;
+    for (const Hasher::Check& check : checks) {
+        const bool holds = holds_its_bytes(check.info, check.bytes);
+        verdicts.emplace_back(check.info.id, holds ? BlobVerdict::kept : BlobVerdict::mismatch);
+        if (holds) good.push_back({&check.info, check.bytes});
+    }
+    if (files_ != nullptr && !good.empty()) {
+        if (const auto put = files_->put(good); !put) {
+            spdlog::warn("blobs cannot be kept: {}", put.error().sentence);
+            for (auto& [id, verdict] : verdicts) {
+                if (verdict == BlobVerdict::kept && !files_->has(id))
+                    verdict = BlobVerdict::no_room;
             }
         }
-        boost::asio::post(loop_, [this, id, verdict] { end_verify(id, verdict); });
-    });
+    }
+    boost::asio::post(loop_, [this, verdicts = std::move(verdicts)] { end_verify(verdicts); });
 }
 
 // What is stored stays where it is until prepared(): BlobCore has it pinned.
@@ -228,11 +257,13 @@ void BlobLink::note_use(Time at) {
     boost::asio::post(hasher_->pool, [this, ids = std::move(ids)] { files_->used(ids); });
 }
 
-void BlobLink::end_verify(const ContentId& id, BlobVerdict verdict) {
+void BlobLink::end_verify(const std::vector<std::pair<ContentId, BlobVerdict>>& verdicts) {
     const Time at = now();
-    if (verdict == BlobVerdict::kept && files_ != nullptr) store_.committed(id);
-    core_.verified(id, verdict, at, effects_);
-    obey(at);
+    for (const auto& [id, verdict] : verdicts) {
+        if (verdict == BlobVerdict::kept && files_ != nullptr) store_.committed(id);
+        core_.verified(id, verdict, at, effects_);
+        obey(at);
+    }
     watcher_.poke();
 }
 

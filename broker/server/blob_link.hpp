@@ -62,7 +62,8 @@ class BlobLink {
     void verify(const ContentId& id);
     void prepare(const BlobPrepare& what);
     void note_use(Time now);
-    void end_verify(const ContentId& id, BlobVerdict verdict);
+    void check_all();
+    void end_verify(const std::vector<std::pair<ContentId, BlobVerdict>>& verdicts);
     void flush();
 
     boost::asio::io_context& loop_;

@@ -66,6 +66,10 @@ Result<void, ServerError> Storage::open_files() {
     if (!blobs) return fail(error_of(blobs.error()));
     blob_files_ = std::move(*blobs);
     for (const StateError& damage : blob_files_->damaged()) spdlog::warn("{}", damage.sentence);
+    if (blob_files_->unfinished() != 0) {
+        spdlog::info("puts of {} blobs had not ended; they were never acknowledged, and are gone",
+                     blob_files_->unfinished());
+    }
 
     auto position = Materialiser(*state_).position();
     if (!position) return fail(error_of(position.error()));

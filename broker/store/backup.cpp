@@ -31,10 +31,10 @@ Done sync_file(const fs::path& path) {
 // that came in between.
 Done fill(LmdbStateStore& state, const BlobFiles* blobs, const fs::path& to) {
     Done done = Disk::make_directory(to);
-    if (done && blobs != nullptr) done = blobs->link_all(to / kBlobFolder);
+    if (done && blobs != nullptr) done = blobs->copy_all(to / kBlobFolder, BlobFiles::CopyBy::link);
     if (done) done = state.copy_to(to);
     if (done) done = sync_file(to / LmdbStateStore::kFile);
-    if (done && blobs != nullptr) done = blobs->link_all(to / kBlobFolder);
+    if (done && blobs != nullptr) done = blobs->copy_all(to / kBlobFolder, BlobFiles::CopyBy::link);
     if (done) done = Disk::sync_directory(to);
     return done;
 }
@@ -67,15 +67,7 @@ Done copy_blobs(const fs::path& from, const fs::path& to) {
     if (!fs::exists(from, code)) return {};
     auto blobs = BlobFiles::open({from, false});
     if (!blobs) return fail(std::move(blobs).error());
-    for (const BlobInfo& info : (*blobs)->list()) {
-        const std::string hex = info.id.hex();
-        const fs::path folder = to / hex.substr(0, 2);
-        Done done = Disk::make_directory(folder);
-        if (done) done = Disk::copy(from / hex.substr(0, 2) / hex, folder / hex);
-        if (done) done = Disk::sync_directory(folder);
-        if (!done) return done;
-    }
-    return {};
+    return (*blobs)->copy_all(to, BlobFiles::CopyBy::bytes);
 }
 
 }  // namespace

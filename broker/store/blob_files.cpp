@@ -1,96 +1,39 @@
 #include "broker/store/blob_files.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
+#include <set>
 
-#include "broker/store/state_keys.hpp"
 #include "common/base/assert.hpp"
-#include "common/compress/zstd.hpp"
 
 namespace scanmq::broker {
 namespace {
 
-constexpr ByteView kMagic = "scanmqbl";
-constexpr std::uint64_t kRawVersion = 1;
-constexpr std::uint64_t kVersion = 2;     // of encoded ones
-constexpr std::size_t kPrefixBytes = 12;  // magic, and the length of what follows up to the bytes
-constexpr std::size_t kChecksumBytes = 8;
-constexpr std::size_t kHeadBytesMax = 4096;
 constexpr std::string_view kPart = ".part";
-
-struct Head {
-    std::uint64_t version = kRawVersion;
-    protocol::BlobType type{};
-    std::string_view label;
-    std::uint64_t bytes{};
-    ContentId id;
-    protocol::BlobEncoding encoding{};
-    std::uint64_t encoded_bytes{};
-    template <class A>
-    void fields(A& a) {
-        a.uint(version);
-        a.number(type);
-        a.text(label);
-        a.uint(bytes);
-        a.id(id);
-        if (version < kVersion) return;
-        a.number(encoding);
-        a.uint(encoded_bytes);
-    }
-};
-
-ByteView checksum(const ContentId& hash) { return hash.view().substr(0, kChecksumBytes); }
-
-std::string encode_head(const BlobInfo& info) {
-    std::string fields;
-    const bool raw = info.encoding == protocol::BlobEncoding::raw;
-    encode_row(Head{raw ? kRawVersion : kVersion, info.type, info.label, info.bytes, info.id,
-                    info.encoding, info.encoded_bytes},
-               fields);
-    const ContentId hash = content_id(fields);
-    fields.append(checksum(hash));
-    const auto size = static_cast<std::uint32_t>(fields.size());
-    std::string out(kMagic);
-    out.append(reinterpret_cast<const char*>(&size), sizeof size);
-    return out + fields;
-}
-
-// The head of a file's bytes, which end with it: its length, or 0. A later version is read as far as
-// its version.
-std::size_t decode_head(ByteView file, Head& head) {
-    if (file.size() < kPrefixBytes || file.substr(0, kMagic.size()) != kMagic) return 0;
-    std::uint32_t size = 0;
-    std::memcpy(&size, file.data() + kMagic.size(), sizeof size);
-    if (size < kChecksumBytes || size > kHeadBytesMax || size > file.size() - kPrefixBytes)
-        return 0;
-    const ByteView fields = file.substr(kPrefixBytes, size - kChecksumBytes);
-    const ContentId hash = content_id(fields);
-    if (file.substr(kPrefixBytes + fields.size(), kChecksumBytes) != checksum(hash)) return 0;
-    ArchiveReader reader(fields);
-    reader.uint(head.version);
-    if (reader.ok() && head.version > kVersion) return kPrefixBytes + size;
-    if (!decode_row(fields, head)) return 0;
-    if (head.version == kVersion && head.encoding != protocol::BlobEncoding::zstd) return 0;
-    return kPrefixBytes + size;
-}
+constexpr std::string_view kSegmentFolder = "sg";  // no hex digits, but as long
+// Blobs and bytes that one batch of a copy holds in memory.
+constexpr std::size_t kCopyBlobs = 64;
 
 StateError damage(const std::filesystem::path& path, std::string_view what) {
     return {StateError::Kind::damaged,
             "blob " + path.string() + ": " + std::string(what) + "; put it again"};
 }
 
-}  // namespace
-
-bool holds_its_bytes(const BlobInfo& info, ByteView held) {
-    if (info.encoding == protocol::BlobEncoding::raw) return content_id(held) == info.id;
-    return compress::content_id_of_zstd(held, info.bytes) == info.id;
+std::filesystem::file_time_type file_time(WallMillis at) {
+    return std::chrono::file_clock::from_sys(
+        std::chrono::sys_time<std::chrono::milliseconds>(std::chrono::milliseconds(at)));
 }
+
+WallMillis now_millis() { return SystemClock().wall_millis(); }
+
+}  // namespace
 
 Result<std::unique_ptr<BlobFiles>, StateError> BlobFiles::open(const Options& options) {
     if (auto made = Disk::make_directory(options.directory); !made) {
         return fail(std::move(made).error());
     }
-    std::unique_ptr<BlobFiles> files(new BlobFiles(options.directory));
+    std::unique_ptr<BlobFiles> files(new BlobFiles(options.directory, options.small_bytes_max));
     if (auto done = files->scan(options.verify_at_start); !done) {
         return fail(std::move(done).error());
     }
@@ -99,13 +42,15 @@ Result<std::unique_ptr<BlobFiles>, StateError> BlobFiles::open(const Options& op
 
 BlobFiles::~BlobFiles() {
     for (const auto& [id, blob] : blobs_) Disk::unmap(blob.mapped);
+    for (const auto& [number, bytes] : segment_maps_) Disk::unmap(bytes);
 }
 
 Result<void, StateError> BlobFiles::scan(bool verify) {
     auto folders = Disk::list(directory_);
     if (!folders) return fail(std::move(folders).error());
     for (const auto& folder : *folders) {
-        if (folder.filename().string().size() != 2 || !std::filesystem::is_directory(folder)) {
+        if (folder.filename().string().size() != 2 || folder.filename() == kSegmentFolder ||
+            !std::filesystem::is_directory(folder)) {
             continue;
         }
         auto files = Disk::list(folder);
@@ -121,6 +66,39 @@ Result<void, StateError> BlobFiles::scan(bool verify) {
             }
         }
     }
+    return open_segments(verify);
+}
+
+Result<void, StateError> BlobFiles::open_segments(bool verify) {
+    const auto started = std::filesystem::file_time_type::clock::now();
+    auto opened = BlobSegments::open(posix_, {(directory_ / kSegmentFolder).string()});
+    if (!opened) return fail(std::move(opened).error());
+    segments_ = std::move(opened->segments);
+    unfinished_ = opened->unfinished;
+    damaged_.insert(damaged_.end(), opened->damaged.begin(), opened->damaged.end());
+    for (const BlobSegments::Found& found : opened->found) {
+        if (verify) {
+            auto bytes = segments_->read(found.place);
+            if (!bytes) return fail(std::move(bytes).error());
+            if (!holds_its_bytes(found.info, *bytes)) {
+                damaged_.push_back(
+                    damage(segments_->path(found.place.segment),
+                           "the bytes of " + found.info.id.hex() + " do not hash to its id"));
+                segments_->remove(found.place);
+                continue;
+            }
+        }
+        // One that has a file, too, was put while that was damaged.
+        if (has(found.info.id)) {
+            segments_->remove(found.place);
+            continue;
+        }
+        keep(found.info, found.place, 0);
+        Blob& blob = blobs_[found.info.id];
+        blob.verified = verify;
+        blob.used = std::min(file_time(found.used), started);
+        used_last_ = std::max(used_last_, blob.used);
+    }
     return {};
 }
 
@@ -128,18 +106,17 @@ Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path, b
     auto file = Disk::map(path);
     if (!file) return fail(std::move(file).error());
     const auto started = std::filesystem::file_time_type::clock::now();
-    Head head;
-    const std::size_t head_bytes = decode_head(*file, head);
-    const BlobInfo info{head.id,    head.type,     std::string(head.label),
-                        head.bytes, head.encoding, head.encoded_bytes};
+    BlobHead head;
+    const std::size_t head_bytes = decode_blob_head(*file, head);
+    const BlobInfo& info = head.info;
     Result<void, StateError> done;
     if (head_bytes == 0) {
         done = fail(damage(path, "its head cannot be read"));
-    } else if (head.version > kVersion) {
+    } else if (head.version > kEncodedBlobVersion) {
         done = fail(StateError{StateError::Kind::newer_version,
                                "blob " + path.string() + " has version " +
                                    std::to_string(head.version) + "; use a later release"});
-    } else if (path_of(head.id) != path) {
+    } else if (path_of(info.id) != path) {
         done = fail(damage(path, "it is another blob's"));
     } else if (file->size() != head_bytes + info.held_bytes()) {
         done = fail(damage(path, "it has " + std::to_string(file->size() - head_bytes) +
@@ -147,16 +124,14 @@ Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path, b
     } else if (verify && !holds_its_bytes(info, file->substr(head_bytes))) {
         done = fail(damage(path, "its bytes do not hash to its id"));
     } else {
-        Blob& blob = blobs_[head.id];
-        blob.info = info;
-        blob.head_bytes = head_bytes;
+        keep(info, std::nullopt, head_bytes);
+        Blob& blob = blobs_[info.id];
         blob.verified = verify;
         std::error_code code;
         // A clock that was ahead once must not make all others look long unused.
         blob.used = std::min(std::filesystem::last_write_time(path, code), started);
         if (code) blob.used = started;
         used_last_ = std::max(used_last_, blob.used);
-        bytes_ += info.held_bytes();
     }
     Disk::unmap(*file);
     return done;
@@ -189,33 +164,80 @@ std::uint64_t BlobFiles::bytes() const {
     return bytes_;
 }
 
-Result<void, StateError> BlobFiles::put(const BlobInfo& info, ByteView bytes) {
-    SCANMQ_ASSERT(bytes.size() == info.held_bytes());
-    if (has(info.id)) return {};
-    const std::filesystem::path path = path_of(info.id);
+Result<void, StateError> BlobFiles::put(std::span<const Held> blobs) {
+    std::vector<Held> small;
+    for (const Held& blob : blobs) {
+        SCANMQ_ASSERT(blob.bytes.size() == blob.info->held_bytes());
+        if (has(blob.info->id)) continue;
+        if (blob.bytes.size() <= small_bytes_max_ && BlobSegments::takes(*blob.info)) {
+            small.push_back(blob);
+        } else if (auto done = put_file(blob); !done) {
+            return done;
+        }
+    }
+    return small.empty() ? Result<void, StateError>() : put_small(small);
+}
+
+Result<void, StateError> BlobFiles::put_small(std::span<const Held> blobs) {
+    auto places = segments_->put(blobs, now_millis());
+    if (!places) return fail(std::move(places).error());
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+        keep(*blobs[i].info, (*places)[i], 0);
+        // A damaged file of it has been replaced.
+        if (!damaged_.empty()) static_cast<void>(Disk::remove(path_of(blobs[i].info->id)));
+    }
+    const std::lock_guard lock(mutex_);
+    for (const std::uint32_t gone : segments_->take_removed()) {
+        const auto found = segment_maps_.find(gone);
+        if (found == segment_maps_.end()) continue;
+        Disk::unmap(found->second);
+        segment_maps_.erase(found);
+    }
+    return {};
+}
+
+Result<void, StateError> BlobFiles::put_file(const Held& held) {
+    const std::filesystem::path path = path_of(held.info->id);
     const std::filesystem::path folder = path.parent_path();
     if (auto made = Disk::make_directory(folder); !made) return made;
     std::filesystem::path part = path;
     part += kPart;
-    const std::string head = encode_head(info);
-    const ByteView pieces[] = {head, bytes};
+    const std::string head = encode_blob_head(*held.info);
+    const ByteView pieces[] = {head, held.bytes};
     auto done = Disk::write(part, pieces);
     if (done) done = Disk::rename(part, path);
     if (done) done = Disk::sync_directory(folder);
     if (!done) return done;
+    keep(*held.info, std::nullopt, head.size());
+    return {};
+}
+
+void BlobFiles::keep(const BlobInfo& info, std::optional<BlobSegments::Place> place,
+                     std::size_t head_bytes) {
     const std::lock_guard lock(mutex_);
     Blob& blob = blobs_[info.id];
     blob.info = info;
-    blob.head_bytes = head.size();
+    blob.place = place;
+    blob.head_bytes = head_bytes;
     blob.verified = true;
     blob.used = std::filesystem::file_time_type::clock::now();
     bytes_ += info.held_bytes();
-    return {};
 }
 
 void BlobFiles::used(std::span<const ContentId> ids) const {
     const auto now = std::filesystem::file_time_type::clock::now();
     for (const ContentId& id : ids) {
+        std::optional<BlobSegments::Place> place;
+        {
+            // Held for the stamp: its entry must not become another's meanwhile.
+            const std::lock_guard lock(mutex_);
+            const auto found = blobs_.find(id);
+            if (found == blobs_.end()) continue;
+            if (found->second.place) {
+                segments_->used(*found->second.place, now_millis());
+                continue;
+            }
+        }
         std::error_code gone;
         std::filesystem::last_write_time(path_of(id), now, gone);
     }
@@ -229,24 +251,27 @@ Result<std::optional<ByteView>, StateError> BlobFiles::view(const ContentId& id)
         if (found == blobs_.end()) return std::optional<ByteView>();
         blob = &found->second;
     }
-    if (blob->mapped.empty() && !blob->read) {
-        if (auto done = load(*blob); !done) return fail(std::move(done).error());
-    }
-    const ByteView bytes = blob->read ? ByteView(blob->read.get(), blob->info.held_bytes())
-                                      : blob->mapped.substr(blob->head_bytes);
-    if (blob->verified) return std::optional<ByteView>(bytes);
-    if (!holds_its_bytes(blob->info, bytes)) {
-        return fail(damage(path_of(id), "its bytes do not hash to its id"));
+    auto bytes = blob->place ? load_segment(*blob->place) : load(*blob);
+    if (!bytes) return fail(std::move(bytes).error());
+    if (blob->verified) return std::optional<ByteView>(*bytes);
+    if (!holds_its_bytes(blob->info, *bytes)) {
+        return fail(damage(blob->place
+                               ? std::filesystem::path(segments_->path(blob->place->segment))
+                               : path_of(id),
+                           "the bytes of " + id.hex() + " do not hash to its id"));
     }
     blob->verified = true;
-    return std::optional<ByteView>(bytes);
+    return std::optional<ByteView>(*bytes);
 }
 
-Result<void, StateError> BlobFiles::load(Blob& blob) {
+Result<ByteView, StateError> BlobFiles::load(Blob& blob) {
+    const std::uint64_t bytes = blob.info.held_bytes();
+    if (blob.read) return ByteView(blob.read.get(), bytes);
+    if (!blob.mapped.empty()) return blob.mapped.substr(blob.head_bytes);
     const std::filesystem::path path = path_of(blob.info.id);
     auto file = Disk::map(path);
     if (!file) return fail(std::move(file).error());
-    if (file->size() != blob.head_bytes + blob.info.held_bytes()) {
+    if (file->size() != blob.head_bytes + bytes) {
         Disk::unmap(*file);
         return fail(damage(path, "its size is another than at the start"));
     }
@@ -254,13 +279,24 @@ Result<void, StateError> BlobFiles::load(Blob& blob) {
     if (maps_ < kMapsMax) {
         ++maps_;
         blob.mapped = *file;
-        return {};
+        return file->substr(blob.head_bytes);
     }
-    const std::uint64_t bytes = blob.info.held_bytes();
     blob.read = std::make_unique_for_overwrite<char[]>(bytes);
     std::memcpy(blob.read.get(), file->data() + blob.head_bytes, bytes);
     Disk::unmap(*file);
-    return {};
+    return ByteView(blob.read.get(), bytes);
+}
+
+// The whole file at once, and what it may grow to: a segment is mapped once.
+Result<ByteView, StateError> BlobFiles::load_segment(const BlobSegments::Place& place) {
+    const std::lock_guard lock(mutex_);
+    ByteView& map = segment_maps_[place.segment];
+    if (map.empty()) {
+        auto mapped = Disk::map(segments_->path(place.segment), segments_->segment_bytes());
+        if (!mapped) return fail(std::move(mapped).error());
+        map = *mapped;
+    }
+    return map.substr(BlobSegments::offset(place), place.bytes);
 }
 
 Result<void, StateError> BlobFiles::remove(const ContentId& id) {
@@ -268,36 +304,99 @@ Result<void, StateError> BlobFiles::remove(const ContentId& id) {
         const std::lock_guard lock(mutex_);
         const auto found = blobs_.find(id);
         if (found == blobs_.end()) return {};
+        const auto place = found->second.place;
         if (!found->second.mapped.empty()) --maps_;
         Disk::unmap(found->second.mapped);
         bytes_ -= found->second.info.held_bytes();
         blobs_.erase(found);
+        if (place) {
+            segments_->remove(*place);
+            return {};
+        }
     }
     auto gone = Disk::remove(path_of(id));
     if (!gone) return fail(std::move(gone).error());
     return {};
 }
 
-Result<void, StateError> BlobFiles::link_all(const std::filesystem::path& directory) const {
+Result<void, StateError> BlobFiles::copy_all(const std::filesystem::path& directory,
+                                             CopyBy by) const {
     if (auto made = Disk::make_directory(directory); !made) return made;
-    std::vector<std::filesystem::path> folders;
-    for (const BlobInfo& info : list()) {
+    std::set<std::filesystem::path> folders;
+    std::vector<BlobInfo> small;
+    for (BlobInfo& info : list()) {
+        if (in_segment(info.id)) {
+            small.push_back(std::move(info));
+            continue;
+        }
         const std::filesystem::path from = path_of(info.id);
         const std::filesystem::path folder = directory / from.parent_path().filename();
         const std::filesystem::path to = folder / from.filename();
         std::error_code code;
         if (std::filesystem::exists(to, code)) continue;
         if (auto made = Disk::make_directory(folder); !made) return made;
-        if (auto linked = Disk::link_or_copy(from, to); !linked) {
+        auto done = by == CopyBy::link ? Disk::link_or_copy(from, to) : Disk::copy(from, to);
+        if (!done) {
             if (!has(info.id)) continue;  // removed meanwhile
-            return linked;
+            return done;
         }
-        if (folders.empty() || folders.back() != folder) folders.push_back(folder);
+        folders.insert(folder);
+    }
+    if (!small.empty()) {
+        if (auto done = copy_small(small, directory / kSegmentFolder); !done) return done;
     }
     for (const auto& folder : folders) {
         if (auto synced = Disk::sync_directory(folder); !synced) return synced;
     }
     return Disk::sync_directory(directory);
+}
+
+bool BlobFiles::in_segment(const ContentId& id) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = blobs_.find(id);
+    return found != blobs_.end() && found->second.place.has_value();
+}
+
+// Read apart from the views, which end with remove(): what was removed meanwhile does not hash.
+Result<void, StateError> BlobFiles::copy_small(std::span<const BlobInfo> blobs,
+                                               const std::filesystem::path& folder) const {
+    PosixFileSystem posix;
+    auto to = BlobSegments::open(posix, {folder.string()});
+    if (!to) return fail(std::move(to).error());
+    std::set<ContentId> there;
+    for (const BlobSegments::Found& found : to->found) there.insert(found.info.id);
+    std::vector<std::string> bytes;
+    std::vector<Held> batch;
+    const auto write = [&]() -> Result<void, StateError> {
+        for (std::size_t i = 0; i < batch.size(); ++i) batch[i].bytes = bytes[i];
+        auto done = to->segments->put(batch, now_millis());
+        bytes.clear();
+        batch.clear();
+        if (!done) return fail(std::move(done).error());
+        return {};
+    };
+    for (const BlobInfo& info : blobs) {
+        if (there.count(info.id) != 0) continue;
+        std::optional<BlobSegments::Place> place;
+        {
+            const std::lock_guard lock(mutex_);
+            const auto found = blobs_.find(info.id);
+            if (found != blobs_.end()) place = found->second.place;
+        }
+        if (!place) continue;
+        auto read = segments_->read(*place);
+        if (!read) return fail(std::move(read).error());
+        if (!holds_its_bytes(info, *read)) {
+            if (!has(info.id)) continue;
+            return fail(damage(segments_->path(place->segment),
+                               "the bytes of " + info.id.hex() + " do not hash to its id"));
+        }
+        bytes.push_back(std::move(*read));
+        batch.push_back({&info, {}});
+        if (batch.size() < kCopyBlobs) continue;
+        if (auto done = write(); !done) return done;
+    }
+    return batch.empty() ? Result<void, StateError>() : write();
 }
 
 }  // namespace scanmq::broker

@@ -1,15 +1,17 @@
 #pragma once
-// BlobFiles: durable blobs (snapshots, large bodies), one file each.
+// BlobFiles: durable blobs (snapshots, large bodies): small ones many to a file, others one each.
 //
 // Role:      BlobStore's memory across restarts.
-// Files:     DIR/<first two hex digits>/<hex>: a head (magic, its length, version, type, label,
-//            size, id, encoding, checksum), then the bytes as they are held. Version 2 is that of
-//            encoded ones: earlier releases refuse to start with them. Written under the name <hex>.part, synced,
-//            renamed, the directory synced: a blob is there completely or not at all.
-// Use:       a file's time of modification is that of its last use, written every kUsedEvery; how
-//            long one was not used, before this broker was started, is told by list().
-// Threads:   put(), view() and link_all() on any; the same id by one thread at a time.
-// Views:     memory-mapped, not on the heap; of the first kMapsMax blobs looked at, later ones are
+// Files:     DIR/<first two hex digits>/<hex>: a head (blob_head.hpp), then the bytes as they are
+//            held. Written under the name <hex>.part, synced, renamed, the directory synced: a blob
+//            is there completely or not at all. DIR/sg/: the small ones (blob_segments.hpp); releases
+//            that do not know them find a head of a later version there, and refuse to start.
+// Use:       a file's time of modification, and an entry's stamp, is that of the last use, written
+//            every kUsedEvery; how long one was not used, before this broker was started, is told by
+//            list().
+// Threads:   put() on one at a time; view() and copy_all() on any; the same id by one thread at a
+//            time.
+// Views:     memory-mapped, not on the heap; of the first kMapsMax files looked at, later ones are
 //            read in. They live until remove() or the end of this. The file system must not lose
 //            the files meanwhile.
 // Errors:    full, io; damaged when a file is not what it says. One found at the start is not
@@ -25,35 +27,21 @@
 #include <string>
 #include <vector>
 
+#include "broker/store/blob_segments.hpp"
 #include "broker/store/disk.hpp"
 #include "common/base/id.hpp"
 #include "common/base/time.hpp"
-#include "common/protocol/kinds.hpp"
 
 namespace scanmq::broker {
 
-struct BlobInfo {
-    ContentId id;
-    protocol::BlobType type{};
-    std::string label;
-    std::uint64_t bytes{};
-    protocol::BlobEncoding encoding{};
-    std::uint64_t encoded_bytes{};  // of another encoding than raw
-    Duration idle{};                // when listed: used so long before the one used last, at most
-
-    [[nodiscard]] std::uint64_t held_bytes() const noexcept {
-        return encoding == protocol::BlobEncoding::raw ? bytes : encoded_bytes;
-    }
-};
-
-// Whether the bytes, as they are held, are those of its id.
-[[nodiscard]] bool holds_its_bytes(const BlobInfo& info, ByteView held);
-
 class BlobFiles {
   public:
+    // What goes into a segment: 21 of the largest make one, 130 of 48 KiB.
+    static constexpr std::uint64_t kSmallBytesMax = 256U << 10;
     struct Options {
         std::filesystem::path directory;  // made when it is not there
         bool verify_at_start = false;     // hash every blob when opening, not at its first view()
+        std::uint64_t small_bytes_max = kSmallBytesMax;
     };
     static constexpr std::size_t kMapsMax = 16'384;
     static constexpr Duration kUsedEvery = std::chrono::seconds(5);
@@ -69,13 +57,15 @@ class BlobFiles {
     [[nodiscard]] std::vector<BlobInfo> list() const;
     // Files left where they are, and why they are no blobs.
     [[nodiscard]] const std::vector<StateError>& damaged() const noexcept { return damaged_; }
+    // Small blobs whose put the last crash interrupted; they are gone.
+    [[nodiscard]] std::uint64_t unfinished() const noexcept { return unfinished_; }
     [[nodiscard]] bool has(const ContentId& id) const;
     [[nodiscard]] std::uint64_t bytes() const;  // of all blobs, as they are held
 
-    // Durable when it returns. Precondition: the bytes are info.held_bytes() long, and
-    // holds_its_bytes().
-    // Nothing happens when it is there.
-    [[nodiscard]] Result<void, StateError> put(const BlobInfo& info, ByteView bytes);
+    // Durable when it returns; of those before the first that failed some may be. Precondition: the
+    // bytes are info.held_bytes() long, and holds_its_bytes(). Nothing happens to what is there.
+    using Held = BlobSegments::Held;
+    [[nodiscard]] Result<void, StateError> put(std::span<const Held> blobs);
     // Hashes it the first time. Nothing: it is not there.
     [[nodiscard]] Result<std::optional<ByteView>, StateError> view(const ContentId& id);
     // They were used just now. Those that are not there are passed over.
@@ -83,28 +73,45 @@ class BlobFiles {
     // Its views are void. Nothing happens when it is not there.
     [[nodiscard]] Result<void, StateError> remove(const ContentId& id);
 
-    // Gives every blob a second name, or a copy, in a directory of the same form; those that have
-    // one there are passed over.
-    [[nodiscard]] Result<void, StateError> link_all(const std::filesystem::path& directory) const;
+    // Puts every blob into a directory of the same form, those there apart. `link`: by a second name
+    // of its file where it has one of its own and the file system can.
+    enum class CopyBy : std::uint8_t { link, bytes };
+    [[nodiscard]] Result<void, StateError> copy_all(const std::filesystem::path& directory,
+                                                    CopyBy by) const;
 
   private:
     struct Blob {
         BlobInfo info;
-        std::size_t head_bytes{};
-        std::filesystem::file_time_type used;  // when found at the start
+        std::optional<BlobSegments::Place> place;  // nothing: a file of its own
+        std::size_t head_bytes{};                  // of that
+        std::filesystem::file_time_type used;      // when found at the start
         bool verified = false;
-        ByteView mapped;               // the whole file; empty: not yet
+        ByteView mapped;               // the whole file; empty: not yet, or in a segment
         std::unique_ptr<char[]> read;  // instead
     };
 
-    explicit BlobFiles(std::filesystem::path directory) : directory_(std::move(directory)) {}
+    BlobFiles(std::filesystem::path directory, std::uint64_t small_bytes_max)
+        : directory_(std::move(directory)), small_bytes_max_(small_bytes_max) {}
     [[nodiscard]] Result<void, StateError> scan(bool verify);
     [[nodiscard]] Result<void, StateError> look_at(const std::filesystem::path& path, bool verify);
+    [[nodiscard]] Result<void, StateError> open_segments(bool verify);
+    [[nodiscard]] Result<void, StateError> put_file(const Held& blob);
+    [[nodiscard]] Result<void, StateError> put_small(std::span<const Held> blobs);
+    void keep(const BlobInfo& info, std::optional<BlobSegments::Place> place,
+              std::size_t head_bytes);
+    [[nodiscard]] bool in_segment(const ContentId& id) const;
+    [[nodiscard]] Result<void, StateError> copy_small(std::span<const BlobInfo> blobs,
+                                                      const std::filesystem::path& folder) const;
     [[nodiscard]] std::filesystem::path path_of(const ContentId& id) const;
-    [[nodiscard]] Result<void, StateError> load(Blob& blob);
+    [[nodiscard]] Result<ByteView, StateError> load(Blob& blob);
+    [[nodiscard]] Result<ByteView, StateError> load_segment(const BlobSegments::Place& place);
 
     const std::filesystem::path directory_;
+    const std::uint64_t small_bytes_max_;
+    PosixFileSystem posix_;
+    std::unique_ptr<BlobSegments> segments_;
     std::vector<StateError> damaged_;
+    std::uint64_t unfinished_ = 0;
     mutable std::mutex mutex_;
     // Guarded by mutex_; a blob of one id is its caller's.
     std::map<ContentId, Blob> blobs_;
@@ -112,6 +119,7 @@ class BlobFiles {
     // Of those found at the start. (The clock's epoch lies in the future: not a time to begin with.)
     std::filesystem::file_time_type used_last_ = std::filesystem::file_time_type::min();
     std::size_t maps_ = 0;
+    std::map<std::uint32_t, ByteView> segment_maps_;
 };
 
 }  // namespace scanmq::broker

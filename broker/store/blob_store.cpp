@@ -40,7 +40,8 @@ ByteView BlobStore::decoded(const ContentId& id) const {
 
 Result<void, StateError> BlobStore::commit(const BlobInfo& info) {
     if (files_ == nullptr) return {};
-    auto done = files_->put(info, view(info.id));
+    const BlobFiles::Held held[] = {{&info, view(info.id)}};
+    auto done = files_->put(held);
     if (done) committed(info.id);
     return done;
 }

@@ -112,15 +112,19 @@ Result<void, StateError> Disk::link_or_copy(const Path& from, const Path& to) {
 }
 
 Result<ByteView, StateError> Disk::map(const Path& path) {
+    std::error_code code;
+    const std::uint64_t bytes = std::filesystem::file_size(path, code);
+    if (code) return fail(error(code.value(), "reading", path));
+    if (bytes == 0) return ByteView();
+    return map(path, bytes);
+}
+
+Result<ByteView, StateError> Disk::map(const Path& path, std::uint64_t bytes) {
     const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
     if (!file.ok()) return fail(error(errno, "opening", path));
-    struct stat info {};
-    if (::fstat(file.get(), &info) != 0) return fail(error(errno, "reading", path));
-    if (info.st_size == 0) return ByteView();
-    const auto size = static_cast<std::size_t>(info.st_size);
-    void* const at = ::mmap(nullptr, size, PROT_READ, MAP_SHARED, file.get(), 0);
+    void* const at = ::mmap(nullptr, bytes, PROT_READ, MAP_SHARED, file.get(), 0);
     if (at == MAP_FAILED) return fail(error(errno, "mapping", path));
-    return ByteView(static_cast<const char*>(at), size);
+    return ByteView(static_cast<const char*>(at), bytes);
 }
 
 void Disk::unmap(ByteView view) noexcept {

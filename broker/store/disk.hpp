@@ -30,6 +30,8 @@ class Disk {
     [[nodiscard]] static Result<void, StateError> link_or_copy(const Path& from, const Path& to);
     // The file's content, in memory that reads it when it is touched. Empty for an empty file.
     [[nodiscard]] static Result<ByteView, StateError> map(const Path& path);
+    // So many bytes from its start on; those beyond its end must not be touched before it has grown.
+    [[nodiscard]] static Result<ByteView, StateError> map(const Path& path, std::uint64_t bytes);
     static void unmap(ByteView view) noexcept;
     [[nodiscard]] static Result<std::vector<Path>, StateError> list(const Path& directory);
 

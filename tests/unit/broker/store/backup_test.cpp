@@ -36,13 +36,19 @@ class Backup : public testing::Test {
         for (int i = 0; i < 300; ++i) maker_.step();
         log_.records = maker_.records();
         SCANMQ_ASSERT(recover(log_, *state_).ok());
-        SCANMQ_ASSERT(
-            blobs_->put({content_id("blob"), protocol::BlobType::body, "l", 4}, "blob").ok());
+        put("blob");
+        put(kLarge);
+    }
+    void put(const std::string& bytes) {
+        const BlobInfo info{content_id(bytes), protocol::BlobType::body, "l", bytes.size()};
+        const BlobFiles::Held held[] = {{&info, bytes}};
+        SCANMQ_ASSERT(blobs_->put(held).ok());
     }
     fs::path data() const { return dir_.path() / "data"; }
     fs::path copy() const { return dir_.path() / "copies" / "monday"; }
     fs::path fresh() const { return dir_.path() / "fresh"; }
 
+    const std::string kLarge = std::string(BlobFiles::kSmallBytesMax + 1, 'l');
     TempDir dir_;
     RecordMaker maker_;
     ListLog log_;
@@ -72,6 +78,7 @@ TEST_F(Backup, ARestoredOneHasEverythingAndSaysThatItIsOne) {
     auto blobs = BlobFiles::open({fresh() / kBlobFolder, true});
     ASSERT_TRUE(blobs.ok());
     EXPECT_EQ(**(*blobs)->view(content_id("blob")), "blob");
+    EXPECT_EQ(**(*blobs)->view(content_id(kLarge)), kLarge);
 }
 
 TEST_F(Backup, ARestoredStateGoesOnWithANewLog) {

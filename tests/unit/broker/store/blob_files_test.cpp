@@ -22,15 +22,19 @@ class BlobFilesTest : public testing::Test {
 
     void reopen(bool verify = false) {
         files_.reset();
-        auto files = BlobFiles::open({root(), verify});
+        auto files = BlobFiles::open({root(), verify, small_bytes_max_});
         ASSERT_TRUE(files.ok()) << files.error().sentence;
         files_ = std::move(*files);
     }
     ContentId put(const std::string& bytes) {
         const ContentId id = content_id(bytes);
-        EXPECT_TRUE(
-            files_->put({id, protocol::BlobType::snapshot, "SPY", bytes.size()}, bytes).ok());
+        put({id, protocol::BlobType::snapshot, "SPY", bytes.size()}, bytes);
         return id;
+    }
+    void put(const BlobInfo& info, const std::string& bytes) {
+        const BlobFiles::Held held[] = {{&info, bytes}};
+        const auto done = files_->put(held);
+        EXPECT_TRUE(done.ok()) << done.error().sentence;
     }
     std::string view(const ContentId& id) {
         const auto found = files_->view(id);
@@ -46,6 +50,16 @@ class BlobFilesTest : public testing::Test {
 
     TempDir dir_;
     std::unique_ptr<BlobFiles> files_;
+    std::uint64_t small_bytes_max_ = 0;  // each has a file of its own
+};
+
+class SmallBlobsTest : public BlobFilesTest {
+  protected:
+    SmallBlobsTest() {
+        small_bytes_max_ = BlobFiles::kSmallBytesMax;
+        reopen();
+    }
+    fs::path segment() const { return root() / "sg" / "00000000"; }
 };
 
 TEST_F(BlobFilesTest, KeepsBlobsAndWhatTheyAreAcrossRestarts) {
@@ -130,9 +144,9 @@ TEST_F(BlobFilesTest, AFileUnderAnothersNameIsNotItsBlob) {
 
 TEST_F(BlobFilesTest, LinksEveryBlobIntoABackup) {
     const ContentId one = put("one");
-    ASSERT_TRUE(files_->link_all(dir_.path() / "copy").ok());
+    ASSERT_TRUE(files_->copy_all(dir_.path() / "copy", BlobFiles::CopyBy::link).ok());
     const ContentId two = put("two");
-    ASSERT_TRUE(files_->link_all(dir_.path() / "copy").ok());
+    ASSERT_TRUE(files_->copy_all(dir_.path() / "copy", BlobFiles::CopyBy::link).ok());
     ASSERT_TRUE(files_->remove(one).ok());
     auto copy = BlobFiles::open({dir_.path() / "copy", true});
     ASSERT_TRUE(copy.ok());
@@ -187,7 +201,7 @@ TEST_F(BlobFilesTest, KeepsEncodedBlobsAsTheyAreHeld) {
                         raw.size(),      protocol::BlobEncoding::zstd, frame.size()};
     EXPECT_TRUE(holds_its_bytes(info, frame));
     EXPECT_FALSE(holds_its_bytes(info, raw));
-    ASSERT_TRUE(files_->put(info, frame).ok());
+    put(info, frame);
     for (const bool verify : {false, true}) {
         reopen(verify);
         ASSERT_TRUE(files_->damaged().empty());
@@ -232,6 +246,105 @@ TEST_F(BlobFilesTest, KnowsWhatWasUsedLongestAgo) {
     for (const BlobInfo& info : files_->list()) idle[info.id] = info.idle;
     EXPECT_LT(idle[one], minutes(1));
     EXPECT_GE(idle[two], minutes(5));
+}
+
+TEST_F(SmallBlobsTest, LieTogetherAcrossRestarts) {
+    const ContentId one = put("one");
+    const ContentId two = put(std::string(100'000, 'b'));
+    const ContentId large = put(std::string(300'000, 'l'));
+    EXPECT_EQ(view(one), "one");
+    for (const bool verify : {false, true}) {
+        reopen(verify);
+        EXPECT_TRUE(files_->damaged().empty());
+        EXPECT_EQ(files_->list().size(), 3U);
+        EXPECT_EQ(files_->bytes(), 400'003U);
+        EXPECT_EQ(view(one), "one");
+        EXPECT_EQ(view(two), std::string(100'000, 'b'));
+        EXPECT_EQ(view(large), std::string(300'000, 'l'));
+    }
+    EXPECT_FALSE(fs::exists(path(one)));
+    EXPECT_TRUE(fs::exists(path(large)));
+    ASSERT_TRUE(files_->remove(one).ok());
+    EXPECT_EQ(view(one), "nothing");
+    reopen();
+    EXPECT_EQ(files_->list().size(), 2U);
+}
+
+TEST_F(SmallBlobsTest, AViewStaysWhileOthersComeAndGo) {
+    const ContentId one = put("one");
+    const auto seen = files_->view(one);
+    ASSERT_TRUE(seen.ok() && *seen);
+    for (int i = 0; i < 200; ++i) {
+        const ContentId id = put(std::string(200'000, static_cast<char>('a' + i % 26)));
+        EXPECT_EQ(view(id).size(), 200'000U);
+        if (i % 2 == 0) {
+            ASSERT_TRUE(files_->remove(id).ok());
+        }
+    }
+    EXPECT_EQ(**seen, "one");
+}
+
+TEST_F(SmallBlobsTest, ThoseThatHadAFileOfTheirOwnKeepIt) {
+    small_bytes_max_ = 0;
+    reopen();
+    const ContentId old = put("old");
+    small_bytes_max_ = BlobFiles::kSmallBytesMax;
+    reopen();
+    put("new");
+    put("old");
+    reopen();
+    EXPECT_EQ(files_->list().size(), 2U);
+    EXPECT_EQ(view(old), "old");
+    // A damaged file goes when its blob is put again.
+    tests::write_file(path(old), "ruined");
+    reopen();
+    EXPECT_EQ(files_->damaged().size(), 1U);
+    put("old");
+    reopen();
+    EXPECT_TRUE(files_->damaged().empty());
+    EXPECT_EQ(view(old), "old");
+}
+
+TEST_F(SmallBlobsTest, OtherBytesThanItsOwnAreFound) {
+    put("first");  // the newest batch is looked at when opening
+    const ContentId id = put("some bytes");
+    put("last");
+    std::string changed = content(segment());
+    const std::size_t at = changed.find("some bytes");
+    ASSERT_NE(at, std::string::npos);
+    changed[at] = 'S';
+    tests::write_file(segment(), changed);
+    reopen();
+    EXPECT_THAT(view(id), testing::HasSubstr("do not hash"));
+    reopen(true);
+    EXPECT_FALSE(files_->has(id));
+    ASSERT_EQ(files_->damaged().size(), 1U);
+    EXPECT_THAT(files_->damaged()[0].sentence, testing::HasSubstr(id.hex()));
+    EXPECT_EQ(put("some bytes"), id);
+    EXPECT_EQ(view(id), "some bytes");
+}
+
+TEST_F(SmallBlobsTest, AreCopiedIntoABackup) {
+    std::vector<ContentId> ids;
+    for (int i = 0; i < 100; ++i) ids.push_back(put("blob " + std::to_string(i)));
+    const fs::path copy = dir_.path() / "copy";
+    ASSERT_TRUE(files_->copy_all(copy, BlobFiles::CopyBy::link).ok());
+    ids.push_back(put("late"));
+    ASSERT_TRUE(files_->copy_all(copy, BlobFiles::CopyBy::bytes).ok());
+    ASSERT_TRUE(files_->remove(ids[0]).ok());
+    auto opened = BlobFiles::open({copy, true});
+    ASSERT_TRUE(opened.ok());
+    EXPECT_EQ((*opened)->list().size(), 101U);
+    for (const ContentId& id : ids) EXPECT_TRUE((*opened)->has(id));
+}
+
+// What an earlier release, which looks at every file in folders of two characters, is to read there.
+TEST_F(SmallBlobsTest, AnEarlierReleaseRefusesToStart) {
+    put("one");
+    BlobHead head;
+    EXPECT_NE(decode_blob_head(content(segment()), head), 0U);
+    EXPECT_GT(head.version, kEncodedBlobVersion);
+    EXPECT_EQ(segment().parent_path().filename().string().size(), 2U);
 }
 
 }  // namespace
