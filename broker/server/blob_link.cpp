@@ -1,6 +1,7 @@
 #include "broker/server/blob_link.hpp"
 
 #include <spdlog/spdlog.h>
+#include <sys/resource.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -18,9 +19,11 @@ using transport::ReceiveStatus;
 
 namespace {
 
-constexpr int kFramesPerTurn = 64;
+// So long a turn keeps what else the loop has to do waiting: jobs come first.
+constexpr Duration kTurn = std::chrono::microseconds(50);
 // About 60 us of hashing: less than what it costs to hand it to another thread and back, twice.
 constexpr std::uint64_t kHashOnLoopMax = 64U << 10;
+constexpr int kHasherNiceness = 10;
 constexpr Duration kTickEvery = std::chrono::seconds(1);
 
 BlobInfo info_of(const BlobRecord& record) {
@@ -35,6 +38,12 @@ Time now() { return std::chrono::steady_clock::now(); }
 // A thread of its own, for what takes long: hashing, decoding, the disk.
 class BlobLink::Hasher {
   public:
+    Hasher() {
+        boost::asio::post(pool, [] {
+            static_cast<void>(::setpriority(PRIO_PROCESS, 0, kHasherNiceness));  // this thread's
+        });
+    }
+
     struct Check {
         BlobInfo info;
         ByteView bytes;
@@ -44,13 +53,12 @@ class BlobLink::Hasher {
     std::vector<Check> checks;  // guarded by mutex: what came while the thread was busy is a batch
 };
 
-BlobLink::BlobLink(boost::asio::io_context& loop, transport::Context& context,
-                   const Settings& settings, BlobTable& blobs, BlobFiles* files,
-                   BlobCore::SessionOpen session_open)
+BlobLink::BlobLink(boost::asio::io_context& loop, const Settings& settings, BlobTable& blobs,
+                   BlobFiles* files, BlobCore::SessionOpen session_open)
     : loop_(loop),
       table_(blobs),
       files_(files),
-      router_(context, settings.socket),
+      router_(context_, settings.socket),
       outbox_(router_, settings.outgoing_bytes_max, settings.outgoing_bytes_all),
       core_(settings.core, blobs, std::move(session_open)),
       store_(files != nullptr ? BlobStore(*files) : BlobStore()),
@@ -101,7 +109,7 @@ void BlobLink::flush() {
 }
 
 bool BlobLink::receive(Time at) {
-    for (int i = 0; i < kFramesPerTurn; ++i) {
+    do {
         std::uint32_t from = 0;
         const ReceiveStatus status = router_.receive(from, message_);
         if (status == ReceiveStatus::empty) return true;
@@ -128,9 +136,9 @@ bool BlobLink::receive(Time at) {
         } else {
             core_.bad_frame(connection, frame.error(), effects_);
         }
-        // A chunk's bytes belong to the message, which the next turn overwrites.
+        // A chunk's bytes belong to the message, which the next frame overwrites.
         obey(at);
-    }
+    } while (now() - at < kTurn);
     return false;
 }
 

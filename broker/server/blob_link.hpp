@@ -37,8 +37,8 @@ class BlobLink {
         BlobOptions core;
     };
     // `files`: where blobs are kept across restarts; null: nowhere.
-    BlobLink(boost::asio::io_context& loop, transport::Context& context, const Settings& settings,
-             BlobTable& blobs, BlobFiles* files, BlobCore::SessionOpen session_open);
+    BlobLink(boost::asio::io_context& loop, const Settings& settings, BlobTable& blobs,
+             BlobFiles* files, BlobCore::SessionOpen session_open);
     ~BlobLink();
 
     [[nodiscard]] Result<std::string, transport::Error> bind(const std::string& endpoint);
@@ -69,6 +69,8 @@ class BlobLink {
     boost::asio::io_context& loop_;
     BlobTable& table_;
     BlobFiles* files_;
+    // An IO thread of its own: jobs do not wait for chunks.
+    transport::Context context_{transport::Context::Urgency::background};
     transport::Router router_;
     Outbox outbox_;
     BlobCore core_;

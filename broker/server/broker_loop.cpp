@@ -78,7 +78,7 @@ Result<void, ServerError> BrokerLoop::open() {
     blob_socket.send_mark = first.send;
     blob_socket.receive_mark = first.receive;
     blob_link_ = std::make_unique<BlobLink>(
-        loop_, context_,
+        loop_,
         BlobLink::Settings{blob_socket, options_.outgoing_bytes_max,
                            options_.core.memory.blob_outgoing, blob_share, options_.blob_core},
         blobs_, storage_.blob_files(),

@@ -104,7 +104,8 @@ Outcome run_by_broker(const ScanFlags& flags, const ReadSettings& settings,
         auto found = find_snapshots(client, flags.labels, flags.all);
         if (!found) return fail(found.error());
         inputs = std::move(*found);
-    } else if (const auto published = publish(client, inputs, Progress::Mode::off); !published) {
+    } else if (const auto published = publish(client, inputs, KeepBytes::yes, Progress::Mode::off);
+               !published) {
         return fail(published.error());
     }
     auto report =

@@ -79,7 +79,7 @@ std::vector<ScanInput> sample_inputs(std::uint32_t symbols, std::uint64_t seed) 
 }
 
 Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& inputs,
-                              Progress::Mode mode) {
+                              KeepBytes keep, Progress::Mode mode) {
     Progress progress(mode);
     std::uint64_t done = 0;
     for (ScanInput& input : inputs) {
@@ -88,9 +88,11 @@ Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& in
         const auto id = client.put_blob(bytes, protocol::BlobType::snapshot, input.label);
         if (!id) return fail(problem_of(id.error(), "cannot store the snapshot of " + input.label));
         input.snapshot = *id;
-        auto frame = compress::zstd_if_it_pays(bytes);
-        input.kept_size = frame ? bytes.size() : 0;
-        input.kept = frame ? std::move(*frame) : std::move(bytes);
+        if (keep == KeepBytes::yes) {
+            auto frame = compress::zstd_if_it_pays(bytes);
+            input.kept_size = frame ? bytes.size() : 0;
+            input.kept = frame ? std::move(*frame) : std::move(bytes);
+        }
         progress.update(++done, inputs.size(), 0, std::chrono::steady_clock::now());
     }
     return {};

@@ -69,9 +69,11 @@ struct BrokerScan {
 inline constexpr std::uint32_t kSymbolsMax = 80'000;
 [[nodiscard]] std::vector<ScanInput> sample_inputs(std::uint32_t symbols, std::uint64_t seed);
 
-// Puts each chain as a snapshot and drops it from memory, but for what was put.
+// Puts each chain as a snapshot and drops it from memory; the bytes stay where publish_again() may
+// need them.
+enum class KeepBytes : std::uint8_t { no, yes };
 [[nodiscard]] Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& inputs,
-                                            Progress::Mode progress);
+                                            KeepBytes keep, Progress::Mode progress);
 // Puts again what publish() put.
 [[nodiscard]] client::Result<ContentId> publish_again(client::Client& client,
                                                       const ScanInput& input);

@@ -1,5 +1,6 @@
 #include "common/transport/socket.hpp"
 
+#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -28,8 +29,10 @@ std::uint64_t raise_open_file_limit() noexcept {
     return limit.rlim_cur;
 }
 
-Context::Context(int io_threads) {
-    context_.set(zmq::ctxopt::io_threads, io_threads);
+Context::Context(Urgency urgency) {
+    if (urgency == Urgency::background) {
+        context_.set(zmq::ctxopt::thread_sched_policy, SCHED_BATCH);
+    }
     context_.set(zmq::ctxopt::max_sockets, kSocketsMax);
 }
 

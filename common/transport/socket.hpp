@@ -53,7 +53,9 @@ struct SocketOptions {
 // One per process (or test): owns ZeroMQ's IO thread. Sockets must be destroyed before it.
 class Context {
   public:
-    explicit Context(int io_threads = 1);
+    // background: its thread does not displace another when it wakes up (SCHED_BATCH).
+    enum class Urgency : std::uint8_t { normal, background };
+    explicit Context(Urgency urgency = Urgency::normal);
     [[nodiscard]] zmq::context_t& zmq() noexcept { return context_; }
 
   private:

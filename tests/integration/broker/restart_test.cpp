@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "broker/store/blob_segments.hpp"
 #include "tests/integration/broker/harness.hpp"
 
 namespace scanmq::broker {
@@ -413,9 +414,13 @@ class RestartWithBlobs : public Restart {
     // As if it had been used so much earlier than the others.
     void age(char name, std::chrono::hours by) {
         broker.reset();
-        const std::string hex = id(name).hex();
-        const fs::path file = fs::path(options.data) / "blobs" / hex.substr(0, 2) / hex;
-        fs::last_write_time(file, fs::last_write_time(file) - by);
+        PosixFileSystem files;
+        auto opened = BlobSegments::open(files, {options.data + "/blobs/sg"});
+        ASSERT_TRUE(opened.ok());
+        for (const BlobSegments::Found& found : opened->found) {
+            if (found.info.id != id(name)) continue;
+            opened->segments->used(found.place, found.used - std::chrono::milliseconds(by).count());
+        }
     }
 
     std::unique_ptr<Peer> desk;
