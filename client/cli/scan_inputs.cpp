@@ -18,6 +18,9 @@
 namespace scanmq::cli {
 namespace {
 
+// Snapshots on their way at once: one sync of the broker's covers them.
+constexpr std::size_t kPutTogether = 16;
+
 std::string dated(const market::Chain& chain) {
     return fmt::format("{}@{:04}-{:02}-{:02}", chain.symbol, chain.as_of_date / 10'000,
                        chain.as_of_date / 100 % 100, chain.as_of_date % 100);
@@ -81,19 +84,33 @@ std::vector<ScanInput> sample_inputs(std::uint32_t symbols, std::uint64_t seed) 
 Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& inputs,
                               KeepBytes keep, Progress::Mode mode) {
     Progress progress(mode);
-    std::uint64_t done = 0;
-    for (ScanInput& input : inputs) {
-        std::string bytes = market::encode_snapshot(input.chain);
-        input.chain = {};
-        const auto id = client.put_blob(bytes, protocol::BlobType::snapshot, input.label);
-        if (!id) return fail(problem_of(id.error(), "cannot store the snapshot of " + input.label));
-        input.snapshot = *id;
-        if (keep == KeepBytes::yes) {
-            auto frame = compress::zstd_if_it_pays(bytes);
-            input.kept_size = frame ? bytes.size() : 0;
-            input.kept = frame ? std::move(*frame) : std::move(bytes);
+    for (std::size_t first = 0; first < inputs.size(); first += kPutTogether) {
+        const std::size_t end = std::min(inputs.size(), first + kPutTogether);
+        std::vector<std::string> bytes;
+        std::vector<client::Client::BlobToPut> blobs;
+        for (std::size_t i = first; i < end; ++i) {
+            bytes.push_back(market::encode_snapshot(inputs[i].chain));
+            inputs[i].chain = {};
         }
-        progress.update(++done, inputs.size(), 0, std::chrono::steady_clock::now());
+        for (std::size_t i = first; i < end; ++i) {
+            blobs.push_back({bytes[i - first], protocol::BlobType::snapshot, inputs[i].label});
+        }
+        const auto ids = client.put_blobs(blobs);
+        if (!ids) {
+            const std::string which = end - first == 1
+                                          ? inputs[first].label
+                                          : inputs[first].label + " to " + inputs[end - 1].label;
+            return fail(problem_of(ids.error(), "cannot store the snapshots of " + which));
+        }
+        for (std::size_t i = first; i < end; ++i) {
+            inputs[i].snapshot = (*ids)[i - first];
+            if (keep == KeepBytes::no) continue;
+            std::string& raw = bytes[i - first];
+            auto frame = compress::zstd_if_it_pays(raw);
+            inputs[i].kept_size = frame ? raw.size() : 0;
+            inputs[i].kept = frame ? std::move(*frame) : std::move(raw);
+        }
+        progress.update(end, inputs.size(), 0, std::chrono::steady_clock::now());
     }
     return {};
 }

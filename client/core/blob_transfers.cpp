@@ -12,7 +12,7 @@ using protocol::Link;
 BlobTransfers::BlobTransfers(std::uint32_t chunks_ahead, std::uint64_t accepts, Outbox& outbox)
     : chunks_ahead_(std::max(chunks_ahead, 4U)), accepts_(accepts), outbox_(outbox) {}
 
-void BlobTransfers::put(BlobPutJob put) { puts_.push_back(std::move(put)); }
+void BlobTransfers::put(BlobPutJob put) { puts_.push_back({.job = std::move(put)}); }
 
 void BlobTransfers::get(std::uint64_t request, const ContentId& id, Time deadline) {
     gets_.push_back({request, id, deadline, 0, false, {}, 0, 0});
@@ -22,21 +22,7 @@ bool BlobTransfers::forget(std::uint64_t request) {
     if (std::erase_if(gets_, [&](const Get& get) { return get.request == request; }) > 0) {
         return true;
     }
-    for (std::size_t i = 0; i < puts_.size(); ++i) {
-        if (puts_[i].request == request) {
-            drop_put(i);
-            return true;
-        }
-    }
-    return false;
-}
-
-void BlobTransfers::drop_put(std::size_t index) {
-    puts_.erase(puts_.begin() + static_cast<std::ptrdiff_t>(index));
-    if (index > 0) return;
-    put_seq_ = 0;
-    put_ready_ = false;
-    put_restarts_ = 0;
+    return std::erase_if(puts_, [&](const Put& put) { return put.job.request == request; }) > 0;
 }
 
 void BlobTransfers::opened(const std::string& endpoint, const protocol::Limits& limits,
@@ -54,8 +40,7 @@ void BlobTransfers::opened(const std::string& endpoint, const protocol::Limits& 
 void BlobTransfers::lost() {
     open_ = false;
     used_ = false;
-    put_seq_ = 0;
-    put_ready_ = false;
+    for (Put& put : puts_) put.begin_again();
     put_credit_.reset();
     get_credit_.reset();
     for (Get& get : gets_) {
@@ -77,7 +62,7 @@ bool BlobTransfers::connected(Now now) {
 }
 
 bool BlobTransfers::under_way() const noexcept {
-    return put_seq_ != 0 ||
+    return (!puts_.empty() && puts_.front().seq != 0) ||
            std::any_of(gets_.begin(), gets_.end(), [](const Get& g) { return g.seq != 0; });
 }
 
@@ -92,23 +77,34 @@ void BlobTransfers::pump(bool writable, Now now) {
     }
     if (!connected_ || !writable) return;
     if (!under_way()) progress_ = now.time;
-    begin_put();
+    begin_puts();
     begin_gets();
     send_chunks();
 }
 
-void BlobTransfers::begin_put() {
-    if (put_seq_ != 0 || puts_.empty()) return;
-    const BlobPutJob& put = puts_.front();
-    put_ready_ = false;
-    put_offset_ = 0;
+void BlobTransfers::begin_puts() {
+    for (std::size_t i = 0; i < std::min(puts_.size(), kPutsAhead); ++i) {
+        if (puts_[i].seq != 0) continue;
+        // One put of one blob at a time: the second begins when the first has ended.
+        const auto until = puts_.begin() + static_cast<std::ptrdiff_t>(i);
+        const bool same = std::any_of(
+            puts_.begin(), until, [&](const Put& put) { return put.job.id == puts_[i].job.id; });
+        if (!same) begin(puts_[i]);
+    }
+}
+
+void BlobTransfers::begin(Put& put) {
+    put.ready = false;
+    put.offset = 0;
+    put.first_chunk_seq = put.last_chunk_seq = 0;
     fresh_ = false;
     used_ = true;
-    const bool encoded = !put.zstd.empty() && (limits_.blob_encodings & protocol::kTakesZstd) != 0;
-    put_bytes_ = encoded ? put.zstd : put.bytes;
-    put_seq_ = outbox_.blob(protocol::BlobPut{
-        put.id, put.bytes.size(), put.type, put.label,
-        encoded ? protocol::BlobEncoding::zstd : protocol::BlobEncoding::raw, put_bytes_.size()});
+    const BlobPutJob& job = put.job;
+    const bool encoded = !job.zstd.empty() && (limits_.blob_encodings & protocol::kTakesZstd) != 0;
+    put.bytes = encoded ? job.zstd : job.bytes;
+    put.seq = outbox_.blob(protocol::BlobPut{
+        job.id, job.bytes.size(), job.type, job.label,
+        encoded ? protocol::BlobEncoding::zstd : protocol::BlobEncoding::raw, put.bytes.size()});
 }
 
 void BlobTransfers::begin_gets() {
@@ -122,20 +118,23 @@ void BlobTransfers::begin_gets() {
 }
 
 void BlobTransfers::send_chunks() {
-    if (!put_ready_ || puts_.empty()) return;
-    const BlobPutJob& put = puts_.front();
-    while (put_offset_ < put_bytes_.size()) {
-        const ByteView bytes = put_bytes_.substr(put_offset_, limits_.chunk_bytes);
-        if (!put_credit_.affords({1, bytes.size()})) return;
-        put_credit_.send({1, bytes.size()});
-        outbox_.blob(protocol::BlobChunk{put.id, put_offset_, bytes});
-        put_offset_ += bytes.size();
+    for (std::size_t i = 0; i < std::min(puts_.size(), kPutsAhead); ++i) {
+        Put& put = puts_[i];
+        if (put.seq == 0 || !put.ready) continue;
+        while (put.offset < put.bytes.size()) {
+            const ByteView bytes = put.bytes.substr(put.offset, limits_.chunk_bytes);
+            if (!put_credit_.affords({1, bytes.size()})) return;
+            put_credit_.send({1, bytes.size()});
+            put.last_chunk_seq = outbox_.blob(protocol::BlobChunk{put.job.id, put.offset, bytes});
+            if (put.offset == 0) put.first_chunk_seq = put.last_chunk_seq;
+            put.offset += bytes.size();
+        }
     }
 }
 
-void BlobTransfers::finish_put(Result<ContentId> result) {
-    outbox_.notify(PutDone{puts_.front().request, std::move(result)});
-    drop_put(0);
+void BlobTransfers::finish_put(std::size_t index, Result<ContentId> result) {
+    outbox_.notify(PutDone{puts_[index].job.request, std::move(result)});
+    puts_.erase(puts_.begin() + static_cast<std::ptrdiff_t>(index));
 }
 
 void BlobTransfers::finish_get(std::size_t index, Result<BlobFetched> result) {
@@ -163,16 +162,30 @@ void BlobTransfers::on_frame(const protocol::Message& message, Now now) {
 
 void BlobTransfers::on_ready(const protocol::BlobReady& ready) {
     put_credit_.raise(ready.limit);
-    if (put_seq_ == 0 || ready.re != put_seq_) return;
+    const std::size_t index = put_of(ready.re);
+    if (index == puts_.size()) return;
     if (ready.have) {
-        finish_put(ready.id);
+        finish_put(index, ready.id);
     } else {
-        put_ready_ = true;
+        puts_[index].ready = true;
     }
 }
 
 void BlobTransfers::on_stored(const protocol::BlobStored& stored) {
-    if (put_seq_ != 0 && stored.re == put_seq_) finish_put(stored.id);
+    const std::size_t index = put_of(stored.re);
+    if (index != puts_.size()) finish_put(index, stored.id);
+}
+
+// Of the frame that `re` names, its BLOB_PUT or a chunk; puts_.size(): none that is under way.
+std::size_t BlobTransfers::put_of(std::uint64_t re) const noexcept {
+    for (std::size_t i = 0; i < puts_.size(); ++i) {
+        const Put& put = puts_[i];
+        if (put.seq == 0) continue;
+        const bool chunk =
+            put.first_chunk_seq != 0 && re >= put.first_chunk_seq && re <= put.last_chunk_seq;
+        if (re == put.seq || chunk) return i;
+    }
+    return puts_.size();
 }
 
 void BlobTransfers::on_info(const protocol::BlobInfo& info) {
@@ -242,23 +255,21 @@ protocol::Credit BlobTransfers::window() const noexcept {
     return plus(get_credit_.received(), {chunks_ahead_, chunks_ahead_ * limits_.chunk_bytes});
 }
 
-void BlobTransfers::put_again_or_fail(const protocol::Error& error) {
+void BlobTransfers::put_again_or_fail(std::size_t index, const protocol::Error& error) {
+    Put& put = puts_[index];
     const bool again = error.code == ErrorCode::bad_chunk || error.code == ErrorCode::blob_mismatch;
-    if (again && ++put_restarts_ <= kRestartsMax) {
-        put_seq_ = 0;
-        put_ready_ = false;
+    if (again && ++put.restarts <= kRestartsMax) {
+        begin(put);
         return;
     }
-    finish_put(fail(Error{ErrorKind::refused, error.code, error.sentence}));
+    finish_put(index, fail(Error{ErrorKind::refused, error.code, error.sentence}));
 }
 
 void BlobTransfers::on_error(const protocol::Error& error) {
     if (error.code == ErrorCode::shutting_down) return;  // begins again in the next session
-    const bool of_put =
-        put_seq_ != 0 &&
-        (error.re == put_seq_ || (error.re_kind == Kind::blob_chunk && error.re > put_seq_));
-    if (of_put) {
-        put_again_or_fail(error);
+    const std::size_t index = put_of(error.re);
+    if (index != puts_.size()) {
+        put_again_or_fail(index, error);
         return;
     }
     for (std::size_t i = 0; i < gets_.size(); ++i) {
@@ -275,9 +286,7 @@ void BlobTransfers::tick(Now now) {
         if (now.time >= gets_[i].deadline) finish_get(i, fail(late));
     }
     for (std::size_t i = puts_.size(); i-- > 0;) {
-        if (now.time < puts_[i].deadline) continue;
-        outbox_.notify(PutDone{puts_[i].request, fail(late)});
-        drop_put(i);
+        if (now.time >= puts_[i].job.deadline) finish_put(i, fail(late));
     }
     if (open_ && connected_ && under_way() && now.time - progress_ >= stalled_after_) {
         connected_to_.clear();  // pump() makes a new connection
@@ -287,13 +296,13 @@ void BlobTransfers::tick(Now now) {
 
 void BlobTransfers::fail_all(const Error& error) {
     while (!gets_.empty()) finish_get(gets_.size() - 1, fail(error));
-    while (!puts_.empty()) finish_put(fail(error));
+    while (!puts_.empty()) finish_put(puts_.size() - 1, fail(error));
 }
 
 Time BlobTransfers::next_deadline() const noexcept {
     Time next = Time::max();
     for (const Get& get : gets_) next = std::min(next, get.deadline);
-    for (const BlobPutJob& put : puts_) next = std::min(next, put.deadline);
+    for (const Put& put : puts_) next = std::min(next, put.job.deadline);
     if (open_ && connected_ && under_way()) next = std::min(next, progress_ + stalled_after_);
     return next;
 }

@@ -1,8 +1,8 @@
 #pragma once
 // BlobTransfers: puts and gets over the blob socket, across sessions.
 //
-// Role:     owned by ClientCore. Puts go one after another (the protocol allows one at a time),
-//           gets side by side under one credit.
+// Role:     owned by ClientCore. Up to kPutsAhead puts are under way, their chunks one after the
+//           other; gets go side by side under one credit.
 // Threads:  the core's.
 // Sessions: a transfer that was cut off begins again, until its deadline; a put that went through
 //           is found to be there.
@@ -59,6 +59,19 @@ class BlobTransfers {
     [[nodiscard]] bool idle() const noexcept { return puts_.empty() && gets_.empty(); }
 
   private:
+    struct Put {
+        BlobPutJob job;
+        std::uint64_t seq{};  // of its BLOB_PUT in this session; 0: not begun
+        std::uint32_t restarts{};
+        bool ready{};
+        std::uint64_t offset{};
+        ByteView bytes{};  // what its chunks carry
+        // Of its chunks; those of other puts are not between them.
+        std::uint64_t first_chunk_seq{};
+        std::uint64_t last_chunk_seq{};
+
+        void begin_again() noexcept { seq = 0; }
+    };
     struct Get {
         std::uint64_t request{};
         ContentId id;
@@ -70,14 +83,15 @@ class BlobTransfers {
         std::uint32_t restarts{};
     };
 
-    void begin_put();
+    void begin_puts();
+    void begin(Put& put);
     void send_chunks();
     void begin_gets();
     void grant();
     [[nodiscard]] protocol::Credit window() const noexcept;
-    void put_again_or_fail(const protocol::Error& error);
-    void drop_put(std::size_t index);
-    void finish_put(Result<ContentId> result);
+    [[nodiscard]] std::size_t put_of(std::uint64_t re) const noexcept;
+    void put_again_or_fail(std::size_t index, const protocol::Error& error);
+    void finish_put(std::size_t index, Result<ContentId> result);
     void finish_get(std::size_t index, Result<BlobFetched> result);
     void on_ready(const protocol::BlobReady& ready);
     void on_stored(const protocol::BlobStored& stored);
@@ -100,18 +114,14 @@ class BlobTransfers {
     Duration stalled_after_ = std::chrono::seconds(7);
     Time progress_{};
 
-    std::deque<BlobPutJob> puts_;  // the first is the one under way
-    std::uint64_t put_seq_ = 0;    // of its BLOB_PUT; 0: not begun
-    std::uint32_t put_restarts_ = 0;
-    bool put_ready_ = false;
-    std::uint64_t put_offset_ = 0;
-    ByteView put_bytes_;                 // what its chunks carry
+    std::deque<Put> puts_;               // the first ones are under way
     protocol::CreditSender put_credit_;  // blob_in, this session
 
     std::vector<Get> gets_;
     protocol::CreditReceiver get_credit_;  // blob_out, this session
 
     static constexpr std::uint32_t kRestartsMax = 5;
+    static constexpr std::size_t kPutsAhead = 16;  // the broker takes 64 of a session
 };
 
 }  // namespace scanmq::client

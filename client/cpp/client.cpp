@@ -224,7 +224,15 @@ Result<protocol::GroupState> Client::query_group(std::string_view queue, const I
 
 Result<ContentId> Client::put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
                                    Duration timeout) {
-    return impl_->put_blob(bytes, type, label, timeout);
+    const BlobToPut one[] = {{bytes, type, label}};
+    auto ids = impl_->put_blobs(one, timeout);
+    if (!ids) return fail(std::move(ids).error());
+    return ids->front();
+}
+
+Result<std::vector<ContentId>> Client::put_blobs(std::span<const BlobToPut> blobs,
+                                                 Duration timeout) {
+    return impl_->put_blobs(blobs, timeout);
 }
 
 Result<Blob> Client::get_blob(const ContentId& id, Duration timeout) {

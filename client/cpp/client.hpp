@@ -188,6 +188,14 @@ class Client {
     // now on. `bytes` must stay until the call returns.
     Result<ContentId> put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
                                Duration timeout = kDefault);
+    // Many of them side by side: the first error, and then some of the others may be there.
+    struct BlobToPut {
+        ByteView bytes;
+        protocol::BlobType type{};
+        std::string_view label;
+    };
+    Result<std::vector<ContentId>> put_blobs(std::span<const BlobToPut> blobs,
+                                             Duration timeout = kDefault);
     // The bytes are checked against the id. Errors: refused unknown_blob, timed_out, ...
     Result<Blob> get_blob(const ContentId& id, Duration timeout = kDefault);
     // The bytes of an entry's body: those of the frame, or fetched when it is a blob.

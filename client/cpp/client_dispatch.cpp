@@ -227,28 +227,54 @@ Result<void> Client::Impl::forget(const StreamOptions& options, Duration timeout
     return {};
 }
 
-Result<ContentId> Client::Impl::put_blob(ByteView bytes, protocol::BlobType type,
-                                         std::string_view label, Duration timeout) {
-    BlobPutJob put{0, content_id(bytes), bytes, type, std::string(label), {}};
-    const std::optional<std::string> frame = compress::zstd_if_it_pays(bytes);
-    if (frame) put.zstd = *frame;
+Result<std::vector<ContentId>> Client::Impl::put_blobs(std::span<const BlobToPut> blobs,
+                                                       Duration timeout) {
+    std::vector<BlobPutJob> jobs;
+    std::vector<std::optional<std::string>> frames;
+    for (const BlobToPut& blob : blobs) {
+        jobs.push_back(
+            {0, content_id(blob.bytes), blob.bytes, blob.type, std::string(blob.label), {}});
+        frames.push_back(compress::zstd_if_it_pays(blob.bytes));
+        if (frames.back()) jobs.back().zstd = *frames.back();
+    }
     Lock held(mutex_);
     if (closed_) return fail(why(Waited::closed, {}));
-    if (bytes.empty() || bytes.size() > core_.limits().blob_bytes_max) {
+    for (const BlobToPut& blob : blobs) {
+        if (!blob.bytes.empty() && blob.bytes.size() <= core_.limits().blob_bytes_max) continue;
         return fail(Error{ErrorKind::invalid, protocol::ErrorCode::over_limit,
                           "a blob has 1 to blob_bytes_max bytes"});
     }
-    put.deadline = deadline(timeout);
-    const std::uint64_t id = core_.put_blob(put, now(), effects_);
-    if (id == 0) return fail(too_many());
-    std::optional<Result<ContentId>> done;
-    puts_.emplace(id, &done);
+    const Time until = deadline(timeout);
+    std::vector<std::optional<Result<ContentId>>> done(jobs.size());
+    std::vector<std::uint64_t> requests;
+    for (std::size_t i = 0; i < jobs.size(); ++i) {
+        jobs[i].deadline = until;
+        requests.push_back(core_.put_blob(jobs[i], now(), effects_));
+        if (requests.back() == 0) {
+            done[i] = Result<ContentId>(fail(too_many()));
+        } else {
+            puts_.emplace(requests.back(), &done[i]);
+        }
+    }
     commit();
-    const Waited waited = wait(held, put.deadline, [&] { return done.has_value(); });
-    puts_.erase(id);
-    if (done) return std::move(*done);
-    core_.forget_blob(id);
-    return fail(why(waited, "putting the blob"));
+    const Waited waited = wait(held, until, [&] {
+        return std::all_of(done.begin(), done.end(),
+                           [](const auto& one) { return one.has_value(); });
+    });
+    // The bytes are the caller's: nothing of them is under way any more.
+    std::vector<ContentId> ids;
+    std::optional<Error> error;
+    for (std::size_t i = 0; i < done.size(); ++i) {
+        puts_.erase(requests[i]);
+        if (!done[i]) core_.forget_blob(requests[i]);
+        if (done[i] && *done[i]) {
+            ids.push_back(**done[i]);
+        } else if (!error) {
+            error = done[i] ? Error(done[i]->error()) : why(waited, "putting the blob");
+        }
+    }
+    if (error) return fail(std::move(*error));
+    return ids;
 }
 
 Result<Blob> Client::Impl::decoded(Blob blob, const ContentId& id) {

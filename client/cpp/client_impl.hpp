@@ -70,8 +70,7 @@ class Client::Impl {
                                       bool* repeated = nullptr);
     // Takes the durable name over and makes the broker forget it.
     Result<void> forget(const StreamOptions& options, Duration timeout);
-    Result<ContentId> put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
-                               Duration timeout);
+    Result<std::vector<ContentId>> put_blobs(std::span<const BlobToPut> blobs, Duration timeout);
     Result<Blob> get_blob(const ContentId& id, Duration timeout);
     [[nodiscard]] static Result<Blob> decoded(Blob blob, const ContentId& id);
 

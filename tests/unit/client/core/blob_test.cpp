@@ -86,20 +86,57 @@ TEST_F(ClientBlob, PutOfWhatIsThereSendsNothing) {
     EXPECT_EQ(rig.take_notices<PutDone>().size(), 1U);
 }
 
-TEST_F(ClientBlob, PutsGoOneAfterAnother) {
+TEST_F(ClientBlob, SixteenPutsAreUnderWay) {
     open();
-    put(bytes_);
-    const std::string other = "other";
-    put(other);
+    std::vector<std::string> bytes;
+    for (int i = 0; i < 20; ++i) bytes.push_back("blob " + std::to_string(i));
+    for (const std::string& one : bytes) put(one);
     blob_connected();
     const auto first = rig.take<protocol::BlobPut>();
     ASSERT_TRUE(first);
-    EXPECT_EQ(rig.count<protocol::BlobPut>(), 0U);
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 15U);
     rig.error(first, ErrorCode::snapshots_full, "no room");
     const auto done = rig.take_notices<PutDone>();
     ASSERT_EQ(done.size(), 1U);
     EXPECT_EQ(done[0].result.error().code, ErrorCode::snapshots_full);
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 16U);
+}
+
+TEST_F(ClientBlob, TheSameBlobIsPutOnceAtATime) {
+    open();
+    put(bytes_);
+    put(bytes_);
+    blob_connected();
+    const auto first = rig.take<protocol::BlobPut>();
+    ASSERT_TRUE(first);
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 0U);
+    feed(protocol::BlobReady{first->frame.header.seq, id_, true, {}});
+    EXPECT_EQ(rig.take_notices<PutDone>().size(), 1U);
     EXPECT_EQ(rig.count<protocol::BlobPut>(), 1U);
+}
+
+TEST_F(ClientBlob, AnErrorOfAChunkIsItsPuts) {
+    open();
+    const std::string other = "other";
+    put(other);
+    put(bytes_);
+    blob_connected();
+    const auto one = rig.take<protocol::BlobPut>();
+    const auto two = rig.take<protocol::BlobPut>();
+    ASSERT_TRUE(one && two);
+    feed(protocol::BlobReady{two->frame.header.seq, id_, false, {100, 100 * kChunk}});
+    feed(protocol::BlobReady{one->frame.header.seq, content_id(other), false, {100, 100 * kChunk}});
+    const auto chunk = rig.take<protocol::BlobChunk>();
+    ASSERT_TRUE(chunk);
+    EXPECT_EQ(rig.message<protocol::BlobChunk>(chunk).id, id_);
+    rig.error(chunk, ErrorCode::bad_chunk);
+    const auto again = rig.take<protocol::BlobPut>();
+    ASSERT_TRUE(again);
+    EXPECT_EQ(rig.message<protocol::BlobPut>(again).id, id_);
+    feed(protocol::BlobStored{one->frame.header.seq, content_id(other), other.size()});
+    const auto done = rig.take_notices<PutDone>();
+    ASSERT_EQ(done.size(), 1U);
+    EXPECT_EQ(*done[0].result, content_id(other));
 }
 
 TEST_F(ClientBlob, AChunkOutOfOrderBeginsThePutAgain) {
