@@ -1,7 +1,6 @@
 #include "broker/server/blob_link.hpp"
 
 #include <spdlog/spdlog.h>
-#include <sys/resource.h>
 
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
@@ -10,6 +9,7 @@
 #include <chrono>
 #include <mutex>
 
+#include "common/base/background.hpp"
 #include "common/compress/zstd.hpp"
 
 namespace scanmq::broker {
@@ -23,7 +23,6 @@ namespace {
 constexpr Duration kTurn = std::chrono::microseconds(50);
 // About 60 us of hashing: less than what it costs to hand it to another thread and back, twice.
 constexpr std::uint64_t kHashOnLoopMax = 64U << 10;
-constexpr int kHasherNiceness = 10;
 constexpr Duration kTickEvery = std::chrono::seconds(1);
 
 BlobInfo info_of(const BlobRecord& record) {
@@ -38,11 +37,7 @@ Time now() { return std::chrono::steady_clock::now(); }
 // A thread of its own, for what takes long: hashing, decoding, the disk.
 class BlobLink::Hasher {
   public:
-    Hasher() {
-        boost::asio::post(pool, [] {
-            static_cast<void>(::setpriority(PRIO_PROCESS, 0, kHasherNiceness));  // this thread's
-        });
-    }
+    Hasher() { boost::asio::post(pool, run_in_background); }
 
     struct Check {
         BlobInfo info;
@@ -218,6 +213,7 @@ void BlobLink::check_all() {
         const bool holds = holds_its_bytes(check.info, check.bytes);
         verdicts.emplace_back(check.info.id, holds ? BlobVerdict::kept : BlobVerdict::mismatch);
         if (holds) good.push_back({&check.info, check.bytes});
+        give_way();
     }
     if (files_ != nullptr && !good.empty()) {
         if (const auto put = files_->put(good); !put) {

@@ -2,7 +2,7 @@
 // BlobLink: the blob socket: receives, asks BlobCore, obeys it.
 //
 // Role:      owned by the server; bytes live in the BlobStore, decisions in BlobCore.
-// Threads:   broker loop; one more thread hashes large blobs, writes them to their files, decodes
+// Threads:   broker loop; one more thread, in the background, hashes large blobs, writes them to their files, decodes
 //            them, notes their use, and posts its answers back to the loop.
 // Owns:      BlobCore, BlobStore, Router, Outbox. Borrows: BlobTable, the loop.
 
@@ -69,8 +69,7 @@ class BlobLink {
     boost::asio::io_context& loop_;
     BlobTable& table_;
     BlobFiles* files_;
-    // An IO thread of its own: jobs do not wait for chunks.
-    transport::Context context_{transport::Context::Urgency::background};
+    transport::Context context_;  // an IO thread of its own: jobs do not wait for chunks
     transport::Router router_;
     Outbox outbox_;
     BlobCore core_;

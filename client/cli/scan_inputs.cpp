@@ -10,6 +10,7 @@
 #include "client/cli/rows.hpp"
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
+#include "common/base/background.hpp"
 #include "common/base/nearest.hpp"
 #include "common/compress/zstd.hpp"
 #include "scanner/market/sample_market.hpp"
@@ -91,6 +92,7 @@ Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& in
         for (std::size_t i = first; i < end; ++i) {
             bytes.push_back(market::encode_snapshot(inputs[i].chain));
             inputs[i].chain = {};
+            give_way();
         }
         for (std::size_t i = first; i < end; ++i) {
             blobs.push_back({bytes[i - first], protocol::BlobType::snapshot, inputs[i].label});

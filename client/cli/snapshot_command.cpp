@@ -1,7 +1,6 @@
 // scanmq snapshot put | get | list.
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
@@ -14,14 +13,13 @@
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
 #include "client/cli/table.hpp"
+#include "common/base/background.hpp"
 #include "common/config/shared.hpp"
 
 namespace scanmq::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-constexpr int kBulkNiceness = 10;
 
 void print_stored(const std::vector<ScanInput>& inputs, bool json) {
     if (!json) {
@@ -59,7 +57,7 @@ Outcome snapshot_put(Invocation& invocation) {
     if (!settings) return fail(settings.error());
 
     // Many files are a load that can wait; jobs on the same machine cannot. Before any thread begins.
-    static_cast<void>(::setpriority(PRIO_PROCESS, 0, kBulkNiceness));
+    run_in_background();
     std::vector<ScanInput> inputs;
     std::vector<ScanFailure> unread;
     for (const std::string& path : paths) {

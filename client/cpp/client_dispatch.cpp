@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "client/cpp/client_impl.hpp"
+#include "common/base/background.hpp"
 #include "common/compress/zstd.hpp"
 
 namespace scanmq::client {
@@ -236,6 +237,7 @@ Result<std::vector<ContentId>> Client::Impl::put_blobs(std::span<const BlobToPut
             {0, content_id(blob.bytes), blob.bytes, blob.type, std::string(blob.label), {}});
         frames.push_back(compress::zstd_if_it_pays(blob.bytes));
         if (frames.back()) jobs.back().zstd = *frames.back();
+        give_way();
     }
     Lock held(mutex_);
     if (closed_) return fail(why(Waited::closed, {}));

@@ -13,7 +13,19 @@ namespace {
 
 struct FreeContext {
     void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
+    void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
 };
+
+// A context costs more to make than a small snapshot to compress, and giving its memory back stops
+// the process's other threads for a moment. Null: no memory.
+ZSTD_CCtx* compressor() {
+    thread_local const std::unique_ptr<ZSTD_CCtx, FreeContext> context(ZSTD_createCCtx());
+    return context.get();
+}
+ZSTD_DCtx* decompressor() {
+    thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
+    return context.get();
+}
 
 bool is_one_frame(ByteView frame) {
     const std::size_t size = ZSTD_findFrameCompressedSize(frame.data(), frame.size());
@@ -26,8 +38,10 @@ std::optional<std::string> zstd_if_it_pays(ByteView raw) try {
     if (raw.size() < kZstdFrom) return std::nullopt;
     // A frame that does not fit has not saved enough.
     std::string frame(raw.size() - raw.size() * kZstdSavesTenths / 10, '\0');
-    const std::size_t size =
-        ZSTD_compress(frame.data(), frame.size(), raw.data(), raw.size(), kZstdLevel);
+    ZSTD_CCtx* const context = compressor();
+    if (context == nullptr) return std::nullopt;
+    const std::size_t size = ZSTD_compressCCtx(context, frame.data(), frame.size(), raw.data(),
+                                               raw.size(), kZstdLevel);
     if (ZSTD_isError(size) != 0) return std::nullopt;
     frame.resize(size);
     frame.shrink_to_fit();
@@ -48,9 +62,10 @@ std::optional<std::string> unzstd(ByteView frame, std::uint64_t size) try {
 
 std::optional<ContentId> content_id_of_zstd(ByteView frame, std::uint64_t size) {
     if (!is_one_frame(frame)) return std::nullopt;
-    const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
+    ZSTD_DCtx* const context = decompressor();
     if (context == nullptr) return std::nullopt;
-    ZSTD_DCtx_setParameter(context.get(), ZSTD_d_windowLogMax, std::bit_width(kWindowMax) - 1);
+    ZSTD_DCtx_reset(context, ZSTD_reset_session_only);
+    ZSTD_DCtx_setParameter(context, ZSTD_d_windowLogMax, std::bit_width(kWindowMax) - 1);
     ContentHasher hasher;
     const std::size_t piece_bytes = ZSTD_DStreamOutSize();
     const auto piece = std::make_unique_for_overwrite<char[]>(piece_bytes);
@@ -58,7 +73,7 @@ std::optional<ContentId> content_id_of_zstd(ByteView frame, std::uint64_t size) 
     std::uint64_t done = 0;
     for (;;) {
         ZSTD_outBuffer out{piece.get(), piece_bytes, 0};
-        const std::size_t left = ZSTD_decompressStream(context.get(), &out, &in);
+        const std::size_t left = ZSTD_decompressStream(context, &out, &in);
         if (ZSTD_isError(left) != 0 || out.pos > size - done) return std::nullopt;
         hasher.update({piece.get(), out.pos});
         done += out.pos;

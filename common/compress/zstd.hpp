@@ -3,9 +3,9 @@
 //
 // Role:    what puts and gets of the blob socket share (docs/PROTOCOL.md, section 9). The content id
 //          of a blob is always that of its raw bytes.
-// Threads: any; no state. Work of milliseconds: not for a loop.
+// Threads: any; each keeps the contexts that it used. Work of milliseconds: not for a loop.
 // Limits:  nothing takes more memory than the raw size that was declared, whatever the bytes say
-//          of themselves; content_id_of_zstd() takes kWindowMax at most.
+//          of themselves; content_id_of_zstd() takes kWindowMax at most, and keeps it.
 
 #include <cstdint>
 #include <optional>

@@ -1,6 +1,5 @@
 #include "common/transport/socket.hpp"
 
-#include <sched.h>
 #include <sys/resource.h>
 
 #include <algorithm>
@@ -29,12 +28,7 @@ std::uint64_t raise_open_file_limit() noexcept {
     return limit.rlim_cur;
 }
 
-Context::Context(Urgency urgency) {
-    if (urgency == Urgency::background) {
-        context_.set(zmq::ctxopt::thread_sched_policy, SCHED_BATCH);
-    }
-    context_.set(zmq::ctxopt::max_sockets, kSocketsMax);
-}
+Context::Context() { context_.set(zmq::ctxopt::max_sockets, kSocketsMax); }
 
 void apply(zmq::socket_t& socket, const SocketOptions& options) {
     namespace opt = zmq::sockopt;

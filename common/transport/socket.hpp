@@ -53,9 +53,7 @@ struct SocketOptions {
 // One per process (or test): owns ZeroMQ's IO thread. Sockets must be destroyed before it.
 class Context {
   public:
-    // background: its thread does not displace another when it wakes up (SCHED_BATCH).
-    enum class Urgency : std::uint8_t { normal, background };
-    explicit Context(Urgency urgency = Urgency::normal);
+    Context();
     [[nodiscard]] zmq::context_t& zmq() noexcept { return context_; }
 
   private:
