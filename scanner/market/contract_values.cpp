@@ -9,10 +9,10 @@ namespace {
 
 constexpr double kDay = 1.0 / 365.0;
 
-// Contracts of one expiry, by row.
+// Contracts of one expiry.
 struct Contracts {
-    std::span<const double> strike;
-    std::span<const Right> right;
+    std::vector<double> strike;
+    std::vector<Right> right;
 };
 
 // Values `elapsed` years from now, at these volatilities.
@@ -36,18 +36,19 @@ void values(const PricedChain& priced, const ExpiryMarket& market, double elapse
 
 }  // namespace
 
-void contract_values(const PricedChain& priced, std::uint32_t expiry, std::uint32_t begin,
-                     std::span<ContractValues> out) {
+void contract_values(const PricedChain& priced, std::uint32_t expiry,
+                     std::span<const std::uint32_t> rows, std::span<ContractValues> out) {
     const Chain& chain = *priced.chain;
     const ExpiryMarket& market = priced.expiries[expiry];
     std::ranges::fill(out, ContractValues{});
     if (!(market.forward > 0.0) || !(market.years > 0.0)) return;
-    const Contracts contracts{std::span(chain.strike).subspan(begin, out.size()),
-                              std::span(chain.right).subspan(begin, out.size())};
+    Contracts contracts{std::vector<double>(out.size()), std::vector<Right>(out.size())};
     std::vector<double> volatility(out.size());
     std::vector<double> value(out.size());
-    for (std::uint32_t i = 0; i < out.size(); ++i) {
-        volatility[i] = greeks_volatility(priced, expiry, begin + i);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        contracts.strike[i] = chain.strike[rows[i]];
+        contracts.right[i] = chain.right[rows[i]];
+        volatility[i] = greeks_volatility(priced, expiry, rows[i]);
     }
     if (market.years > kDay) {
         values(priced, market, kDay, contracts, volatility, value);
@@ -60,7 +61,7 @@ void contract_values(const PricedChain& priced, std::uint32_t expiry, std::uint3
         }
     }
     for (std::size_t i = 0; i < out.size(); ++i) {
-        if (volatility[i] > 0.0) out[i].day_theta = value[i] - priced.greeks[begin + i].price;
+        if (volatility[i] > 0.0) out[i].day_theta = value[i] - priced.greeks[rows[i]].price;
     }
     if (market.smile.b == 0.0 || !(market.smile.variance(0.0) > 0.0)) return;
     for (std::size_t i = 0; i < out.size(); ++i) {
@@ -73,7 +74,7 @@ void contract_values(const PricedChain& priced, std::uint32_t expiry, std::uint3
 
 ContractValues contract_values(const PricedChain& priced, std::uint32_t expiry, std::uint32_t row) {
     ContractValues out;
-    contract_values(priced, expiry, row, std::span(&out, 1));
+    contract_values(priced, expiry, std::span(&row, 1), std::span(&out, 1));
     return out;
 }
 

@@ -20,9 +20,9 @@ struct ContractValues {
     double model{kMissing};
 };
 
-// Of the rows from `begin` on, which are all of this expiry; `out` overwritten.
-void contract_values(const PricedChain& priced, std::uint32_t expiry, std::uint32_t begin,
-                     std::span<ContractValues> out);
+// Of these rows, which are all of this expiry; `out`, of as many, is overwritten.
+void contract_values(const PricedChain& priced, std::uint32_t expiry,
+                     std::span<const std::uint32_t> rows, std::span<ContractValues> out);
 [[nodiscard]] ContractValues contract_values(const PricedChain& priced, std::uint32_t expiry,
                                              std::uint32_t row);
 

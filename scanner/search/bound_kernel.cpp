@@ -158,14 +158,14 @@ class BoundKernel {
     static HWY_INLINE V by_stance(Interval x, V least, V most, double half, score::Stance stance) {
         if (stance == score::Stance::neutral) {
             const auto nearest = max3(x.low, hn::Neg(x.high), hn::Zero(D{}));
-            return neutral(nearest, most, half);
+            return neutral(nearest, most, half).value();
         }
         const auto top = stance == score::Stance::long_stance ? x.high : hn::Neg(x.low);
         return rising(top, least, most, half);
     }
     static HWY_INLINE V rising(V top, V least, V most, double half) {
         const auto base = hn::IfThenElse(hn::Ge(top, hn::Zero(D{})), least, most);
-        return signed_saturating(top, base, half);
+        return signed_saturating(top, base, half).value();
     }
 
     HWY_INLINE V volatility(std::uint32_t at) const {
@@ -177,7 +177,7 @@ class BoundKernel {
         const auto base = hn::IfThenElse(hn::Ge(edge, hn::Zero(D{})), least, most);
         const auto top = hn::Add(hn::Div(hn::Min(edge, set(1e100)), hn::Max(base, set(1e-100))),
                                  set(std::fabs(0.02 * (2.0 * lane_.iv_rank - 1.0))));
-        return signed_saturating(top, set(1.0), 0.01);
+        return signed_saturating(top, set(1.0), 0.01).value();
     }
 
     // The estimate; pass: may hold a candidate that matters.
@@ -194,7 +194,7 @@ class BoundKernel {
         profit.gain = hn::Max(profit.gain, profit.gain_least);
 
         Sum total{hn::Zero(D{}), hn::Zero(D{}), hn::Zero(D{})};
-        add(saturating(profit.gain, profit.risk, 0.25), Component::risk_reward, total);
+        add(saturating(profit.gain, profit.risk, 0.25).value(), Component::risk_reward, total);
         const auto liquidity =
             hn::Min(set(low_[Bound::liquidity_high]), high(Bound::liquidity_high, at));
         const auto costs =
@@ -215,7 +215,7 @@ class BoundKernel {
             Lack::vega, at, total);
         add(volatility(at), Component::volatility, Lack::volatility, at, total);
         const auto width = hn::Max(set(low_[Bound::width_high]), high(Bound::width_high, at));
-        add(saturating(width, set(lane_.scale.move), 0.25), Component::width, total);
+        add(saturating(width, set(lane_.scale.move), 0.25).value(), Component::width, total);
         add(rising(theta, profit.gain_least, profit.gain, 0.02), Component::time_decay, Lack::theta,
             at, total);
 

@@ -4,12 +4,16 @@
 #include <cmath>
 #include <limits>
 
+#include "common/base/assert.hpp"
+
 namespace scanmq::search {
 namespace {
 
-constexpr double kStrikeTolerance = 1e-9;  // the generator's
 constexpr double kHuge = 1e60;  // no market has such a number; sums and ratios stay finite
 constexpr double kTiny = 1e-60;
+constexpr double kBelowMax =
+    1e3;  // of P(S_T < K): what cancels out of sums of more leaves rounding
+constexpr std::size_t kPadding = 8;  // doubles in the widest vector
 constexpr double kTickMin = 1e-6;
 constexpr double kDeviationMin = 1e-4;  // of sigma sqrt(T): below, rounding of ln(K/F) shows in POP
 
@@ -19,9 +23,29 @@ std::uint64_t add_saturating(std::uint64_t a, std::uint64_t b) noexcept {
                : a + b;
 }
 
-bool quality_is_sane(const RankTerms& t) noexcept {
-    if (std::isnan(t.quoted_spread)) return true;  // then liquidity does not count either
-    return t.quoted_spread >= 0.0 && t.leg_liquidity >= 0.0 && t.leg_liquidity < kHuge;
+// The largest magnitude, NaN left aside. In parts that the compiler can put into vectors.
+double largest_of(std::span<const double> values) noexcept {
+    constexpr std::size_t kParts = 8;
+    std::array<double, kParts> most{};
+    std::size_t i = 0;
+    for (; i + kParts <= values.size(); i += kParts) {
+        for (std::size_t p = 0; p < kParts; ++p) {
+            const double size = std::fabs(values[i + p]);
+            most[p] = size > most[p] ? size : most[p];
+        }
+    }
+    for (; i < values.size(); ++i) {
+        const double size = std::fabs(values[i]);
+        most[0] = size > most[0] ? size : most[0];
+    }
+    return *std::ranges::max_element(most);
+}
+
+// Without a spread, liquidity does not count either.
+bool quality_is_sane(double spread, double liquidity) noexcept {
+    const bool sane = (spread >= 0.0) & (liquidity >= 0.0) & (liquidity < kHuge);
+    return static_cast<bool>(static_cast<unsigned>(std::isnan(spread)) |
+                             static_cast<unsigned>(sane));
 }
 
 // A lower bound of Durrleman's g(k) = (1 - k w'/(2w))^2 - w'^2/4 (1/w + 1/4) + w''/2 over [from, to]; the
@@ -70,34 +94,63 @@ bool density_is_positive(const market::Smile& smile, double from, double to, int
 }  // namespace
 
 void Columns::clear() noexcept {
-    rows_.clear();
-    columns_.clear();
-    stride_ = 0;
+    for (auto& column : columns_) column.clear();
+    size_ = 0;
     largest_ = {};
     tame_ = true;
 }
 
+void Columns::reserve(std::size_t rows) {
+    for (auto& column : columns_) column.reserve(rows + kPadding);
+}
+
+void Columns::add(const RankTerms& t) {
+    const std::array<double, kColumns> values = {
+        t.strike,        t.price, t.delta,    t.day_theta,   t.vega,    t.quoted_spread,
+        t.leg_liquidity, t.below, t.expected, t.model_value, t.abs_vega};
+    for (std::size_t c = 0; c < kColumns; ++c) columns_[c].push_back(values[c]);
+}
+
+void Columns::assign(Column c, std::span<const double> values) {
+    columns_[static_cast<std::size_t>(c)].assign(values.begin(), values.end());
+}
+
+RankTerms Columns::at(std::size_t i) const noexcept {
+    const auto value = [&](Column c) { return (*this)[c][i]; };
+    return {.strike = value(Column::strike),
+            .price = value(Column::price),
+            .delta = value(Column::delta),
+            .day_theta = value(Column::day_theta),
+            .vega = value(Column::vega),
+            .quoted_spread = value(Column::quoted_spread),
+            .leg_liquidity = value(Column::leg_liquidity),
+            .below = value(Column::below),
+            .expected = value(Column::expected),
+            .model_value = value(Column::model_value),
+            .abs_vega = value(Column::abs_vega)};
+}
+
 void Columns::seal() {
-    constexpr std::size_t kPadding = 8;  // doubles in the widest vector
-    stride_ = rows_.size() + kPadding;
-    columns_.assign(kColumns * stride_, market::kMissing);
-    for (std::size_t i = 0; i < rows_.size(); ++i) {
-        const RankTerms& t = rows_[i];
-        const std::array<double, kColumns> values = {
-            t.strike,        t.price, t.delta,    t.day_theta,   t.vega,    t.quoted_spread,
-            t.leg_liquidity, t.below, t.expected, t.model_value, t.abs_vega};
-        for (std::size_t c = 0; c < kColumns; ++c) {
-            columns_[c * stride_ + i] = values[c];
-            const double size = std::fabs(values[c]);
-            largest_[c] = size > largest_[c] ? size : largest_[c];
-        }
-        const bool known = t.strike > kTiny && t.price == t.price && t.below == t.below;
-        tame_ = tame_ && known && quality_is_sane(t);
-    }
+    size_ = columns_[0].size();
     for (std::size_t c = 0; c < kColumns; ++c) {
+        SCANMQ_ASSERT(columns_[c].size() == size_);
+        largest_[c] = largest_of(columns_[c]);
+        const double most = static_cast<Column>(c) == Column::below ? kBelowMax : kHuge;
         const bool counts = static_cast<Column>(c) != Column::leg_liquidity;
-        tame_ = tame_ && (!counts || largest_[c] < kHuge);
+        tame_ = tame_ && (!counts || largest_[c] < most);
     }
+    const double* strike = (*this)[Column::strike];
+    const double* price = (*this)[Column::price];
+    const double* below = (*this)[Column::below];
+    const double* spread = (*this)[Column::quoted_spread];
+    const double* liquidity = (*this)[Column::leg_liquidity];
+    bool sane = true;
+    for (std::size_t i = 0; i < size_; ++i) {
+        const bool known = (strike[i] > kTiny) & (price[i] == price[i]) & (below[i] == below[i]);
+        sane = sane & known & quality_is_sane(spread[i], liquidity[i]);
+    }
+    tame_ = tame_ && sane;
+    for (auto& column : columns_) column.resize(size_ + kPadding, market::kMissing);
 }
 
 bool Lane::has_free_gaps() const noexcept {
@@ -117,15 +170,6 @@ Range range_above(std::span<const double> strikes, double strike,
     const auto last = std::upper_bound(first, strikes.end(), strike + gap.max + kStrikeTolerance);
     return {static_cast<std::uint32_t>(first - strikes.begin()),
             static_cast<std::uint32_t>(last - strikes.begin())};
-}
-
-bool starts_at(double candidate, double strike, const strategy::WidthBounds& gap) noexcept {
-    return candidate > strike + kStrikeTolerance &&
-           !(candidate < strike + gap.min - kStrikeTolerance);
-}
-
-bool ends_before(double candidate, double strike, const strategy::WidthBounds& gap) noexcept {
-    return candidate > strike + gap.max + kStrikeTolerance;
 }
 
 std::uint64_t count_candidates(const Lane& lane) {

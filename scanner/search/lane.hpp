@@ -24,6 +24,7 @@ namespace scanmq::search {
 inline constexpr std::size_t kRanksMax = 4;
 // Prices are decimals: differences below this are rounding. The gates' tolerance.
 inline constexpr double kPriceTolerance = 1e-9;
+inline constexpr double kStrikeTolerance = 1e-9;  // the generator's
 // A score computed in lanes is nearer than this to the scalar path's.
 inline constexpr double kScoreSlack = 1e-9;
 
@@ -56,20 +57,22 @@ enum class Column : std::uint8_t {
 };
 inline constexpr std::size_t kColumns = 11;
 
-// RankTerms by rising strike, by row and in columns that vectors may read past the end of.
+// RankTerms by rising strike, in columns that vectors may read past the end of.
 class Columns {
   public:
     void clear() noexcept;
-    void reserve(std::size_t rows) { rows_.reserve(rows); }
+    void reserve(std::size_t rows);
     // Precondition: strikes rise strictly.
-    void add(const RankTerms& terms) { rows_.push_back(terms); }
-    // To be called after the last add().
+    void add(const RankTerms& terms);
+    // A whole column, in place of add(): all are to be given, with equally many values.
+    void assign(Column c, std::span<const double> values);
+    // To be called after the last add() or assign().
     void seal();
 
-    [[nodiscard]] std::size_t size() const noexcept { return rows_.size(); }
-    [[nodiscard]] const RankTerms& at(std::size_t i) const noexcept { return rows_[i]; }
+    [[nodiscard]] std::size_t size() const noexcept { return size_; }
+    [[nodiscard]] RankTerms at(std::size_t i) const noexcept;
     [[nodiscard]] const double* operator[](Column c) const noexcept {
-        return columns_.data() + static_cast<std::size_t>(c) * stride_;
+        return columns_[static_cast<std::size_t>(c)].data();
     }
     [[nodiscard]] std::span<const double> strikes() const noexcept {
         return {(*this)[Column::strike], size()};
@@ -82,9 +85,8 @@ class Columns {
     [[nodiscard]] bool is_tame() const noexcept { return tame_; }
 
   private:
-    std::vector<RankTerms> rows_;
-    std::vector<double> columns_;  // one after the other, each with room for a vector at its end
-    std::size_t stride_ = 0;
+    std::array<std::vector<double>, kColumns> columns_;  // with room for a vector at the end
+    std::size_t size_ = 0;
     std::array<double, kColumns> largest_{};
     bool tame_ = true;
 };
@@ -125,10 +127,15 @@ struct Range {
                                 const strategy::WidthBounds& gap) noexcept;
 
 // The same for one strike of the list: is it in the range or above, is it above the range?
-[[nodiscard]] bool starts_at(double candidate, double strike,
-                             const strategy::WidthBounds& gap) noexcept;
-[[nodiscard]] bool ends_before(double candidate, double strike,
-                               const strategy::WidthBounds& gap) noexcept;
+[[nodiscard]] inline bool starts_at(double candidate, double strike,
+                                    const strategy::WidthBounds& gap) noexcept {
+    return candidate > strike + kStrikeTolerance &&
+           !(candidate < strike + gap.min - kStrikeTolerance);
+}
+[[nodiscard]] inline bool ends_before(double candidate, double strike,
+                                      const strategy::WidthBounds& gap) noexcept {
+    return candidate > strike + gap.max + kStrikeTolerance;
+}
 
 // How many candidates the lane has, counted without visiting them; at most 2^64 - 1. Precondition:
 // has_free_gaps().

@@ -16,7 +16,7 @@ Evaluated evaluate(const Lane& lane, const Place& place) {
     double model = 0.0;
     double abs_vega = 0.0;
     for (std::size_t r = 0; r < lane.ranks(); ++r) {
-        const RankTerms& t = lane.rank[r]->at(place[r]);
+        const RankTerms t = lane.rank[r]->at(place[r]);
         strike[r] = t.strike;
         below[r] = t.below;
         out.net_price += t.price;

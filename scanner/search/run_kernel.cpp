@@ -16,21 +16,14 @@ namespace scanmq::search::HWY_NAMESPACE {
 namespace {
 
 constexpr double kDeviationMin = 1e-4;  // below, a probability is not within rounding
+constexpr double kWeightMin = 1e-100;   // of which an inverse is a number
 
-template <std::size_t Ranks, bool Full>
-class RunKernel {
+// Sums, payoff and its zeros of one run. Slots are anywhere, so that runs follow each other closely.
+template <std::size_t Ranks, bool All>
+class Gather {
   public:
-    RunKernel(const Lane& lane, const Prefix& prefix, double floor, Block& out)
-        : lane_(lane),
-          prefix_(prefix),
-          columns_(*lane.rank[kLast]),
-          distribution_(lane.distribution),
-          out_(out),
-          wanted_(floor - kScoreSlack),
-          tick_below_(1.0 / lane.ticks.per_unit_below),
-          tick_above_(1.0 / lane.ticks.per_unit_above),
-          has_history_(lane.iv_rank == lane.iv_rank),
-          history_(0.02 * (2.0 * lane.iv_rank - 1.0)) {
+    Gather(const Lane& lane, const Prefix& prefix, Block& out)
+        : lane_(lane), prefix_(prefix), columns_(*lane.rank[kLast]), out_(out) {
         // The strikes add up first, as in strategy::Payoff.
         for (std::size_t r = 0; r < kLast; ++r) {
             at_zero_ += lane.shape.at_zero[r] * prefix.strike[r];
@@ -38,30 +31,16 @@ class RunKernel {
     }
 
     HWY_INLINE void run(std::uint32_t begin, std::uint32_t n) {
-        out_.arbitrage = out_.no_risk = out_.no_profit = 0;
-        out_.unscored = out_.coarse = out_.hits = 0;
         const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
-        for (std::uint32_t i = 0; i < n; i += step) candidates(begin + i, i);
-        const std::uint64_t valid = n == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
-        out_.arbitrage &= valid;
-        out_.no_risk &= valid & ~out_.arbitrage;
-        out_.no_profit &= valid & ~out_.arbitrage & ~out_.no_risk;
-        const std::uint64_t alive = valid & ~out_.arbitrage & ~out_.no_risk & ~out_.no_profit;
-        out_.unscored &= alive & ~out_.coarse;
-        out_.coarse &= alive;
-        out_.hits &= alive & ~out_.unscored;
+        for (std::uint32_t i = 0; i < n; i += step) candidates(begin + i, out_.size + i);
     }
 
   private:
     static constexpr std::size_t kLast = Ranks - 1;
 
     struct Levels {
-        V level[Ranks + 1];
-        V value[Ranks + 1];  // profit there
-    };
-    struct Score {
-        V sum;     // of weight times component, for those that apply
-        V weight;  // of them
+        V level[Ranks];      // strikes
+        V value[Ranks + 1];  // profit at zero and at the strikes
     };
 
     HWY_INLINE V column(Column c, std::uint32_t at) const {
@@ -70,151 +49,75 @@ class RunKernel {
     HWY_INLINE V total(Column c, double prefix, std::uint32_t at) const {
         return hn::Add(set(prefix), column(c, at));
     }
-    static HWY_INLINE void keep(M mask, std::uint32_t slot, std::uint64_t& bits) {
-        std::uint8_t raw[8] = {};
-        hn::StoreMaskBits(D{}, mask, raw);
-        bits |= static_cast<std::uint64_t>(raw[0]) << slot;
+    static HWY_INLINE void put(Block::Figures& figures, V value, std::uint32_t slot) {
+        hn::StoreU(value, D{}, figures.data() + slot);
     }
     HWY_INLINE void put(Metric m, V value, std::uint32_t slot) {
-        if constexpr (Full) {
-            hn::Store(value, D{}, out_.metric[static_cast<std::size_t>(m)].data() + slot);
-        }
+        hn::StoreU(value, D{}, out_[m] + slot);
     }
 
     HWY_INLINE Levels levels(V strike, V cost) const {
         Levels out;
         auto value = hn::Add(set(at_zero_), hn::Mul(set(lane_.shape.at_zero[kLast]), strike));
-        out.level[0] = hn::Zero(D{});
+        auto from = hn::Zero(D{});
         out.value[0] = hn::Sub(value, cost);
         double slope = lane_.shape.first_slope;
         for (std::size_t r = 0; r < Ranks; ++r) {
-            out.level[r + 1] = r == kLast ? strike : set(prefix_.strike[r]);
-            value = hn::Add(value, hn::Mul(set(slope), hn::Sub(out.level[r + 1], out.level[r])));
+            out.level[r] = r == kLast ? strike : set(prefix_.strike[r]);
+            value = hn::Add(value, hn::Mul(set(slope), hn::Sub(out.level[r], from)));
             out.value[r + 1] = hn::Sub(value, cost);
+            from = out.level[r];
             slope += lane_.shape.kink[r];
         }
         return out;
     }
 
-    // Probability that the payoff is positive; pieces that pay anywhere count whole when !Exact.
-    template <bool Exact>
-    HWY_INLINE V pop(const Levels& at, V last_below, std::uint32_t slot) {
+    // POP is 1 where the end of the payoff is positive, else 0, plus P(S_T < cut) of each zero that it
+    // falls through, less that of each it rises through: what lies between cancels out.
+    HWY_INLINE void cuts(const Levels& at, std::uint32_t slot) {
         const auto zero = hn::Zero(D{});
-        auto sum = zero;
         auto first_cut = hn::NaN(D{});
         auto second_cut = hn::NaN(D{});
-        auto from = zero;
         double slope = lane_.shape.first_slope;
+        for (std::size_t i = 1; i < Ranks; ++i) {
+            slope += lane_.shape.kink[i - 1];
+            if (slope == 0.0) continue;
+            const auto left = hn::Gt(at.value[i], zero);
+            const auto mixed = hn::Xor(left, hn::Gt(at.value[i + 1], zero));
+            const auto cut = hn::Sub(at.level[i - 1], hn::Mul(at.value[i], set(1.0 / slope)));
+            const auto with_sign = hn::IfThenElse(left, cut, hn::Neg(cut));
+            put(out_.cut[i - 1], hn::IfThenElseZero(mixed, with_sign), slot);
+            if constexpr (All) {
+                const auto is_second = hn::And(mixed, hn::Eq(first_cut, first_cut));
+                second_cut = hn::IfThenElse(is_second, cut, second_cut);
+                first_cut = hn::IfThenElse(hn::AndNot(is_second, mixed), cut, first_cut);
+            }
+        }
+        put(Metric::pop, hn::IfThenElseZero(hn::Gt(at.value[Ranks], zero), set(1.0)), slot);
+        if constexpr (All) {
+            put(Metric::breakeven_low, first_cut, slot);
+            put(Metric::breakeven_high, second_cut, slot);
+        }
+    }
+
+    HWY_INLINE V pop_bound(const Levels& at, V last_below) const {
+        const auto zero = hn::Zero(D{});
+        auto sum = zero;
+        auto from = zero;
         for (std::size_t i = 0; i <= Ranks; ++i) {
             const auto to = i == Ranks ? set(1.0) : i == kLast ? last_below : set(prefix_.below[i]);
             const auto left = hn::Gt(at.value[i], zero);
             const auto right = i == Ranks ? left : hn::Gt(at.value[i + 1], zero);
-            if constexpr (!Exact) {
-                sum = hn::Add(sum, hn::IfThenElseZero(hn::Or(left, right), hn::Sub(to, from)));
-            } else {
-                auto begin = from;
-                auto end = to;
-                const auto mixed = hn::Xor(left, right);
-                if (slope != 0.0 && !hn::AllFalse(D{}, mixed)) {
-                    const auto cut = hn::Sub(at.level[i], hn::Mul(at.value[i], set(1.0 / slope)));
-                    const auto there = distribution_.below(cut);
-                    keep(hn::And(mixed, hn::Not(hn::Ge(there.deviation, set(kDeviationMin)))), slot,
-                         out_.coarse);
-                    end = hn::IfThenElse(hn::And(mixed, left), there.value, end);
-                    begin = hn::IfThenElse(hn::And(mixed, right), there.value, begin);
-                    const auto is_second = hn::And(mixed, hn::Eq(first_cut, first_cut));
-                    second_cut = hn::IfThenElse(is_second, cut, second_cut);
-                    first_cut = hn::IfThenElse(hn::AndNot(is_second, mixed), cut, first_cut);
-                }
-                sum = hn::Add(sum, hn::IfThenElseZero(hn::Or(left, right), hn::Sub(end, begin)));
-            }
+            sum = hn::Add(sum, hn::IfThenElseZero(hn::Or(left, right), hn::Sub(to, from)));
             from = to;
-            if (i < Ranks) slope += lane_.shape.kink[i];
-        }
-        if constexpr (Exact) {
-            put(Metric::breakeven_low, first_cut, slot);
-            put(Metric::breakeven_high, second_cut, slot);
         }
         return sum;
     }
 
-    HWY_INLINE void add(score::Component c, V value, std::uint32_t slot, Score& score) {
-        const auto applies = hn::Eq(value, value);
-        const auto weight = hn::IfThenElseZero(applies, set(lane_.weights[c]));
-        score.sum = hn::Add(score.sum, hn::IfThenElseZero(applies, hn::Mul(weight, value)));
-        score.weight = hn::Add(score.weight, weight);
-        if constexpr (Full) {
-            hn::Store(value, D{}, out_.component[static_cast<std::size_t>(c)].data() + slot);
-        }
-    }
-    static HWY_INLINE V by_stance(V x, V y, double half, score::Stance stance) {
-        if (stance == score::Stance::neutral) return neutral(x, y, half);
-        return signed_saturating(stance == score::Stance::long_stance ? x : hn::Neg(x), y, half);
-    }
-
-    HWY_INLINE V volatility(V price, V vega, std::uint32_t at) const {
-        const RankTerms& sum = prefix_.sum;
-        const auto abs_vega = total(Column::abs_vega, sum.abs_vega, at);
-        auto edge = hn::Sub(total(Column::model_value, sum.model_value, at), price);
-        if (has_history_) {
-            const auto zero = hn::Zero(D{});
-            const auto sign = hn::IfThenElse(hn::Lt(vega, zero), set(1.0),
-                                             hn::IfThenElse(hn::Gt(vega, zero), set(-1.0), zero));
-            edge = hn::Add(edge, hn::Mul(hn::Mul(set(history_), sign), abs_vega));
-        }
-        const auto component = signed_saturating(edge, abs_vega, 0.01);
-        return hn::IfThenElse(hn::Gt(abs_vega, hn::Zero(D{})), component, hn::NaN(D{}));
-    }
-
-    // All components but the probability.
-    HWY_INLINE Score score_without_pop(std::uint32_t at, std::uint32_t slot, V price, V strike,
-                                       V gain, V risk) {
-        using score::Component;
-        const RankTerms& sum = prefix_.sum;
-        const auto delta = total(Column::delta, sum.delta, at);
-        const auto theta = total(Column::day_theta, sum.day_theta, at);
-        const auto vega = total(Column::vega, sum.vega, at);
-        const auto spread = total(Column::quoted_spread, sum.quoted_spread, at);
-        const auto before = set(sum.leg_liquidity);
-        const auto leg = column(Column::leg_liquidity, at);
-        const auto liquidity = hn::IfThenElse(hn::Lt(leg, before), leg, before);
-        auto width = set(prefix_.width);  // no number where there is no wing
-        if (lane_.wing(kLast - 1)) {
-            const auto gap = hn::Sub(strike, set(prefix_.strike[kLast - 1]));
-            width = hn::IfThenElse(hn::Ge(width, gap), width, gap);
-        }
-        Score out{hn::Zero(D{}), hn::Zero(D{})};
-        add(Component::risk_reward, saturating(gain, risk, 0.25), slot, out);
-        const auto all_costs = hn::Add(hn::Add(gain, spread), set(2.0 * lane_.fees));
-        add(Component::liquidity, hn::Div(hn::Mul(hn::Mul(set(100.0), liquidity), gain), all_costs),
-            slot, out);
-        add(Component::delta,
-            by_stance(hn::Mul(delta, set(lane_.scale.daily_move)), risk, 0.1, lane_.delta), slot,
-            out);
-        add(Component::theta, signed_saturating(theta, risk, 0.01), slot, out);
-        add(Component::vega, by_stance(hn::Mul(vega, set(0.01)), risk, 0.02, lane_.vega), slot,
-            out);
-        add(Component::volatility, volatility(price, vega, at), slot, out);
-        add(Component::width, saturating(width, set(lane_.scale.move), 0.25), slot, out);
-        add(Component::time_decay, signed_saturating(theta, gain, 0.02), slot, out);
-        put(Metric::delta, delta, slot);
-        put(Metric::day_theta, theta, slot);
-        put(Metric::vega, vega, slot);
-        put(Metric::quoted_spread, spread, slot);
-        put(Metric::leg_liquidity, liquidity, slot);
-        put(Metric::width, width, slot);
-        return out;
-    }
-
-    HWY_INLINE V with_pop(V pop, std::uint32_t slot, Score score) {
-        add(score::Component::probability, hn::Mul(set(100.0), pop), slot, score);
-        return hn::Div(score.sum, score.weight);  // NaN where no weight applies
-    }
-
     HWY_INLINE void candidates(std::uint32_t at, std::uint32_t slot) {
-        const D d;
+        const RankTerms& sum = prefix_.sum;
         const auto strike = column(Column::strike, at);
-        const auto price = total(Column::price, prefix_.sum.price, at);
+        const auto price = total(Column::price, sum.price, at);
         const auto cost = hn::Add(price, set(lane_.fees));
         const Levels payoff = levels(strike, cost);
         auto gain = payoff.value[0];
@@ -224,44 +127,285 @@ class RunKernel {
             gain = hn::IfThenElse(hn::Gt(value, gain), value, gain);
             worst = hn::IfThenElse(hn::Lt(value, worst), value, worst);
         }
-        const auto risk = hn::Neg(worst);
-        const auto tick = hn::IfThenElse(hn::Lt(gain, set(lane_.ticks.threshold)), set(tick_below_),
-                                         set(tick_above_));
-        const auto arbitrage = hn::Le(hn::Sub(risk, set(lane_.fees)), set(kPriceTolerance));
-        const auto no_risk = hn::Not(hn::Gt(risk, hn::Zero(d)));
-        const auto no_profit = hn::Not(hn::Ge(gain, hn::Sub(tick, set(kPriceTolerance))));
-        keep(arbitrage, slot, out_.arbitrage);
-        keep(no_risk, slot, out_.no_risk);
-        keep(no_profit, slot, out_.no_profit);
         put(Metric::net_price, price, slot);
         put(Metric::gain, gain, slot);
-        put(Metric::risk, risk, slot);
+        put(Metric::risk, hn::Neg(worst), slot);
+        cuts(payoff, slot);
 
-        const auto last_below = column(Column::below, at);
-        const Score partial = score_without_pop(at, slot, price, strike, gain, risk);
-        if constexpr (!Full) {
-            const auto dead = hn::Or(arbitrage, hn::Or(no_risk, no_profit));
-            const auto at_most = with_pop(pop<false>(payoff, last_below, slot), slot, partial);
-            const auto hopeful = hn::AndNot(dead, hn::Not(hn::Lt(at_most, set(wanted_))));
-            if (hn::AllFalse(d, hopeful)) return;
+        const auto before = set(sum.leg_liquidity);
+        const auto leg = column(Column::leg_liquidity, at);
+        auto width = set(prefix_.width);  // no number where there is no wing
+        if (lane_.wing(kLast - 1)) {
+            const auto gap = hn::Sub(strike, set(prefix_.strike[kLast - 1]));
+            width = hn::IfThenElse(hn::Ge(width, gap), width, gap);
         }
-        const auto probability =
-            hn::Min(hn::Max(pop<true>(payoff, last_below, slot), hn::Zero(d)), set(1.0));
-        auto score = with_pop(probability, slot, partial);
-        keep(hn::IsNaN(score), slot, out_.unscored);
-        // A coarse probability decides nothing: let the scalar path.
-        keep(hn::Ge(score, set(wanted_)), slot, out_.hits);
-        out_.hits |= out_.coarse;
-        if constexpr (Full) {
-            hn::Store(score, d, out_.score.data() + slot);
-            put(Metric::pop, probability, slot);
-            put(Metric::ev, hn::Sub(total(Column::expected, prefix_.sum.expected, at), cost), slot);
+        put(Metric::leg_liquidity, hn::IfThenElse(hn::Lt(leg, before), leg, before), slot);
+        put(Metric::width, width, slot);
+        put(Metric::delta, total(Column::delta, sum.delta, at), slot);
+        put(Metric::day_theta, total(Column::day_theta, sum.day_theta, at), slot);
+        put(Metric::vega, total(Column::vega, sum.vega, at), slot);
+        put(Metric::quoted_spread, total(Column::quoted_spread, sum.quoted_spread, at), slot);
+        put(out_.abs_vega, total(Column::abs_vega, sum.abs_vega, at), slot);
+        const auto model = total(Column::model_value, sum.model_value, at);
+        put(out_.edge, hn::Sub(model, price), slot);
+        if constexpr (All) {
+            const auto expected = total(Column::expected, sum.expected, at);
+            put(Metric::ev, hn::Sub(expected, cost), slot);
+        } else {
+            put(out_.pop_bound, pop_bound(payoff, column(Column::below, at)), slot);
         }
     }
 
     const Lane& lane_;
     const Prefix& prefix_;
     const Columns& columns_;
+    Block& out_;
+    double at_zero_{};
+};
+
+// From what was gathered to scores.
+template <bool All>
+class Scores {
+  public:
+    Scores(const Lane& lane, double floor, Block& out)
+        : lane_(lane),
+          distribution_(lane.distribution),
+          out_(out),
+          wanted_(floor - kScoreSlack),
+          tick_below_(1.0 / lane.ticks.per_unit_below),
+          tick_above_(1.0 / lane.ticks.per_unit_above),
+          has_history_(lane.iv_rank == lane.iv_rank),
+          history_(0.02 * (2.0 * lane.iv_rank - 1.0)) {
+        double slope = lane.shape.first_slope;
+        for (std::size_t i = 0; i + 1 < lane.ranks(); ++i) {
+            slope += lane.shape.kink[i];
+            sloped_[i] = slope != 0.0;
+        }
+        for (const double weight : lane.weights.value) all_weights_ += weight;
+        over_all_weights_ = 1.0 / all_weights_;
+    }
+
+    HWY_INLINE void run() {
+        out_.arbitrage = out_.no_risk = out_.no_profit = 0;
+        out_.unscored = out_.coarse = out_.hits = 0;
+        const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
+        if constexpr (All) {
+            // Logarithms and exponentials apart: chains of one vector run beside those of the next.
+            for (std::uint32_t slot = 0; slot < out_.size; slot += step) take_pop(slot);
+            for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
+                take_gates(slot);
+                finish(slot, score_without_pop(slot));
+            }
+        } else {
+            std::uint64_t hopeful = 0;  // vectors, by their first slot
+            for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
+                if (may_reach(slot)) hopeful |= std::uint64_t{1} << slot;
+            }
+            for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
+                if ((hopeful >> slot & 1) == 0) continue;
+                take_pop(slot);
+                finish(slot,
+                       {load(out_.score.data() + slot), load(out_.weight.data() + slot), false});
+            }
+        }
+        settle();
+    }
+
+  private:
+    struct Score {
+        V sum;     // of weight times component, for those that apply
+        V weight;  // of them
+        bool all;  // they all apply
+    };
+
+    static HWY_INLINE V load(const double* at) { return hn::Load(D{}, at); }
+    HWY_INLINE V metric(Metric m, std::uint32_t slot) const { return load(out_[m] + slot); }
+    static HWY_INLINE void keep(M mask, std::uint32_t slot, std::uint64_t& bits) {
+        std::uint8_t raw[8] = {};
+        hn::StoreMaskBits(D{}, mask, raw);
+        bits |= static_cast<std::uint64_t>(raw[0]) << slot;
+    }
+    [[nodiscard]] HWY_INLINE V weight(score::Component c) const { return set(lane_.weights[c]); }
+
+    HWY_INLINE void take_pop(std::uint32_t slot) {
+        const D d;
+        const auto zero = hn::Zero(d);
+        auto pop = metric(Metric::pop, slot);
+        for (std::size_t i = 0; i + 1 < lane_.ranks(); ++i) {
+            if (!sloped_[i]) continue;
+            const auto cut = load(out_.cut[i].data() + slot);
+            const auto mixed = hn::Ne(cut, zero);
+            if (hn::AllFalse(d, mixed)) continue;
+            const auto there = distribution_.below(hn::Abs(cut));
+            keep(hn::And(mixed, hn::Not(hn::Ge(there.deviation, set(kDeviationMin)))), slot,
+                 out_.coarse);
+            const auto with_sign =
+                hn::IfThenElse(hn::Lt(cut, zero), hn::Neg(there.value), there.value);
+            pop = hn::Add(pop, hn::IfThenElseZero(mixed, with_sign));
+        }
+        pop = hn::Min(hn::Max(pop, zero), set(1.0));
+        hn::Store(pop, d, out_[Metric::pop] + slot);
+    }
+
+    // Returns those that do not pass.
+    HWY_INLINE M take_gates(std::uint32_t slot) {
+        const auto gain = metric(Metric::gain, slot);
+        const auto risk = metric(Metric::risk, slot);
+        const auto tick = hn::IfThenElse(hn::Lt(gain, set(lane_.ticks.threshold)), set(tick_below_),
+                                         set(tick_above_));
+        const auto arbitrage = hn::Le(hn::Sub(risk, set(lane_.fees)), set(kPriceTolerance));
+        const auto no_risk = hn::Not(hn::Gt(risk, hn::Zero(D{})));
+        const auto no_profit = hn::Not(hn::Ge(gain, hn::Sub(tick, set(kPriceTolerance))));
+        keep(arbitrage, slot, out_.arbitrage);
+        keep(no_risk, slot, out_.no_risk);
+        keep(no_profit, slot, out_.no_profit);
+        return hn::Or(arbitrage, hn::Or(no_risk, no_profit));
+    }
+
+    static HWY_INLINE Share by_stance(V x, V y, double half, score::Stance stance) {
+        if (stance == score::Stance::neutral) return neutral(x, y, half);
+        return signed_saturating(stance == score::Stance::long_stance ? x : hn::Neg(x), y, half);
+    }
+    HWY_INLINE V volatility(std::uint32_t slot, V vega) const {
+        const auto abs_vega = load(out_.abs_vega.data() + slot);
+        auto edge = load(out_.edge.data() + slot);
+        const auto zero = hn::Zero(D{});
+        if (has_history_) {
+            const auto sign = hn::IfThenElse(hn::Lt(vega, zero), set(1.0),
+                                             hn::IfThenElse(hn::Gt(vega, zero), set(-1.0), zero));
+            edge = hn::Add(edge, hn::Mul(hn::Mul(set(history_), sign), abs_vega));
+        }
+        const auto component = signed_saturating(edge, abs_vega, 0.01).value();
+        return hn::IfThenElse(hn::Gt(abs_vega, zero), component, hn::NaN(D{}));
+    }
+
+    // All components but the probability.
+    HWY_INLINE Score score_without_pop(std::uint32_t slot) {
+        using score::Component;
+        const auto gain = metric(Metric::gain, slot);
+        const auto risk = metric(Metric::risk, slot);
+        const auto theta = metric(Metric::day_theta, slot);
+        const auto vega = metric(Metric::vega, slot);
+        V value[score::kComponents];
+        const auto at = [](Component c) { return static_cast<std::size_t>(c); };
+        const auto one = set(1.0);
+        {
+            // Both exist where theta does.
+            const Share by_risk = signed_saturating(theta, risk, 0.01);
+            const Share by_gain = signed_saturating(theta, gain, 0.02);
+            const auto inverse = hn::Div(one, hn::Mul(by_risk.bottom, by_gain.bottom));
+            value[at(Component::theta)] = by_risk.times(hn::Mul(by_gain.bottom, inverse));
+            value[at(Component::time_decay)] = by_gain.times(hn::Mul(by_risk.bottom, inverse));
+        }
+        {
+            const auto move = hn::Mul(metric(Metric::delta, slot), set(lane_.scale.daily_move));
+            const Share delta = by_stance(move, risk, 0.1, lane_.delta);
+            const Share by_vega = by_stance(hn::Mul(vega, set(0.01)), risk, 0.02, lane_.vega);
+            const auto a = or_one(delta.bottom);
+            const auto b = or_one(by_vega.bottom);
+            const auto inverse = hn::Div(one, hn::Mul(a, b));
+            value[at(Component::delta)] =
+                or_missing(delta.bottom, delta.times(hn::Mul(b, inverse)));
+            value[at(Component::vega)] =
+                or_missing(by_vega.bottom, by_vega.times(hn::Mul(a, inverse)));
+        }
+        {
+            const auto all_costs =
+                hn::Add(hn::Add(gain, metric(Metric::quoted_spread, slot)), set(2.0 * lane_.fees));
+            const auto offered = hn::Mul(metric(Metric::leg_liquidity, slot), gain);
+            const Share liquidity{hn::Mul(set(100.0), offered), all_costs, 0.0};
+            const Share reward = saturating(gain, risk, 0.25);
+            const Share width =
+                saturating(metric(Metric::width, slot), set(lane_.scale.move), 0.25);
+            const auto a = or_one(liquidity.bottom);
+            const auto b = or_one(width.bottom);
+            const auto both = hn::Mul(a, b);
+            const auto inverse = hn::Div(one, hn::Mul(both, reward.bottom));
+            const auto rest = hn::Mul(inverse, reward.bottom);
+            value[at(Component::liquidity)] =
+                or_missing(liquidity.bottom, liquidity.times(hn::Mul(b, rest)));
+            value[at(Component::width)] = width.times(hn::Mul(a, rest));
+            value[at(Component::risk_reward)] = reward.times(hn::Mul(both, inverse));
+        }
+        value[at(Component::volatility)] = volatility(slot, vega);
+        value[at(Component::probability)] = hn::Zero(D{});
+        return weighted(value, slot);
+    }
+    // No number where `exists` is none.
+    static HWY_INLINE V or_missing(V exists, V value) {
+        return hn::IfThenElse(hn::Eq(exists, exists), value, exists);
+    }
+
+    HWY_INLINE Score weighted(const V (&value)[score::kComponents], std::uint32_t slot) {
+        constexpr auto kProbability = static_cast<std::size_t>(score::Component::probability);
+        const D d;
+        auto sum = hn::Zero(d);
+        for (std::size_t c = 0; c < score::kComponents; ++c) {
+            if (c == kProbability) continue;
+            sum = hn::Add(sum, hn::Mul(set(lane_.weights.value[c]), value[c]));
+            if constexpr (All) hn::Store(value[c], d, out_.component[c].data() + slot);
+        }
+        if (all_weights_ > kWeightMin && hn::AllTrue(d, hn::Eq(sum, sum))) {
+            return {sum, set(all_weights_ - lane_.weights.value[kProbability]), true};
+        }
+        auto applying = hn::Zero(d);
+        sum = hn::Zero(d);
+        for (std::size_t c = 0; c < score::kComponents; ++c) {
+            if (c == kProbability) continue;
+            const auto applies = hn::Eq(value[c], value[c]);
+            const auto weight = set(lane_.weights.value[c]);
+            sum = hn::Add(sum, hn::IfThenElseZero(applies, hn::Mul(weight, value[c])));
+            applying = hn::Add(applying, hn::IfThenElseZero(applies, weight));
+        }
+        return {sum, applying, false};
+    }
+
+    HWY_INLINE V with_pop(V pop, const Score& score) const {
+        const auto probability = weight(score::Component::probability);
+        const auto sum = hn::Add(score.sum, hn::Mul(probability, hn::Mul(set(100.0), pop)));
+        // NaN where no weight applies.
+        if (score.all) return hn::Mul(sum, set(over_all_weights_));
+        return hn::Div(sum, hn::Add(score.weight, probability));
+    }
+
+    // Hits: can one of the vector reach the floor?
+    HWY_INLINE bool may_reach(std::uint32_t slot) {
+        const auto dead = take_gates(slot);
+        const Score score = score_without_pop(slot);
+        hn::Store(score.sum, D{}, out_.score.data() + slot);
+        hn::Store(score.weight, D{}, out_.weight.data() + slot);
+        const auto at_most = with_pop(load(out_.pop_bound.data() + slot), score);
+        const auto low = hn::Lt(at_most, set(wanted_));
+        return !hn::AllTrue(D{}, hn::Or(dead, low));
+    }
+
+    HWY_INLINE void finish(std::uint32_t slot, const Score& partial) {
+        const D d;
+        const auto pop = metric(Metric::pop, slot);
+        const auto score = with_pop(pop, partial);
+        keep(hn::IsNaN(score), slot, out_.unscored);
+        // A coarse probability decides nothing: let the scalar path.
+        keep(hn::Ge(score, set(wanted_)), slot, out_.hits);
+        if constexpr (All) {
+            constexpr auto kProbability = static_cast<std::size_t>(score::Component::probability);
+            hn::Store(score, d, out_.score.data() + slot);
+            hn::Store(hn::Mul(set(100.0), pop), d, out_.component[kProbability].data() + slot);
+        }
+    }
+
+    HWY_INLINE void settle() {
+        const std::uint64_t valid = out_.valid();
+        out_.arbitrage &= valid;
+        out_.no_risk &= valid & ~out_.arbitrage;
+        out_.no_profit &= valid & ~out_.arbitrage & ~out_.no_risk;
+        const std::uint64_t alive = valid & ~out_.arbitrage & ~out_.no_risk & ~out_.no_profit;
+        out_.coarse &= alive;
+        out_.hits |= out_.coarse;
+        out_.unscored &= alive & ~out_.coarse;
+        out_.hits &= alive & ~out_.unscored;
+    }
+
+    const Lane& lane_;
     const VectorDistribution distribution_;
     Block& out_;
     double wanted_;
@@ -269,34 +413,43 @@ class RunKernel {
     double tick_above_;
     bool has_history_;
     double history_;
-    double at_zero_{};
+    bool sloped_[kRanksMax - 1] = {};  // pieces of the payoff between strikes
+    double all_weights_{};
+    double over_all_weights_{};
 };
 
-template <bool Full>
-void run(const Lane& lane, const Prefix& prefix, std::uint32_t begin, std::uint32_t n, double floor,
-         Block& out) {
+template <bool All>
+HWY_INLINE void gather_run(const Lane& lane, const Prefix& prefix, std::uint32_t begin,
+                           std::uint32_t n, Block& out) {
     switch (lane.ranks()) {
         case 2:
-            RunKernel<2, Full>(lane, prefix, floor, out).run(begin, n);
+            Gather<2, All>(lane, prefix, out).run(begin, n);
             break;
         case 3:
-            RunKernel<3, Full>(lane, prefix, floor, out).run(begin, n);
+            Gather<3, All>(lane, prefix, out).run(begin, n);
             break;
         default:
-            RunKernel<4, Full>(lane, prefix, floor, out).run(begin, n);
+            Gather<4, All>(lane, prefix, out).run(begin, n);
             break;
     }
 }
 
 }  // namespace
 
-void run_full_in_lanes(const Lane& lane, const Prefix& prefix, std::uint32_t begin, std::uint32_t n,
-                       double floor, Block& out) {
-    run<true>(lane, prefix, begin, n, floor, out);
+void gather_in_lanes(const Lane& lane, const Prefix& prefix, std::uint32_t begin, std::uint32_t n,
+                     Figures figures, Block& out) {
+    if (figures == Figures::all) {
+        gather_run<true>(lane, prefix, begin, n, out);
+    } else {
+        gather_run<false>(lane, prefix, begin, n, out);
+    }
 }
-void run_hits_in_lanes(const Lane& lane, const Prefix& prefix, std::uint32_t begin, std::uint32_t n,
-                       double floor, Block& out) {
-    run<false>(lane, prefix, begin, n, floor, out);
+void score_in_lanes(const Lane& lane, double floor, Figures figures, Block& out) {
+    if (figures == Figures::all) {
+        Scores<true>(lane, floor, out).run();
+    } else {
+        Scores<false>(lane, floor, out).run();
+    }
 }
 
 }  // namespace scanmq::search::HWY_NAMESPACE
@@ -306,26 +459,27 @@ HWY_AFTER_NAMESPACE();
 
 namespace scanmq::search {
 
-HWY_EXPORT(run_full_in_lanes);
-HWY_EXPORT(run_hits_in_lanes);
+HWY_EXPORT(gather_in_lanes);
+HWY_EXPORT(score_in_lanes);
 
 Prefix make_prefix(const Lane& lane, const Place& place) noexcept {
     Prefix out;
     out.width = market::kMissing;
     out.sum.leg_liquidity = std::numeric_limits<double>::infinity();
     for (std::size_t r = 0; r + 1 < lane.ranks(); ++r) {
-        const RankTerms& terms = lane.rank[r]->at(place[r]);
-        out.strike[r] = terms.strike;
-        out.below[r] = terms.below;
-        out.sum.price += terms.price;
-        out.sum.delta += terms.delta;
-        out.sum.day_theta += terms.day_theta;
-        out.sum.vega += terms.vega;
-        out.sum.quoted_spread += terms.quoted_spread;
-        out.sum.leg_liquidity = std::min(out.sum.leg_liquidity, terms.leg_liquidity);
-        out.sum.expected += terms.expected;
-        out.sum.model_value += terms.model_value;
-        out.sum.abs_vega += terms.abs_vega;
+        const Columns& columns = *lane.rank[r];
+        const auto at = [&](Column c) { return columns[c][place[r]]; };
+        out.strike[r] = at(Column::strike);
+        out.below[r] = at(Column::below);
+        out.sum.price += at(Column::price);
+        out.sum.delta += at(Column::delta);
+        out.sum.day_theta += at(Column::day_theta);
+        out.sum.vega += at(Column::vega);
+        out.sum.quoted_spread += at(Column::quoted_spread);
+        out.sum.leg_liquidity = std::min(out.sum.leg_liquidity, at(Column::leg_liquidity));
+        out.sum.expected += at(Column::expected);
+        out.sum.model_value += at(Column::model_value);
+        out.sum.abs_vega += at(Column::abs_vega);
         if (r == 0 || !lane.wing(r - 1)) continue;
         const double gap = out.strike[r] - out.strike[r - 1];
         if (!(out.width >= gap)) out.width = gap;
@@ -333,14 +487,16 @@ Prefix make_prefix(const Lane& lane, const Place& place) noexcept {
     return out;
 }
 
-void run_full(const Lane& lane, const Prefix& prefix, std::uint32_t begin, std::uint32_t n,
-              double floor, Block& out) {
-    HWY_DYNAMIC_DISPATCH(run_full_in_lanes)(lane, prefix, begin, n, floor, out);
+void gather(const Lane& lane, const Prefix& prefix, const Place& place, std::uint32_t n,
+            Figures figures, Block& block) {
+    HWY_DYNAMIC_DISPATCH(gather_in_lanes)
+    (lane, prefix, place[lane.ranks() - 1], n, figures, block);
+    block.runs[block.run_count++] = {.place = place, .slot = block.size};
+    block.size += n;
 }
 
-void run_hits(const Lane& lane, const Prefix& prefix, std::uint32_t begin, std::uint32_t n,
-              double floor, Block& out) {
-    HWY_DYNAMIC_DISPATCH(run_hits_in_lanes)(lane, prefix, begin, n, floor, out);
+void score_block(const Lane& lane, double floor, Figures figures, Block& block) {
+    HWY_DYNAMIC_DISPATCH(score_in_lanes)(lane, floor, figures, block);
 }
 
 }  // namespace scanmq::search

@@ -13,13 +13,11 @@
 #include <atomic>
 #include <functional>
 #include <limits>
-#include <optional>
 #include <span>
 #include <vector>
 
-#include "scanner/filter/filter.hpp"
 #include "scanner/search/lane.hpp"
-#include "scanner/search/run_kernel.hpp"
+#include "scanner/search/test_kernel.hpp"
 
 namespace scanmq::search {
 
@@ -39,16 +37,6 @@ class Sink {
     virtual void arbitrage(std::uint32_t lane, const Place& place) = 0;
 };
 
-// A condition on candidates that pass the gates: the metric, divided by another one and by a constant,
-// times a constant, within bounds; a missing value fails.
-struct MetricTest {
-    Metric metric{};
-    std::optional<Metric> per{};
-    double divisor{1.0};
-    double factor{1.0};
-    bool absolute{};  // of the magnitude
-    filter::Bounds bounds;
-};
 struct TestCount {
     std::uint64_t evaluated{};
     std::uint64_t removed{};

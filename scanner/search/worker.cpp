@@ -5,12 +5,10 @@
 #include <cmath>
 
 #include "scanner/search/bound_kernel.hpp"
+#include "scanner/search/reference.hpp"
 
 namespace scanmq::search {
 namespace {
-
-// Probabilities and expected values in lanes are nearer than this to the scalar path's.
-constexpr double kRounding = 1e-9;
 
 double metric_of(const Evaluated& from, Metric metric) noexcept {
     const auto breakevens = from.breakevens.view();
@@ -45,20 +43,10 @@ double metric_of(const Evaluated& from, Metric metric) noexcept {
     return market::kMissing;
 }
 
-// Values that vectors round otherwise than the scalar path does.
-bool is_rounded(Metric metric) noexcept {
-    return metric == Metric::pop || metric == Metric::ev || metric == Metric::breakeven_low ||
-           metric == Metric::breakeven_high;
-}
-bool near(double value, double bound) noexcept {
-    return std::isfinite(bound) && std::fabs(value - bound) <= kRounding * (1.0 + std::fabs(bound));
-}
-
 // In the order of the scalar path's operations.
-template <class Values>
-double tested_value(const MetricTest& test, const Values& values) {
-    double value = values(test.metric);
-    if (test.per) value /= values(*test.per);
+double tested_value(const MetricTest& test, const Evaluated& from) {
+    double value = metric_of(from, test.metric);
+    if (test.per) value /= metric_of(from, *test.per);
     value = value / test.divisor * test.factor;
     return test.absolute ? std::fabs(value) : value;
 }
@@ -75,8 +63,11 @@ double Worker::floor() const noexcept {
 }
 
 bool Worker::search_runs(const LaneState& state, Range lowest) {
-    return state.lane->ranks() == 2 && state.lane->has_free_gaps() ? search_pairs(state, lowest)
-                                                                   : search_odometer(state, lowest);
+    const bool all = state.lane->ranks() == 2 && state.lane->has_free_gaps()
+                         ? search_pairs(state, lowest)
+                         : search_odometer(state, lowest);
+    flush(state);
+    return all;
 }
 
 // Two ranks: both ends of the run rise with the lower strike.
@@ -129,41 +120,49 @@ void Worker::run(const LaneState& state, Place& place, Range last) {
     }
     if (last.size() == 0) return;
     const Prefix prefix = make_prefix(lane, place);
-    const bool full = !state.rises || !options_.prune || !options_.tests.empty();
-    for (std::uint32_t i = last.begin; i < last.end; i += Block::kSize) {
-        const std::uint32_t n = std::min(Block::kSize, last.end - i);
-        if (full) {
-            run_full(lane, prefix, i, n, floor(), block_);
-        } else {
-            run_hits(lane, prefix, i, n, floor(), block_);
-        }
-        consume(state, place, i, n);
+    std::uint32_t& at = place[lane.ranks() - 1];
+    for (at = last.begin; at < last.end;) {
+        const std::uint32_t n = std::min(block_.room(), last.end - at);
+        gather(lane, prefix, place, n, figures(state), block_);
+        at += n;
+        if (block_.room() == 0) flush(state);
     }
 }
 
-void Worker::consume(const LaneState& state, Place& place, std::uint32_t begin, std::uint32_t n) {
+Figures Worker::figures(const LaneState& state) const noexcept {
+    const bool all = !state.rises || !options_.prune || !options_.tests.empty();
+    return all ? Figures::all : Figures::hits;
+}
+
+void Worker::flush(const LaneState& state) {
+    if (block_.size == 0) return;
+    score_block(*state.lane, floor(), figures(state), block_);
+    consume(state);
+    block_.clear();
+}
+
+void Worker::consume(const LaneState& state) {
     const std::size_t last = state.lane->ranks() - 1;
-    const std::uint64_t valid = n == 64 ? ~std::uint64_t{0} : (std::uint64_t{1} << n) - 1;
     const auto each = [&](std::uint64_t bits, auto&& act) {
         for (; bits != 0; bits &= bits - 1) {
-            place[last] = begin + static_cast<std::uint32_t>(std::countr_zero(bits));
-            act();
+            act(block_.place(static_cast<std::uint32_t>(std::countr_zero(bits)), last));
         }
     };
     totals_.arbitrage_quote += static_cast<std::uint64_t>(std::popcount(block_.arbitrage));
     totals_.no_risk += static_cast<std::uint64_t>(std::popcount(block_.no_risk));
     totals_.no_profit += static_cast<std::uint64_t>(std::popcount(block_.no_profit));
-    each(block_.arbitrage, [&] { sink_.arbitrage(state.index, place); });
+    each(block_.arbitrage, [&](const Place& place) { sink_.arbitrage(state.index, place); });
 
     // The few whose probabilities vectors do not get right.
     std::uint64_t alive =
-        valid & ~(block_.arbitrage | block_.no_risk | block_.no_profit | block_.coarse);
-    each(block_.coarse, [&] { one(state, place); });
-    if (!options_.tests.empty()) alive = apply_tests(state, place, begin, alive);
+        block_.valid() & ~(block_.arbitrage | block_.no_risk | block_.no_profit | block_.coarse);
+    each(block_.coarse, [&](const Place& place) { one(state, place); });
+    if (!options_.tests.empty()) alive = apply_tests(state, alive);
     const std::uint64_t unscored = block_.unscored & alive;
     totals_.unscored += static_cast<std::uint64_t>(std::popcount(unscored));
     totals_.ranked += static_cast<std::uint64_t>(std::popcount(alive & ~unscored));
-    each(block_.hits & alive & ~unscored, [&] { sink_.offer(state.index, place); });
+    each(block_.hits & alive & ~unscored,
+         [&](const Place& place) { sink_.offer(state.index, place); });
 }
 
 void Worker::one(const LaneState& state, const Place& place) {
@@ -184,8 +183,7 @@ void Worker::one(const LaneState& state, const Place& place) {
             break;
     }
     for (std::size_t t = 0; t < options_.tests.size(); ++t) {
-        const double value = tested_value(
-            options_.tests[t], [&](Metric metric) { return metric_of(evaluated, metric); });
+        const double value = tested_value(options_.tests[t], evaluated);
         if (!passes(options_.tests[t], totals_.tests[t], value)) return;
     }
     if (evaluated.gate == Gate::unscored) {
@@ -205,21 +203,25 @@ bool Worker::passes(const MetricTest& test, TestCount& count, double value) {
     return false;
 }
 
-std::uint64_t Worker::apply_tests(const LaneState& state, Place place, std::uint32_t begin,
-                                  std::uint64_t alive) {
+std::uint64_t Worker::apply_tests(const LaneState& state, std::uint64_t alive) {
     const std::size_t last = state.lane->ranks() - 1;
     for (std::size_t t = 0; t < options_.tests.size(); ++t) {
         const MetricTest& test = options_.tests[t];
-        const bool rounded = is_rounded(test.metric);
-        for (std::uint64_t bits = alive; bits != 0; bits &= bits - 1) {
+        TestCount& count = totals_.tests[t];
+        const TestResult result = judge_block(test, block_);
+        const std::uint64_t near = result.near & alive;
+        const std::uint64_t clear = alive & ~near;
+        const std::uint64_t removed = clear & ~result.passed;
+        count.evaluated += static_cast<std::uint64_t>(std::popcount(clear));
+        count.removed += static_cast<std::uint64_t>(std::popcount(removed));
+        count.missing += static_cast<std::uint64_t>(std::popcount(removed & result.missing));
+        alive &= ~removed;
+        for (std::uint64_t bits = near; bits != 0; bits &= bits - 1) {
             const auto slot = static_cast<std::uint32_t>(std::countr_zero(bits));
-            double value = tested_value(test, [&](Metric metric) { return block_[metric][slot]; });
-            if (rounded && (near(value, test.bounds.min) || near(value, test.bounds.max))) {
-                place[last] = begin + slot;
-                const Evaluated exact = evaluate(*state.lane, place);
-                value = tested_value(test, [&](Metric metric) { return metric_of(exact, metric); });
+            const Evaluated exact = evaluate(*state.lane, block_.place(slot, last));
+            if (!passes(test, count, tested_value(test, exact))) {
+                alive &= ~(std::uint64_t{1} << slot);
             }
-            if (!passes(test, totals_.tests[t], value)) alive &= ~(std::uint64_t{1} << slot);
         }
     }
     return alive;
@@ -246,6 +248,12 @@ bool Worker::estimate_row(const LaneState& state, std::uint32_t row, double& est
 }
 
 bool Worker::search_row(const LaneState& state, std::uint32_t row) {
+    const bool all = search_bounds(state, row);
+    flush(state);
+    return all;
+}
+
+bool Worker::search_bounds(const LaneState& state, std::uint32_t row) {
     const Halves& halves = *state.halves;
     const Half::Group& group = halves.low.groups[row];
     const auto node = halves.low.group_nodes.at(row);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "scanner/search/nodes.hpp"
+#include "scanner/search/run_kernel.hpp"
 #include "scanner/search/search.hpp"
 
 namespace scanmq::search {
@@ -58,18 +59,20 @@ class Worker {
     bool band_pair(const LaneState& state, std::uint32_t low_band, std::uint32_t high_band);
     bool search_pairs(const LaneState& state, Range lowest);
     bool search_odometer(const LaneState& state, Range lowest);
+    bool search_bounds(const LaneState& state, std::uint32_t row);
     void run(const LaneState& state, Place& place, Range last);
-    void consume(const LaneState& state, Place& place, std::uint32_t begin, std::uint32_t n);
+    [[nodiscard]] Figures figures(const LaneState& state) const noexcept;
+    void flush(const LaneState& state);
+    void consume(const LaneState& state);
     void one(const LaneState& state, const Place& place);
     bool passes(const MetricTest& test, TestCount& count, double value);
-    std::uint64_t apply_tests(const LaneState& state, Place place, std::uint32_t begin,
-                              std::uint64_t alive);
+    std::uint64_t apply_tests(const LaneState& state, std::uint64_t alive);
 
     const Options& options_;
     Sink& sink_;
     std::atomic<double>& shared_floor_;
     Totals totals_;
-    Block block_;
+    Block block_;  // of one lane; empty between the calls above
 };
 
 }  // namespace scanmq::search

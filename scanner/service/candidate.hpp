@@ -24,10 +24,12 @@ struct Candidate {
     std::array<std::uint32_t, strategy::kMaxLegs> row{};  // into the chain, by leg
 };
 
-// The full figures of a candidate.
+class LegBook;
+
+// The full figures of a candidate. Its legs are in the book.
 [[nodiscard]] Spread build_spread(const market::PricedChain& chain, const ScanRequest& request,
                                   const ScanPlan& plan, const ScanInputs& inputs,
-                                  const Candidate& candidate);
+                                  const LegBook& book, const Candidate& candidate);
 
 // Fees of opening one spread, per share.
 [[nodiscard]] double opening_fees(const strategy::Strategy& strategy, double fee_per_contract,

@@ -148,7 +148,7 @@ class Scan {
         out.reserve(candidates.size());
         for (const Candidate& each : candidates) {
             if (cancelled()) break;
-            out.push_back(build_spread(chain_, request_, plan_, inputs_, each));
+            out.push_back(build_spread(chain_, request_, plan_, inputs_, book_, each));
         }
         return out;
     }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "common/base/assert.hpp"
 #include "scanner/strategy/fill.hpp"
 #include "scanner/strategy/legs.hpp"
 
@@ -31,45 +32,64 @@ double strikes_from_money(const market::Chain& chain, RowRange rows, double stri
     return static_cast<double>(here < money ? money - here - 1 : here - money);
 }
 
+// Counts the quote of one side. Can the side be traded?
+bool count_quote(const strategy::Tradable& tradable, Side side, Counts& counts) {
+    if (tradable.on(side)) {
+        ++counts.legs;
+        return true;
+    }
+    ++(tradable.crossed ? counts.legs_crossed : counts.legs_unquoted);
+    return false;
+}
+
+// What one contract on one side adds to a spread; `both`: what it gives to both its sides, as a long leg.
+LegColumns::Row leg_row(const market::PricedChain& priced, strategy::Fill fill,
+                        const strategy::TickRule& ticks, const LegColumns::Row& both, Side side) {
+    const market::Chain& chain = *priced.chain;
+    const double sign = strategy::sign(side);
+    const double bid = chain.bid[both.row];
+    const double ask = chain.ask[both.row];
+    LegColumns::Row out = both;
+    out.price = side == Side::long_leg ? strategy::buy_price(bid, ask, fill, ticks)
+                                       : -strategy::sell_price(bid, ask, fill, ticks);
+    out.delta *= sign;
+    out.day_theta *= sign;
+    out.vega *= sign;
+    out.model *= sign;
+    out.expected *= sign;
+    return out;
+}
+
+// All of a long leg but its price.
+LegColumns::Row long_row(const market::PricedChain& priced, std::uint32_t row,
+                         const market::ContractValues& values,
+                         const strategy::StrikeMoments& moments, double forward) {
+    const market::Chain& chain = *priced.chain;
+    const pricing::Greeks& greeks = priced.greeks[row];
+    const double bid = chain.bid[row];
+    const double ask = chain.ask[row];
+    const double strike = chain.strike[row];
+    const double put = strike * moments.below - moments.mean_below;
+    return {
+        .strike = strike,
+        .price = market::kMissing,
+        .delta = greeks.delta,
+        .day_theta = values.day_theta,
+        .vega = greeks.vega,
+        .abs_vega = std::fabs(greeks.vega),
+        .model = values.model,
+        .quoted_spread = strategy::quoted_spread(bid, ask),
+        .liquidity = score::leg_liquidity(bid, ask, chain.volume[row], chain.open_interest[row]),
+        .below = moments.below,
+        .expected = chain.right[row] == Right::put ? put : put + forward - strike,
+        .row = row};
+}
+
 }  // namespace
 
 RowRange rows_of(const market::Expiry& expiry, Right right) noexcept {
     return right == Right::call ? RowRange{expiry.call_begin, expiry.put_begin}
                                 : RowRange{expiry.put_begin, expiry.end};
-}
-
-ContractTerms contract_terms(const market::PricedChain& priced, std::uint32_t row,
-                             const market::ContractValues& values,
-                             const strategy::Distribution& distribution) {
-    const market::Chain& chain = *priced.chain;
-    return {.day_theta = values.day_theta,
-            .liquidity = score::leg_liquidity(chain.bid[row], chain.ask[row], chain.volume[row],
-                                              chain.open_interest[row]),
-            .quoted_spread = strategy::quoted_spread(chain.bid[row], chain.ask[row]),
-            .below = distribution.below(chain.strike[row]),
-            .model = values.model};
-}
-
-LegColumns::Row leg_row(const market::PricedChain& priced, strategy::Fill fill,
-                        const strategy::TickRule& ticks, std::uint32_t row, Side side,
-                        const ContractTerms& terms) {
-    const market::Chain& chain = *priced.chain;
-    const pricing::Greeks& greeks = priced.greeks[row];
-    const double sign = strategy::sign(side);
-    const double bid = chain.bid[row];
-    const double ask = chain.ask[row];
-    return {.strike = chain.strike[row],
-            .price = side == Side::long_leg ? strategy::buy_price(bid, ask, fill, ticks)
-                                            : -strategy::sell_price(bid, ask, fill, ticks),
-            .delta = sign * greeks.delta,
-            .day_theta = sign * terms.day_theta,
-            .vega = sign * greeks.vega,
-            .abs_vega = std::fabs(greeks.vega),
-            .model = sign * terms.model,
-            .quoted_spread = terms.quoted_spread,
-            .liquidity = terms.liquidity,
-            .below = terms.below,
-            .row = row};
 }
 
 LegBook::LegBook(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
@@ -107,16 +127,6 @@ filter::ExpiryFacts LegBook::facts_of(std::uint32_t expiry) const {
             .ex_dividend = event_before(inputs_, EventKind::ex_dividend, contracts.moment)};
 }
 
-bool LegBook::quoted(std::uint32_t row, Side side, Counts& counts) const {
-    const auto tradable = strategy::tradable_sides(chain_.chain->bid[row], chain_.chain->ask[row]);
-    if (tradable.on(side)) {
-        ++counts.legs;
-        return true;
-    }
-    ++(tradable.crossed ? counts.legs_crossed : counts.legs_unquoted);
-    return false;
-}
-
 filter::LegQuote LegBook::quote_of(std::uint32_t expiry, std::uint32_t row) const {
     const market::Chain& chain = *chain_.chain;
     const market::ExpiryMarket& market = chain_.expiries[expiry];
@@ -138,9 +148,7 @@ filter::LegQuote LegBook::quote_of(std::uint32_t expiry, std::uint32_t row) cons
     return quote;
 }
 
-bool LegBook::passes(std::uint32_t expiry, std::uint32_t row, Side side, Counts& counts) const {
-    if (plan_.filters.legs.empty()) return true;
-    const filter::LegQuote quote = quote_of(expiry, row);
+bool LegBook::passes(const filter::LegQuote& quote, Side side, Counts& counts) const {
     for (const filter::LegFilter& each : plan_.filters.legs) {
         if (!each.applies_to(side)) continue;
         FilterCount& count = counts.filters[each.spec];
@@ -154,24 +162,56 @@ bool LegBook::passes(std::uint32_t expiry, std::uint32_t row, Side side, Counts&
     return true;
 }
 
-const ContractTerms& LegBook::contract(std::uint32_t expiry, std::uint32_t row) {
-    const std::uint32_t place = row - chain_.chain->expiries[expiry].call_begin;
-    Contract& out = contracts_[place];
-    if (out.ready) return out.terms;
-    out.ready = true;
-    out.terms = contract_terms(chain_, row, values_[place], *expiries_[expiry].distribution);
-    return out.terms;
+// Which contracts of one right pass, and on which sides.
+void LegBook::choose(std::uint32_t expiry, Right right, const Sides& sides, Counts& counts) {
+    const market::Chain& chain = *chain_.chain;
+    const RowRange rows = rows_of(chain.expiries[expiry], right);
+    const bool filtered = !plan_.filters.legs.empty();
+    for (std::uint32_t row = rows.begin; row < rows.end; ++row) {
+        const auto tradable = strategy::tradable_sides(chain.bid[row], chain.ask[row]);
+        Passed passed{.row = row, .on = {}};
+        std::optional<filter::LegQuote> quote;  // the same for both sides
+        for (const Side side : kSides) {
+            const auto s = static_cast<std::size_t>(side);
+            if (!sides.counted[s] || !count_quote(tradable, side, counts)) continue;
+            if (!sides.used[s]) continue;
+            if (filtered && !quote) quote = quote_of(expiry, row);
+            passed.on[s] = !filtered || passes(*quote, side, counts);
+        }
+        if (passed.on[0] || passed.on[1]) passed_.push_back(passed);
+    }
 }
 
-void LegBook::load_columns(std::uint32_t expiry, Right right, Side side, Counts& counts) {
+// Only what passed is priced, all of an expiry at once.
+void LegBook::load_columns(std::uint32_t expiry) {
     const market::Chain& chain = *chain_.chain;
-    LegColumns& columns = expiries_[expiry].columns[ExpiryLegs::index(right, side)];
-    const RowRange rows = rows_of(chain.expiries[expiry], right);
-    columns.reserve(rows.end - rows.begin);
+    ExpiryLegs& out = expiries_[expiry];
+    rows_.clear();
+    strikes_.clear();
+    std::array<std::size_t, 4> sizes{};
+    for (const Passed& passed : passed_) {
+        rows_.push_back(passed.row);
+        strikes_.push_back(chain.strike[passed.row]);
+        for (const Side side : kSides) {
+            if (!passed.on[static_cast<std::size_t>(side)]) continue;
+            ++sizes[ExpiryLegs::index(chain.right[passed.row], side)];
+        }
+    }
+    for (std::size_t role = 0; role < sizes.size(); ++role) out.columns[role].reserve(sizes[role]);
+    values_.resize(rows_.size());
+    moments_.resize(rows_.size());
+    market::contract_values(chain_, expiry, rows_, values_);
+    strategy::strike_moments(*out.distribution, strikes_, moments_);
     const strategy::TickRule ticks = ticks_of(request_, chain.expiries[expiry].root);
-    for (std::uint32_t row = rows.begin; row < rows.end; ++row) {
-        if (!quoted(row, side, counts) || !passes(expiry, row, side, counts)) continue;
-        columns.append(leg_row(chain_, request_.fill, ticks, row, side, contract(expiry, row)));
+    for (std::size_t i = 0; i < passed_.size(); ++i) {
+        const std::uint32_t row = passed_[i].row;
+        const LegColumns::Row both =
+            long_row(chain_, row, values_[i], moments_[i], out.distribution->forward());
+        for (const Side side : kSides) {
+            if (!passed_[i].on[static_cast<std::size_t>(side)]) continue;
+            out.columns[ExpiryLegs::index(chain.right[row], side)].append(
+                leg_row(chain_, request_.fill, ticks, both, side));
+        }
     }
 }
 
@@ -192,7 +232,9 @@ void LegBook::judge_expiry(std::uint32_t expiry, Counts& counts) {
             for (const Side side : kSides) {
                 if (!used(ExpiryLegs::index(right, side), true, two_expiries_)) continue;
                 for (std::uint32_t row = rows.begin; row < rows.end; ++row) {
-                    (void)quoted(row, side, ignored);
+                    (void)count_quote(
+                        strategy::tradable_sides(chain_.chain->bid[row], chain_.chain->ask[row]),
+                        side, ignored);
                 }
             }
         }
@@ -232,25 +274,27 @@ void LegBook::load(std::uint32_t expiry, Counts& counts) {
         out.later = false;
         return;
     }
-    if (out.near || out.later) {
-        out.distribution = distribution_of(market, request_.volatility, inputs_);
-        contracts_.assign(size, {});
-        values_.resize(size);
-        market::contract_values(chain_, expiry, contracts.call_begin, values_);
-    }
+    passed_.clear();
     for (const Right right : kRights) {
+        Sides sides;
         for (const Side side : kSides) {
             const std::size_t role = ExpiryLegs::index(right, side);
-            if (used(role, out.near, out.later)) {
-                load_columns(expiry, right, side, counts);
-            } else if (used(role, true, two_expiries_)) {
-                const RowRange rows = rows_of(contracts, right);
-                for (std::uint32_t row = rows.begin; row < rows.end; ++row) {
-                    (void)quoted(row, side, counts);
-                }
-            }
+            const auto s = static_cast<std::size_t>(side);
+            sides.used[s] = used(role, out.near, out.later);
+            sides.counted[s] = sides.used[s] || used(role, true, two_expiries_);
         }
+        if (sides.counted[0] || sides.counted[1]) choose(expiry, right, sides, counts);
     }
+    if (!out.near && !out.later) return;
+    out.distribution = distribution_of(market, request_.volatility, inputs_);
+    load_columns(expiry);
+}
+
+LegColumns::Row LegBook::leg(std::uint32_t expiry, std::uint32_t row, Side side) const noexcept {
+    const LegColumns& columns = expiries_[expiry].of(chain_.chain->right[row], side);
+    const auto at = std::ranges::lower_bound(columns.row, row);
+    SCANMQ_ASSERT(at != columns.row.end() && *at == row);
+    return columns.at(static_cast<std::size_t>(at - columns.row.begin()));
 }
 
 const LegColumns& LegBook::rank(const strategy::Strategy& strategy, std::size_t rank,

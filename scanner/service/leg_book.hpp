@@ -13,6 +13,7 @@
 #include "scanner/market/contract_values.hpp"
 #include "scanner/service/result.hpp"
 #include "scanner/service/scan_inputs.hpp"
+#include "scanner/strategy/distribution_columns.hpp"
 #include "scanner/strategy/leg_columns.hpp"
 
 namespace scanmq::service {
@@ -33,23 +34,6 @@ struct ExpiryLegs {
     }
 };
 
-// What a contract gives to both its sides.
-struct ContractTerms {
-    double day_theta{};
-    double liquidity{};
-    double quoted_spread{};
-    double below{};  // P(S_T < strike)
-    double model{};  // value at the reference smile; NaN where that is flat
-};
-[[nodiscard]] ContractTerms contract_terms(const market::PricedChain& chain, std::uint32_t row,
-                                           const market::ContractValues& values,
-                                           const strategy::Distribution& distribution);
-// What one contract on one side adds to a spread.
-[[nodiscard]] strategy::LegColumns::Row leg_row(const market::PricedChain& chain,
-                                                strategy::Fill fill,
-                                                const strategy::TickRule& ticks, std::uint32_t row,
-                                                strategy::Side side, const ContractTerms& terms);
-
 class LegBook {
   public:
     // Chain, request, plan and inputs must outlive this.
@@ -63,6 +47,10 @@ class LegBook {
         return expiries_[expiry];
     }
 
+    // One leg as it is in the columns. Precondition: it passed the filters.
+    [[nodiscard]] strategy::LegColumns::Row leg(std::uint32_t expiry, std::uint32_t row,
+                                                strategy::Side side) const noexcept;
+
     // What the strategy's legs at this rank add. Where that is more than one plain leg, it is put
     // together in `scratch`. back: the later expiry; ignored by strategies of one.
     [[nodiscard]] const strategy::LegColumns& rank(const strategy::Strategy& strategy,
@@ -71,20 +59,22 @@ class LegBook {
                                                    strategy::LegColumns& scratch) const;
 
   private:
-    // Worked out when a side first passes the filters.
-    struct Contract {
-        bool ready{};
-        ContractTerms terms;
+    // A contract that passed on some side.
+    struct Passed {
+        std::uint32_t row{};
+        std::array<bool, 2> on{};  // by side
+    };
+    struct Sides {
+        std::array<bool, 2> used{};     // which legs are looked for
+        std::array<bool, 2> counted{};  // and where only quotes are counted
     };
     [[nodiscard]] filter::ExpiryFacts facts_of(std::uint32_t expiry) const;
     [[nodiscard]] bool used(std::size_t role, bool near, bool later) const noexcept;
-    [[nodiscard]] bool quoted(std::uint32_t row, strategy::Side side, Counts& counts) const;
     [[nodiscard]] filter::LegQuote quote_of(std::uint32_t expiry, std::uint32_t row) const;
-    [[nodiscard]] bool passes(std::uint32_t expiry, std::uint32_t row, strategy::Side side,
+    [[nodiscard]] bool passes(const filter::LegQuote& quote, strategy::Side side,
                               Counts& counts) const;
-    [[nodiscard]] const ContractTerms& contract(std::uint32_t expiry, std::uint32_t row);
-    void load_columns(std::uint32_t expiry, market::Right right, strategy::Side side,
-                      Counts& counts);
+    void choose(std::uint32_t expiry, market::Right right, const Sides& sides, Counts& counts);
+    void load_columns(std::uint32_t expiry);
     void judge_expiry(std::uint32_t expiry, Counts& counts);
 
     const market::PricedChain& chain_;
@@ -97,9 +87,12 @@ class LegBook {
     bool two_expiries_{};
     bool counts_strikes_{};  // does a filter ask how far from the money a strike is?
     std::vector<ExpiryLegs> expiries_;
-    // Of the expiry being loaded, from its first row on.
-    std::vector<Contract> contracts_;
+    // Of the expiry being loaded: what passed, in the order of rows, and what it is worth.
+    std::vector<Passed> passed_;
+    std::vector<std::uint32_t> rows_;
+    std::vector<double> strikes_;
     std::vector<market::ContractValues> values_;
+    std::vector<strategy::StrikeMoments> moments_;
 };
 
 // The rows of a chain an expiry has of one right.

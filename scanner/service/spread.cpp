@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "scanner/market/contract_values.hpp"
 #include "scanner/score/explain.hpp"
 #include "scanner/service/assignment.hpp"
 #include "scanner/service/considered.hpp"
@@ -20,7 +19,8 @@ std::uint32_t expiry_of(const Candidate& candidate, const strategy::LegSpec& spe
 }
 
 SpreadLeg build_leg(const market::PricedChain& priced, const ScanRequest& request,
-                    std::uint32_t expiry, std::uint32_t row, const strategy::LegSpec& spec) {
+                    std::uint32_t expiry, std::uint32_t row, const strategy::LegSpec& spec,
+                    double day_theta) {
     const market::Chain& chain = *priced.chain;
     const market::Expiry& contract = chain.expiries[expiry];
     const pricing::Greeks& greeks = priced.greeks[row];
@@ -42,7 +42,7 @@ SpreadLeg build_leg(const market::PricedChain& priced, const ScanRequest& reques
     leg.iv = priced.iv[row];
     leg.greeks = {.delta = greeks.delta,
                   .gamma = greeks.gamma,
-                  .theta_day = market::contract_values(priced, expiry, row).day_theta,
+                  .theta_day = day_theta,
                   .vega_point = kPoint * greeks.vega,
                   .rho_point = kPoint * greeks.rho};
     leg.volume = chain.volume[row];
@@ -75,25 +75,14 @@ double term_slope(const market::PricedChain& priced, std::uint32_t expiry) {
 class OneCandidate {
   public:
     OneCandidate(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
-                 const ScanInputs& inputs, const Candidate& candidate)
-        : near_(distribution_of(chain.expiries[candidate.expiry], request.volatility, inputs)),
-          lane_(bare_lane({chain, request, plan, inputs, near_}, candidate.expiry, candidate.back,
-                          candidate.strategy)) {
+                 const ScanInputs& inputs, const LegBook& book, const Candidate& candidate)
+        : lane_(bare_lane({chain, request, plan, inputs, *book[candidate.expiry].distribution},
+                          candidate.expiry, candidate.back, candidate.strategy)) {
         const auto& legs = lane_.definition->legs;
         for (std::size_t i = 0; i < legs.size(); ++i) {
             const std::size_t rank = legs[i].rank;
-            const std::uint32_t expiry = expiry_of(candidate, legs[i]);
-            const strategy::Distribution distribution =
-                legs[i].expiry > 0
-                    ? distribution_of(chain.expiries[expiry], request.volatility, inputs)
-                    : near_;
             strategy::LegColumns& one = leg_[i];
-            one.append(
-                leg_row(chain, request.fill, ticks_of(request, chain.chain->expiries[expiry].root),
-                        candidate.row[i], legs[i].side,
-                        contract_terms(chain, candidate.row[i],
-                                       market::contract_values(chain, expiry, candidate.row[i]),
-                                       distribution)));
+            one.append(book.leg(expiry_of(candidate, legs[i]), candidate.row[i], legs[i].side));
             const bool second = i > 0 && legs[i - 1].rank == rank;
             if (second) {
                 strategy::combine(leg_[i - 1], legs[i - 1].ratio, &one, legs[i].ratio, rank_[rank]);
@@ -115,9 +104,12 @@ class OneCandidate {
     [[nodiscard]] const Levels& levels() const noexcept { return levels_; }
     [[nodiscard]] const Sums& sum() const noexcept { return sum_; }
     [[nodiscard]] const LanePlace& place() const noexcept { return place_; }
+    // Of the contract, whichever side the leg has.
+    [[nodiscard]] double day_theta(std::size_t leg) const noexcept {
+        return strategy::sign(lane_.definition->legs[leg].side) * leg_[leg].day_theta[0];
+    }
 
   private:
-    strategy::Distribution near_;
     Lane lane_;
     std::array<strategy::LegColumns, strategy::kMaxLegs> leg_;
     std::array<strategy::LegColumns, strategy::kMaxRanks> rank_;
@@ -181,8 +173,9 @@ void take_market(Spread& spread, const market::PricedChain& chain, const ScanInp
 }  // namespace
 
 Spread build_spread(const market::PricedChain& chain, const ScanRequest& request,
-                    const ScanPlan& plan, const ScanInputs& inputs, const Candidate& candidate) {
-    const OneCandidate one(chain, request, plan, inputs, candidate);
+                    const ScanPlan& plan, const ScanInputs& inputs, const LegBook& book,
+                    const Candidate& candidate) {
+    const OneCandidate one(chain, request, plan, inputs, book, candidate);
     const Lane& lane = one.lane();
     const strategy::Strategy& definition = *lane.definition;
     Spread spread;
@@ -192,7 +185,8 @@ Spread build_spread(const market::PricedChain& chain, const ScanRequest& request
     for (std::size_t i = 0; i < definition.legs.size(); ++i) {
         const strategy::LegSpec& spec = definition.legs[i];
         const std::uint32_t expiry = expiry_of(candidate, spec);
-        spread.legs.push_back(build_leg(chain, request, expiry, candidate.row[i], spec));
+        spread.legs.push_back(
+            build_leg(chain, request, expiry, candidate.row[i], spec, one.day_theta(i)));
         SpreadLeg& leg = spread.legs.back();
         add_leg(spread.greeks, leg.greeks, strategy::sign(leg.side) * leg.ratio);
         if (spec.side == strategy::Side::long_leg) continue;

@@ -75,20 +75,6 @@ bool per_day(SpreadMetric metric) noexcept {
     return metric == SpreadMetric::return_per_day || metric == SpreadMetric::annual_return;
 }
 
-// The undiscounted expected payoff of the rank's legs at each strike.
-double expected_payoff(const Lane& lane, std::size_t rank, double strike, double below) {
-    const strategy::Distribution& distribution = *lane.distribution;
-    const double put = strike * below - distribution.mean_below(strike);
-    double sum = 0.0;
-    for (const strategy::LegSpec& leg : lane.definition->legs) {
-        if (leg.rank != rank) continue;
-        const double value =
-            leg.right == market::Right::put ? put : put + distribution.forward() - strike;
-        sum += strategy::sign(leg.side) * leg.ratio * value;
-    }
-    return sum;
-}
-
 bool is_one_plain_leg(const strategy::Strategy& strategy, std::size_t rank) noexcept {
     const auto here = [rank](const strategy::LegSpec& leg) { return leg.rank == rank; };
     return std::ranges::count_if(strategy.legs, here) == 1 &&
@@ -128,8 +114,6 @@ VectorSearch::VectorSearch(const ScanRequest& request, const ScanPlan& plan)
         // Days differ between lanes, tests do not.
         filters_in_vectors_ =
             filters_in_vectors_ && test_of(filter, 1.0) && !per_day(filter.metric);
-        expected_values_ = expected_values_ || filter.metric == SpreadMetric::ev ||
-                           filter.metric == SpreadMetric::ev_risk;
     }
 }
 
@@ -138,27 +122,22 @@ bool VectorSearch::takes(const Lane& lane) const noexcept {
            lane.shape.first_slope == 0.0 && lane.shape.last_slope == 0.0;
 }
 
-const search::Columns& VectorSearch::columns_of(const Lane& lane, const strategy::LegColumns& legs,
-                                                std::size_t rank) {
+const search::Columns& VectorSearch::columns_of(const strategy::LegColumns& legs) {
     const auto known = known_.find(&legs);
     if (known != known_.end()) return *known->second;
     search::Columns& out = columns_.emplace_back();
     out.reserve(legs.size());
-    for (std::size_t i = 0; i < legs.size(); ++i) {
-        out.add({.strike = legs.strike[i],
-                 .price = legs.price[i],
-                 .delta = legs.delta[i],
-                 .day_theta = legs.day_theta[i],
-                 .vega = legs.vega[i],
-                 .quoted_spread = legs.quoted_spread[i],
-                 .leg_liquidity = legs.liquidity[i],
-                 .below = legs.below[i],
-                 .expected = expected_values_
-                                 ? expected_payoff(lane, rank, legs.strike[i], legs.below[i])
-                                 : market::kMissing,
-                 .model_value = legs.model[i],
-                 .abs_vega = legs.abs_vega[i]});
-    }
+    out.assign(search::Column::strike, legs.strike);
+    out.assign(search::Column::price, legs.price);
+    out.assign(search::Column::delta, legs.delta);
+    out.assign(search::Column::day_theta, legs.day_theta);
+    out.assign(search::Column::vega, legs.vega);
+    out.assign(search::Column::quoted_spread, legs.quoted_spread);
+    out.assign(search::Column::leg_liquidity, legs.liquidity);
+    out.assign(search::Column::below, legs.below);
+    out.assign(search::Column::expected, legs.expected);
+    out.assign(search::Column::model_value, legs.model);
+    out.assign(search::Column::abs_vega, legs.abs_vega);
     out.seal();
     known_.emplace(&legs, &out);
     return out;
@@ -172,7 +151,7 @@ void VectorSearch::add(const Lane& lane) {
         if (!is_one_plain_leg(*kept.definition, r)) {
             kept.ranks[r] = &own_legs_.emplace_back(*kept.ranks[r]);
         }
-        searched.rank[r] = &columns_of(kept, *kept.ranks[r], r);
+        searched.rank[r] = &columns_of(*kept.ranks[r]);
     }
     searched.shape = kept.shape;
     searched.gaps = kept.gaps;

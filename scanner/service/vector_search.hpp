@@ -29,13 +29,11 @@ class VectorSearch {
     [[nodiscard]] bool run(SearchState& state, std::atomic<std::uint64_t>* steps);
 
   private:
-    const search::Columns& columns_of(const Lane& lane, const strategy::LegColumns& legs,
-                                      std::size_t rank);
+    const search::Columns& columns_of(const strategy::LegColumns& legs);
     void count(const search::Totals& totals, Counts& counts) const;
 
     const ScanPlan& plan_;
     bool prune_;
-    bool expected_values_{};  // does a filter ask for them?
     bool filters_in_vectors_{true};
     std::deque<strategy::LegColumns> own_legs_;  // of ranks with more than one plain leg
     std::deque<search::Columns> columns_;

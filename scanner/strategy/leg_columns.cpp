@@ -13,6 +13,7 @@ LegColumns::Row times(LegColumns::Row row, double ratio) {
     row.abs_vega *= ratio;
     row.model *= ratio;
     row.quoted_spread *= ratio;
+    row.expected *= ratio;
     return row;
 }
 
@@ -24,6 +25,7 @@ LegColumns::Row plus(LegColumns::Row sum, const LegColumns::Row& more) {
     sum.abs_vega += more.abs_vega;
     sum.model += more.model;
     sum.quoted_spread += more.quoted_spread;
+    sum.expected += more.expected;
     sum.liquidity = std::min(sum.liquidity, more.liquidity);
     return sum;
 }
@@ -32,7 +34,7 @@ LegColumns::Row plus(LegColumns::Row sum, const LegColumns::Row& more) {
 
 void LegColumns::clear() noexcept {
     for (auto* column : {&strike, &price, &delta, &day_theta, &vega, &abs_vega, &model,
-                         &quoted_spread, &liquidity, &below}) {
+                         &quoted_spread, &liquidity, &below, &expected}) {
         column->clear();
     }
     row.clear();
@@ -41,7 +43,7 @@ void LegColumns::clear() noexcept {
 
 void LegColumns::reserve(std::size_t rows) {
     for (auto* column : {&strike, &price, &delta, &day_theta, &vega, &abs_vega, &model,
-                         &quoted_spread, &liquidity, &below}) {
+                         &quoted_spread, &liquidity, &below, &expected}) {
         column->reserve(rows);
     }
     row.reserve(rows);
@@ -58,17 +60,19 @@ void LegColumns::append(const Row& leg) {
     quoted_spread.push_back(leg.quoted_spread);
     liquidity.push_back(leg.liquidity);
     below.push_back(leg.below);
+    expected.push_back(leg.expected);
     row.push_back(leg.row);
 }
 
 LegColumns::Row LegColumns::at(std::size_t i) const noexcept {
-    return {strike[i], price[i],         delta[i],     day_theta[i], vega[i], abs_vega[i],
-            model[i],  quoted_spread[i], liquidity[i], below[i],     row[i]};
+    return {strike[i], price[i],         delta[i],     day_theta[i], vega[i],     abs_vega[i],
+            model[i],  quoted_spread[i], liquidity[i], below[i],     expected[i], row[i]};
 }
 
 void combine(const LegColumns& first, double first_ratio, const LegColumns* second,
              double second_ratio, LegColumns& out) {
     out.clear();
+    out.reserve(first.size());
     std::size_t j = 0;
     for (std::size_t i = 0; i < first.size(); ++i) {
         const LegColumns::Row one = times(first.at(i), first_ratio);

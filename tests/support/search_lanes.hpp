@@ -11,6 +11,7 @@
 #include "scanner/market/contract_values.hpp"
 #include "scanner/market/priced_chain.hpp"
 #include "scanner/score/top_k.hpp"
+#include "scanner/search/reference.hpp"
 #include "scanner/search/search.hpp"
 #include "scanner/strategy/legs.hpp"
 

@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <cstring>
+#include <numeric>
 
 namespace scanmq::market {
 namespace {
@@ -111,7 +112,9 @@ TEST(ContractValues, ARowDoesNotDependOnItsNeighbours) {
         auto chain = priced(45, style, quotes);
         chain.expiries[0].smile = {.a = 0.004, .b = 0.02, .rho = -0.4, .m = 0.01, .s = 0.1};
         std::vector<ContractValues> together(quotes.size());
-        contract_values(chain, 0, 0, together);
+        std::vector<std::uint32_t> rows(quotes.size());
+        std::iota(rows.begin(), rows.end(), 0U);
+        contract_values(chain, 0, rows, together);
         for (std::uint32_t row = 0; row < quotes.size(); ++row) {
             const ContractValues alone = contract_values(chain, 0, row);
             EXPECT_EQ(alone.day_theta, together[row].day_theta) << row;

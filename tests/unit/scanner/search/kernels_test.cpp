@@ -81,7 +81,8 @@ TEST_P(RunKernel, GivesWhatTheScalarPathGives) {
             Block block;
             const Prefix prefix = make_prefix(lane, place);
             const std::uint32_t n = std::min(rest, Block::kSize);
-            run_full(lane, prefix, place[last], n, kNoFloor, block);
+            gather(lane, prefix, place, n, Figures::all, block);
+            score_block(lane, kNoFloor, Figures::all, block);
             compare(lane, place, n, block);
         });
         if (::testing::Test::HasFailure()) return;
@@ -99,7 +100,8 @@ TEST_P(RunKernel, HitsAreWhatReachesTheFloor) {
             const Lane& lane = set.lanes()[l];
             const Evaluated e = evaluate(lane, place);
             Block block;
-            run_hits(lane, make_prefix(lane, place), place[lane.ranks() - 1], 1, floor, block);
+            gather(lane, make_prefix(lane, place), place, 1, Figures::hits, block);
+            score_block(lane, floor, Figures::hits, block);
             EXPECT_EQ(e.gate == Gate::ranked && e.score >= floor, block.hits == 1)
                 << e.score << " " << floor;
         });

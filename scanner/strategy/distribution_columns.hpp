@@ -1,0 +1,25 @@
+#pragma once
+// DistributionColumns: an expiry's distribution at many strikes at once, in vectors.
+//
+// Role:    legs of a scan are made of it, an expiry at a time.
+// Limits:  within 1e-14 of Distribution's P(S_T < K), and of E[S_T; S_T < K] relative to the forward,
+//          where sigma sqrt(T) is 1e-4 or more.
+// Threads: pure functions. A row never depends on its neighbours.
+
+#include <span>
+
+#include "scanner/strategy/distribution.hpp"
+
+namespace scanmq::strategy {
+
+// What a strike has to do with where the underlying ends.
+struct StrikeMoments {
+    double below{};       // P(S_T < K)
+    double mean_below{};  // E[S_T; S_T < K]
+};
+
+// Spans of equal length; out is overwritten.
+void strike_moments(const Distribution& distribution, std::span<const double> strikes,
+                    std::span<StrikeMoments> out) noexcept;
+
+}  // namespace scanmq::strategy
