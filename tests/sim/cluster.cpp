@@ -11,6 +11,17 @@ namespace {
 constexpr std::array kPatterns{">", ">", ">", "SPY.>", "*.iron_condor"};
 constexpr Duration kLook = 100ms;
 
+// A target's breaker lets three calls that fail through in two seconds, and what is left may be many of
+// those: they take their time by right.
+Duration heal_limit(const Options& options) {
+    if (!options.remote) return options.heal;
+    const FaultOptions& f = options.faults;
+    const double failing = f.fail_share * (0.8 + 0.2 * options.max_attempts) +
+                           (f.slow_share + f.wedge_share + f.poison_share) * options.max_attempts;
+    return options.heal +
+           std::chrono::milliseconds(static_cast<std::int64_t>(failing * options.jobs * 1'000));
+}
+
 }  // namespace
 
 Cluster::Cluster(const Options& options)
@@ -243,7 +254,7 @@ void Cluster::heal() {
     operator_->heal_clock();
     operator_->dealer().heal();
     operator_->restore();
-    wait_for("the work", options_.heal, [this] {
+    wait_for("the work", heal_limit(options_), [this] {
         if (!operator_->idle() || !oracle_.unfinished().empty()) return false;
         for (const auto& producer : producers_) {
             if (!producer->idle()) return false;
