@@ -15,6 +15,7 @@ enum class PlantedBug : std::uint8_t {
     leaks_room,          // its place in the queue is not given back
     acknowledges_early,  // ACCEPTED does not wait for the commit
     publishes_early,     // RESULTS do not
+    mixes_versions,      // a fingerprint leaves the scanner version out
     drops_unread,        // a lossless stream drops what is not acknowledged
 };
 

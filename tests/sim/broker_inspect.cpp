@@ -43,6 +43,20 @@ std::optional<std::vector<protocol::Row>> BrokerNode::query(const std::string& t
     return std::nullopt;
 }
 
+std::string BrokerNode::worker_versions() {
+    std::string out;
+    const auto rows = query("workers", "");
+    for (const protocol::Row& row : rows ? *rows : std::vector<protocol::Row>{}) {
+        for (const auto& [key, value] : row) {
+            if (key != "scanner_version") continue;
+            const auto& version = std::get<std::string>(value);
+            const std::string one = version.empty() ? "-" : version;
+            if (out.find(one) == std::string::npos) out += one;
+        }
+    }
+    return out;
+}
+
 void BrokerNode::inspect() {
     struct Told {
         std::uint64_t executions{}, jobs{}, first{}, next{};
@@ -56,15 +70,20 @@ void BrokerNode::inspect() {
         told_by_records[part.name] = {part.executions.size(), part.live.size(), part.first,
                                       part.entries.size()};
     }
+    // The versions of the workers, if none came or went meanwhile.
+    const std::string before = worker_versions();
     const auto rows = query("queues", "");
+    const std::string after = worker_versions();
     if (!process_) return;
     if (!rows) world_.fail("the broker does not answer its inspector");
     for (const protocol::Row& row : *rows) {
         std::map<std::string, std::uint64_t> values;
         std::string queue;
+        std::string scanner_version;
         for (const auto& [key, value] : row) {
             if (const auto* number = std::get_if<std::uint64_t>(&value)) values[key] = *number;
             if (key == "queue") queue = std::get<std::string>(value);
+            if (key == "scanner_version") scanner_version = std::get<std::string>(value);
         }
         const auto expect = [&](bool right, const std::string& what) {
             if (!right) world_.fail("queue '" + queue + "': " + what);
@@ -81,6 +100,17 @@ void BrokerNode::inspect() {
                "its row and its records tell other ends of its stream");
         expect(values["stream_first"] == records.first,
                "its row and its records tell other beginnings of its stream");
+        const ModelPartition& part = *oracle_.model().find(queue);
+        expect(scanner_version == part.version, "its row tells scanner version '" +
+                                                    scanner_version + "', its records '" +
+                                                    part.version + "'");
+        expect((values["version_pinned"] != 0) == part.version_pinned,
+               "its row and its records tell otherwise whether its version is pinned");
+        if (!part.version_pinned && before == after && before.size() == 1) {
+            expect(scanner_version == before.substr(before.front() == '-'),
+                   "all workers are of version '" + before + "', it is of '" + scanner_version +
+                       "' and follows them");
+        }
         if (options_.faults.alter_every != Duration{}) continue;  // it may have been lowered
         const std::uint64_t jobs = records.jobs + values["granted_jobs"];
         const std::uint64_t bytes = values["used_bytes"] + values["granted_bytes"];

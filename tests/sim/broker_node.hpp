@@ -64,6 +64,8 @@ class BrokerNode final : public Node {
     void flush();
     [[nodiscard]] std::uint64_t waiting_bytes() const;
     void log_failed();
+    // Of the workers that are there, each once; "-" for those that tell none.
+    [[nodiscard]] std::string worker_versions();
     void ask(protocol::Message message);
     void serve_cache();
     void stop_process();

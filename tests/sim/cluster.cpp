@@ -30,6 +30,7 @@ Cluster::Cluster(const Options& options)
       network_(world_),
       oracle_(world_, options_),
       work_(world_, options_.faults),
+      fleet_(world_, options_),
       target_(world_, work_) {
     for (std::uint32_t i = 0; i < options_.queues; ++i) queues_.push_back("q" + std::to_string(i));
     make_nodes();
@@ -38,7 +39,7 @@ Cluster::Cluster(const Options& options)
 void Cluster::make_nodes() {
     broker_ = std::make_unique<BrokerNode>(world_, network_, oracle_, options_, queues_);
     for (std::uint32_t i = 0; i < options_.workers; ++i) {
-        workers_.push_back(std::make_unique<WorkerNode>(world_, network_, options_, work_,
+        workers_.push_back(std::make_unique<WorkerNode>(world_, network_, options_, work_, fleet_,
                                                         options_.remote ? &target_ : nullptr,
                                                         "worker" + std::to_string(i)));
     }
@@ -57,7 +58,7 @@ void Cluster::make_nodes() {
                                                           "durable" + std::to_string(i), queues_,
                                                           kPatterns.at(3 * i % kPatterns.size())));
     }
-    operator_ = std::make_unique<OperatorNode>(world_, network_, oracle_, options_, queues_,
+    operator_ = std::make_unique<OperatorNode>(world_, network_, oracle_, options_, fleet_, queues_,
                                                broker_->queue_settings());
 }
 
@@ -170,6 +171,10 @@ void Cluster::schedule_faults() {
         repeat(f.target_fault_every,
                [this, &f] { target_.fault(world_.between(10ms, f.target_fault_max)); });
     }
+    if (options_.versions > 1) {
+        repeat(f.version_every, [this] { operator_->version_one(); });
+        repeat(f.release_every, [this] { fleet_.release(); });
+    }
     repeat(f.flow_every, [this] { operator_->limit_flow(); });
     if (!broker_->store().survives()) return;
     repeat(f.broker_crash_every, [this, down] { broker_->crash(down()); });
@@ -229,10 +234,11 @@ void Cluster::heal() {
     broker_->heal_clock();
     if (!broker_->running()) broker_->start();
     target_.heal();
+    fleet_.heal();
     for (auto& worker : workers_) {
         worker->heal_clock();
         worker->dealer().heal();
-        worker->heal();
+        worker->heal(worker == workers_.front());
         if (!worker->running()) worker->start();
     }
     for (auto& subscriber : subscribers_) {

@@ -63,6 +63,7 @@ class Cluster {
     Network network_;
     Oracle oracle_;
     Work work_;
+    Fleet fleet_;
     RemoteTarget target_;
     std::vector<std::string> queues_;
     std::unique_ptr<BrokerNode> broker_;

@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
         {"leaks-room", PlantedBug::leaks_room},
         {"acknowledges-early", PlantedBug::acknowledges_early},
         {"publishes-early", PlantedBug::publishes_early},
+        {"mixes-versions", PlantedBug::mixes_versions},
         {"drops-unread", PlantedBug::drops_unread}};
     app.add_option("--planted-bug", broker::planted_bug, "the bug that is in")
         ->transform(CLI::CheckedTransformer(bugs));

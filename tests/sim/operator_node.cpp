@@ -7,16 +7,22 @@ using protocol::ErrorCode;
 using protocol::Kind;
 
 OperatorNode::OperatorNode(World& world, Network& network, Oracle& oracle, const Options& options,
-                           std::vector<std::string> queues, protocol::Settings settings)
+                           Fleet& fleet, std::vector<std::string> queues,
+                           protocol::Settings settings)
     : ClientNode(world, network, oracle, options, "operator", protocol::kOperator),
+      fleet_(fleet),
       queues_(std::move(queues)),
       settings_(std::move(settings)) {}
 
 void OperatorNode::request(const std::string& queue, protocol::Message message) {
     const Kind kind = protocol::kind_of(message);
+    std::string version;
+    if (const auto* set = std::get_if<protocol::QueueVersion>(&message)) {
+        version = set->scanner_version;
+    }
     const std::uint64_t id = core().request(std::move(message), now() + 15s, effects());
     if (id == 0) world_.fail("the operator has too many requests under way");
-    asked_[id] = {queue, kind, last_};
+    asked_[id] = {queue, kind, last_, std::move(version)};
     commit();
 }
 
@@ -48,6 +54,17 @@ void OperatorNode::limit_flow() {
                   {"priority_max", world_.rng.below(10)}};
     }
     request(queue, protocol::FlowSet{queue, flow, std::move(limits)});
+}
+
+void OperatorNode::version_one() {
+    const std::string& queue = queues_[world_.rng.below(queues_.size())];
+    set_version(queue, world_.chance(0.4) ? std::string() : fleet_.any());
+}
+
+void OperatorNode::set_version(const std::string& queue, const std::string& version) {
+    oracle_.sets_version(queue);
+    ++version_requests_[queue];
+    request(queue, protocol::QueueVersion{queue, version});
 }
 
 void OperatorNode::control_one() {
@@ -82,6 +99,7 @@ void OperatorNode::create(const std::string& queue) {
 }
 
 void OperatorNode::restore() {
+    restoring_ = true;
     for (const std::string& queue : queues_) {
         create(queue);
         request(queue, protocol::QueueControl{queue, protocol::QueueAction::resume});
@@ -111,6 +129,7 @@ void OperatorNode::on_request(client::RequestDone& done) {
         case Kind::queue_create:
             if (done.reply.ok() || code == ErrorCode::queue_exists) {
                 missing_[asked.queue] = false;
+                if (restoring_) set_version(asked.queue, fleet_.pinned());
                 return;
             }
             if (!timed_out && code != ErrorCode::queue_in_use) break;
@@ -125,6 +144,15 @@ void OperatorNode::on_request(client::RequestDone& done) {
             if (code == ErrorCode::queue_in_use) return;
             world_.after(world_.between(0ms, 3s), [this, asked] { create(asked.queue); });
             return;
+        case Kind::queue_version:
+            --version_requests_[asked.queue];
+            if (timed_out && restoring_) return set_version(asked.queue, fleet_.pinned());
+            // Of those under way at once, only the last one's answer tells how it is.
+            if (done.reply.ok() && version_requests_[asked.queue] == 0) {
+                oracle_.version_set(asked.queue, asked.version);
+            }
+            if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
+            break;
         default:
             if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
             // A repeated one, or of a queue that is new.

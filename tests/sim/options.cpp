@@ -134,6 +134,16 @@ Options draw(std::uint64_t seed) {
     d.share(f.cache_lose_share, p, 0.5);
     d.share(f.cache_late_share, p, 0.5);
     d.share(f.cache_lie_share, p, 0.5);
+    // Without a version nothing is kept.
+    o.versions = d.chance(0.6) ? d.count(1, 3) : o.cache == 0 ? 0 : 1;
+    d.share(o.version_share, p, 0.6);
+    d.every(f.version_every, p, 500ms, 8s);
+    d.every(f.release_every, p, 2s, 15s);
+    o.worker_cache = d.chance(0.5);
+    if (o.cache != 0 && d.chance(0.5)) {
+        o.pure = 1;
+        f.pure_share = 0.2 + f.pure_share;
+    }
     return o;
 }
 
@@ -187,6 +197,9 @@ std::vector<Knob> knobs(Options& o) {
     share("cache-lose-share", f.cache_lose_share);
     share("cache-late-share", f.cache_late_share);
     share("cache-lie-share", f.cache_lie_share);
+    count("versions", o.versions);
+    share("version-share", o.version_share);
+    out.push_back({"worker-cache", Kind::flag, &o.worker_cache});
     out.push_back({"retries-cold", Kind::flag, &o.features.retries_cold});
     out.push_back({"wall-jumps", Kind::flag, &o.features.wall_jumps});
     duration("break-every", f.break_every);
@@ -209,6 +222,8 @@ std::vector<Knob> knobs(Options& o) {
     duration("dead-every", f.dead_every);
     duration("delete-every", f.delete_every);
     duration("alter-every", f.alter_every);
+    duration("version-every", f.version_every);
+    duration("release-every", f.release_every);
     duration("flow-every", f.flow_every);
     duration("sync-slow-every", f.sync_slow_every);
     duration("disk-full-every", f.disk_full_every);

@@ -35,6 +35,8 @@ struct FaultOptions {
     Duration dead_every{};       // dead letters are retried or dropped
     Duration delete_every{};     // a queue, by force; made again a little later
     Duration alter_every{};      // a queue's room
+    Duration version_every{};    // a queue's scanner version is set, or follows its workers
+    Duration release_every{};    // workers that start are of another version
     Duration flow_every{};       // limits of a flow of a queue are set, or taken away
     // Of the store:
     Duration sync_slow_every{};
@@ -115,6 +117,9 @@ struct Options {
     std::uint32_t cache = 0;  // 0 none, 1 the broker's own, 2 with a tier that is asked
     std::uint32_t cache_ttl_ms = 300'000;
     std::uint64_t cache_bytes = 64U << 20;
+    std::uint32_t versions = 0;  // of scanners; 0: they tell none
+    double version_share = 0.0;  // of workers that start: of any version
+    bool worker_cache = false;   // workers keep results, too
     FaultOptions faults;
     Features features = supported();
 };

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -35,6 +36,8 @@ class Oracle {
     void refused(const std::string& queue, const Id128& id, protocol::ErrorCode code,
                  std::string_view sentence);
     // --- the broker
+    void sets_version(const std::string& queue);  // a QUEUE_VERSION of it is sent
+    void version_set(const std::string& queue, const std::string& version);  // and answered
     void deletes(const std::string& queue);  // it takes a QUEUE_DELETE in
     void cancels(const std::string& queue, const Id128& id);
     void purges(const std::string& queue) { purged_[queue] = true; }
@@ -95,6 +98,11 @@ class Oracle {
     void check_acknowledged(bool in_the_end) const;
     void check_outcome(const std::string& queue, const JobInfo& job, const Id128& id,
                        protocol::FinalOutcome outcome, protocol::ErrorCode code) const;
+    // The body is what the payload's scan makes, of the inputs and under the version that it should be.
+    void check_result(const std::string& what, const std::string& payload,
+                      const ModelOrigin& origin, ByteView body) const;
+    // What an operator was told stands in the records.
+    void check_versions() const;
     void check_completion(const ModelPartition& part, const protocol::Entry& entry) const;
     [[nodiscard]] bool excused(const std::string& queue, const JobInfo& job) const;
 
@@ -106,6 +114,8 @@ class Oracle {
     broker::LogPosition durable_ = 0;
     std::map<std::string, std::unordered_map<Id128, JobInfo>> jobs_;
     std::map<std::string, Time> deleted_;
+    // As last asked for, and when; answered, if it has a value.
+    std::map<std::string, std::pair<std::optional<std::string>, Time>> versions_;
     std::map<std::string, bool> purged_;
     std::map<Id128, std::unordered_map<std::uint64_t, Seen>> seen_;  // by incarnation, offset
     std::string scratch_;

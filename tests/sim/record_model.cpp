@@ -62,9 +62,17 @@ void RecordModel::on(Part& part, const change::Accepted& change) {
         const auto [at, fresh] = part.executions.try_emplace(change.execution);
         if (!fresh) fail(part, "an execution's number is used twice");
         at->second.has_payload = !change.payload.body.bytes.empty();
+        at->second.origin = {!change.fingerprint.is_zero(), false, part.version,
+                             std::string(change.inputs)};
+        at->second.stamp = part.stamp;
         if (at->second.has_payload && !part.deleted) ++bodies_;
     }
-    execution(part, change.execution, "a job").jobs.push_back(id);
+    ModelExecution& e = execution(part, change.execution, "a job");
+    if (change.attached && e.stamp != part.stamp) {
+        fail(part, "job " + id.hex() + " joins what was accepted under scanner version '" +
+                       e.origin.version + "' before it moved; now it is '" + part.version + "'");
+    }
+    e.jobs.push_back(id);
     part.live.emplace(id, change.execution);
     if (!change.job.retry_of.is_zero()) part.retry_of.emplace(id, change.job.retry_of);
     if (change.job.group.is_zero()) return;
@@ -84,6 +92,8 @@ void RecordModel::on(Part& part, const change::Started& change) {
                            std::to_string(one.counter));
         }
         e.live_counter = one.counter;
+        e.origin.ran = true;
+        e.origin.version = part.version;
     }
 }
 
@@ -101,11 +111,13 @@ void RecordModel::on(Part& part, const change::Ended& change) {
     }
     const bool body = !change.body.body.bytes.empty();
     if (body && !part.deleted) ++bodies_;
+    const auto origin = std::make_shared<const ModelOrigin>(e.origin);
     for (const auto& job : change.jobs) {
         const auto found = std::find(e.jobs.begin(), e.jobs.end(), job.id);
         if (found == e.jobs.end()) fail(part, "a job ends that is not of its execution");
         e.jobs.erase(found);
-        ModelEntry entry{protocol::EntryKind::job, job.id, change.outcome, change.code, {}, false};
+        ModelEntry entry{
+            protocol::EntryKind::job, job.id, change.outcome, change.code, {}, false, origin};
         if (const auto group = part.group_of.find(job.id); group != part.group_of.end()) {
             entry.group = group->second;
             part.group_of.erase(group);
@@ -164,9 +176,13 @@ void RecordModel::on(Part& part, const change::GroupEnded& change) {
     if (change.offset != part.entries.size()) fail(part, "a completion entry's offset is wrong");
     group.ended = true;
     group.phase = change.phase;
-    part.entries.push_back({protocol::EntryKind::group, change.group,
+    part.entries.push_back({protocol::EntryKind::group,
+                            change.group,
                             all ? protocol::FinalOutcome::done : protocol::FinalOutcome::expired,
-                            protocol::ErrorCode::none, change.group, false});
+                            protocol::ErrorCode::none,
+                            change.group,
+                            false,
+                            {}});
 }
 
 void RecordModel::on(Part& part, const change::GroupForgotten& change) {
@@ -184,6 +200,16 @@ void RecordModel::on(Part& part, const change::StreamTrimmed& change) {
         fail(part, "the stream is trimmed to " + std::to_string(change.first));
     }
     trim(part, change.first);
+}
+
+void RecordModel::on(Part& part, const change::QueueMarked& change) {
+    if (part.version == change.scanner_version) return;
+    part.version = change.scanner_version;
+    ++part.stamp;
+}
+
+void RecordModel::on(Part& part, const change::VersionPinned& change) {
+    part.version_pinned = change.pinned;
 }
 
 void RecordModel::on(Part& /*broker*/, const change::QueueCreated& change) {

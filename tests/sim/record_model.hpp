@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -17,13 +18,22 @@
 
 namespace scanmq::sim {
 
+// What a result was made of.
+struct ModelOrigin {
+    bool pure{};
+    bool ran{};           // by an attempt; otherwise it was kept
+    std::string version;  // the queue's scanner version: when it ran, or when it was accepted
+    std::string inputs;
+};
+
 struct ModelEntry {
     protocol::EntryKind kind{};
     Id128 id;
     protocol::FinalOutcome outcome{};
     protocol::ErrorCode code{};
     Id128 group;
-    bool holds_body{};  // the last entry that refers to its body
+    bool holds_body{};                            // the last entry that refers to its body
+    std::shared_ptr<const ModelOrigin> origin{};  // of jobs
 };
 
 struct ModelGroup {
@@ -40,12 +50,17 @@ struct ModelExecution {
     std::vector<Id128> jobs;
     std::uint64_t live_counter{};  // 0: it waits
     bool has_payload{};
+    ModelOrigin origin;
+    std::uint64_t stamp{};  // the partition's when it was accepted
 };
 
 struct ModelPartition {
     std::string name;
     Id128 incarnation;
     bool deleted{};
+    std::string version;  // of scanners
+    bool version_pinned{};
+    std::uint64_t stamp{};  // how often the version moved
     std::unordered_map<std::uint64_t, ModelExecution> executions;
     std::unordered_map<Id128, std::uint64_t> live;   // jobs, to their execution
     std::unordered_map<Id128, std::uint64_t> ended;  // jobs, to their offset
@@ -88,6 +103,8 @@ class RecordModel {
     void on(Part& part, const broker::change::GroupForgotten& change);
     void on(Part& part, const broker::change::DeadDropped& change);
     void on(Part& part, const broker::change::StreamTrimmed& change);
+    void on(Part& part, const broker::change::QueueMarked& change);
+    void on(Part& part, const broker::change::VersionPinned& change);
     void on(Part& part, const broker::change::QueueCreated& change);
     void on(Part& part, const broker::change::QueueDeleted& change);
     template <class Other>

@@ -36,8 +36,10 @@ RemoteScans::RemoteScans(World& world, RemoteTarget& target, std::uint64_t seed,
       wake_(std::move(wake)),
       gate_(calls_.gate()) {}
 
-void RemoteScans::submit(AttemptId attempt, const std::string& payload, Time now) {
+void RemoteScans::submit(AttemptId attempt, const std::string& payload, std::string result,
+                         Time now) {
     payloads_[attempt.slot] = payload;
+    results_[attempt.slot] = std::move(result);
     CallRequest request;
     request.attempt = attempt;
     request.job = std::hash<std::string>{}(payload);
@@ -87,8 +89,9 @@ void RemoteScans::carry_out() {
                 wake();
             }
         };
-        exchanges_[send.exchange] = {target_.call(payloads_.at(send.attempt.slot), reply),
-                                     send.attempt};
+        exchanges_[send.exchange] = {
+            target_.call(payloads_.at(send.attempt.slot), results_.at(send.attempt.slot), reply),
+            send.attempt};
     }
     if (effects_.probe) {
         target_.probe([inbox = std::weak_ptr(inbox_), wake = wake_,

@@ -25,7 +25,9 @@ class RemoteScans {
 
     RemoteScans(World& world, RemoteTarget& target, std::uint64_t seed, std::function<void()> wake);
 
-    void submit(worker::AttemptId attempt, const std::string& payload, Time now);
+    // `result`: what comes of it when it goes well.
+    void submit(worker::AttemptId attempt, const std::string& payload, std::string result,
+                Time now);
     void cancel(worker::AttemptId attempt, Time now);
     // Takes in what arrived, and does what is due.
     void turn(Time now);
@@ -55,7 +57,8 @@ class RemoteScans {
     std::shared_ptr<Inbox> inbox_ = std::make_shared<Inbox>();  // answers may outlive the process
     std::map<worker::ExchangeId, Exchange> exchanges_;
     std::map<std::uint32_t, std::string> payloads_;  // by slot
-    std::map<std::uint32_t, std::string> bodies_;    // of the last answer
+    std::map<std::uint32_t, std::string> results_;
+    std::map<std::uint32_t, std::string> bodies_;  // of the last answer
     std::vector<Ended> ended_;
     std::optional<worker::GateEvent> gate_;
 };

@@ -52,9 +52,9 @@ void RemoteTarget::heal() {
     reset_all();
 }
 
-std::uint64_t RemoteTarget::call(std::string payload, Reply reply) {
+std::uint64_t RemoteTarget::call(std::string payload, std::string result, Reply reply) {
     const std::uint64_t number = ++number_;
-    under_way_.emplace(number, UnderWay{std::move(payload), std::move(reply)});
+    under_way_.emplace(number, UnderWay{std::move(payload), std::move(result), std::move(reply)});
     world_.after(network(), [this, number] { arrive(number); });
     return number;
 }
@@ -130,7 +130,7 @@ void RemoteTarget::finish(std::uint64_t call) {
     if (state_ == State::well && !outages_.empty() && !outages_.back().first_ok_after) {
         outages_.back().first_ok_after = world_.now();
     }
-    end(call, {CallClass::ok, true, {}, result_of(payload)});
+    end(call, {CallClass::ok, true, {}, found->second.result});
 }
 
 void RemoteTarget::probe(std::function<void(ProbeResult)> reply) {

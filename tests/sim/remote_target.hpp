@@ -52,7 +52,7 @@ class RemoteTarget {
     void heal();
 
     // The answer comes later, or never; its number is for abort().
-    std::uint64_t call(std::string payload, Reply reply);
+    std::uint64_t call(std::string payload, std::string result, Reply reply);
     void abort(std::uint64_t call) { under_way_.erase(call); }
     void probe(std::function<void(worker::ProbeResult)> reply);
 
@@ -62,6 +62,7 @@ class RemoteTarget {
   private:
     struct UnderWay {
         std::string payload;
+        std::string result;  // when it goes well
         Reply reply;
     };
     void arrive(std::uint64_t call);

@@ -45,11 +45,12 @@ struct WorkerNode::Process {
 };
 
 WorkerNode::WorkerNode(World& world, Network& network, const Options& options, Work& work,
-                       RemoteTarget* target, std::string name)
+                       Fleet& fleet, RemoteTarget* target, std::string name)
     : Node(world, name),
       network_(network),
       options_(options),
       work_(work),
+      fleet_(fleet),
       target_(target),
       dealer_(network, name, [this] { wake(); }) {}
 
@@ -62,8 +63,7 @@ void WorkerNode::start() {
     o.instance = random_id(rng);
     o.seed = rng.next();
     o.fetch_inputs = false;
-    // Without a version nothing is kept. Now and then a fleet is mixed.
-    if (options_.cache != 0) o.scanner_version = world_.chance(0.1) ? "2" : "1";
+    o.scanner_version = fleet_.draw();
     o.run_on_loop = world_.chance(0.15) && target_ == nullptr;
     o.threads = o.run_on_loop ? 1 : 1 + static_cast<std::uint32_t>(rng.below(4));
     o.window_max = 4 + static_cast<std::uint32_t>(rng.below(100));
@@ -75,7 +75,7 @@ void WorkerNode::start() {
         step({&gate, 1});
     }
     ++starts_;
-    trace("starts");
+    trace("starts, version '" + o.scanner_version + "'");
     dealer_.connect();
     process_->generation = dealer_.generation();
     wake();
@@ -103,9 +103,11 @@ void WorkerNode::drain() {
     wake();
 }
 
-void WorkerNode::heal() {
+void WorkerNode::heal(bool first) {
     healing_ = true;
-    if (process_ && process_->wedged > 0) crash(10ms);
+    if (!process_) return;
+    const bool unfit = fleet_.unfit(process_->options.scanner_version, first);
+    if (unfit || process_->wedged > 0) crash(10ms);
 }
 
 WorkerNode::Task* WorkerNode::find(AttemptId id) {
@@ -235,6 +237,8 @@ void WorkerNode::carry_out() {
         task = {};
         task.id = taken.id;
         task.payload = std::string(taken.attempt->payload.bytes);
+        task.inputs = std::string(taken.attempt->inputs);
+        task.fingerprint = std::string(taken.attempt->fingerprint);
     }
     for (Send& out : p.effects.sends) {
         if (auto* hello = std::get_if<protocol::Hello>(&out.message)) hello->clock_ms = wall();
@@ -248,14 +252,7 @@ void WorkerNode::carry_out() {
     if (!p.effects.fetches.empty() || !p.effects.puts.empty()) {
         world_.fail(name() + " is asked to move a blob; there are none here");
     }
-    if (p.options.run_on_loop) {
-        for (const AttemptId id : p.effects.starts) scan(*find(id));
-        for (const AttemptId id : p.effects.starts) push_finished(id);
-    } else if (p.remote) {
-        for (const AttemptId id : p.effects.starts) p.remote->submit(id, find(id)->payload, now());
-    } else {
-        for (const AttemptId id : p.effects.starts) start_on_pool(id);
-    }
+    for (const AttemptId id : p.effects.starts) start(id);
     for (const AttemptId id : p.effects.results) push_finished(id);
     for (const AttemptId id : p.effects.polls) {
         p.follow_up.emplace_back(ProgressEvent{id, 1, 2, "half way"});
@@ -341,7 +338,31 @@ void WorkerNode::scan(Task& task) {
         default:
             break;
     }
-    task.body = result_of(task.payload);
+    task.body = result_of(task);
+}
+
+std::string WorkerNode::result_of(const Task& task) const {
+    return sim::result_of(task.payload, process_->options.scanner_version, task.inputs);
+}
+
+bool WorkerNode::take_known(Task& task) const {
+    if (!options_.worker_cache || task.fingerprint.empty()) return false;
+    const std::string* const body = work_.kept(task.fingerprint);
+    if (body == nullptr) return false;
+    task.outcome = AttemptOutcome::done;
+    task.body = *body;
+    task.finished = task.known = true;
+    return true;
+}
+
+void WorkerNode::start(AttemptId id) {
+    Process& p = *process_;
+    Task& task = *find(id);
+    if (take_known(task)) return push_finished(id);
+    if (p.remote) return p.remote->submit(id, task.payload, result_of(task), now());
+    if (!p.options.run_on_loop) return start_on_pool(id);
+    scan(task);
+    if (!p.poisoned) push_finished(id);
 }
 
 void WorkerNode::start_on_pool(AttemptId id) {
@@ -400,6 +421,11 @@ void WorkerNode::push_finished(AttemptId id) {
         task.outcome == AttemptOutcome::failed || task.outcome == AttemptOutcome::rejected;
     event.sentence = fails ? "it was to be so" : "";
     event.service = task.service;
+    event.cached = task.known;
+    const bool done = task.outcome == AttemptOutcome::done;
+    if (options_.worker_cache && done && !task.fingerprint.empty()) {
+        work_.keep(task.fingerprint, task.body);
+    }
     process_->follow_up.emplace_back(event);
 }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/protocol/codec.hpp"
+#include "tests/sim/fleet.hpp"
 #include "tests/sim/network.hpp"
 #include "tests/sim/node.hpp"
 #include "tests/sim/oracle.hpp"
@@ -24,15 +25,16 @@ namespace scanmq::sim {
 class WorkerNode final : public Node {
   public:
     // `target`: not null when scans are calls of it.
-    WorkerNode(World& world, Network& network, const Options& options, Work& work,
+    WorkerNode(World& world, Network& network, const Options& options, Work& work, Fleet& fleet,
                RemoteTarget* target, std::string name);
     ~WorkerNode() override;
 
     void start();
     void crash(Duration down);
     void drain();
-    // Scans do not wedge or take long any more; wedged threads end with their process.
-    void heal();
+    // Scans do not wedge or take long any more; wedged threads end with their process, and so do
+    // scanners that the fleet has no use for.
+    void heal(bool first);
     [[nodiscard]] bool running() const noexcept { return process_ != nullptr; }
     [[nodiscard]] Dealer& dealer() noexcept { return dealer_; }
     [[nodiscard]] std::string state() const;
@@ -48,6 +50,8 @@ class WorkerNode final : public Node {
     struct Task {
         worker::AttemptId id;
         std::string payload;
+        std::string inputs;
+        std::string fingerprint;
         std::string body;
         protocol::AttemptOutcome outcome{};
         protocol::ErrorCode code{};
@@ -55,6 +59,7 @@ class WorkerNode final : public Node {
         bool running{};
         bool wedged{};
         bool finished{};
+        bool known{};  // its result was kept
         Duration service{};
     };
     struct Process;
@@ -65,6 +70,10 @@ class WorkerNode final : public Node {
     void settle();
     void carry_out();
     void scan(Task& task);
+    [[nodiscard]] std::string result_of(const Task& task) const;
+    // Takes the result that is kept for it, if there is one.
+    [[nodiscard]] bool take_known(Task& task) const;
+    void start(worker::AttemptId id);
     void start_on_pool(worker::AttemptId id);
     void begin(worker::AttemptId id);
     void cancel(worker::AttemptId id);
@@ -78,6 +87,7 @@ class WorkerNode final : public Node {
     Network& network_;
     const Options& options_;
     Work& work_;
+    Fleet& fleet_;
     RemoteTarget* target_;
     Dealer dealer_;
     std::unique_ptr<Process> process_;

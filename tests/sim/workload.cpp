@@ -6,12 +6,14 @@ Behaviour behaviour_of(ByteView payload) {
     return payload.empty() ? Behaviour::plain : static_cast<Behaviour>(payload.front());
 }
 
-std::string result_of(ByteView payload) {
-    std::string out = "result of ";
-    out.append(payload.substr(0, payload.find('|')));
+std::string result_of(ByteView payload, ByteView scanner_version, ByteView inputs) {
     // Some are empty, some large.
     const std::size_t kind = payload.size() % 7;
-    if (kind == 0) return {};
+    if (kind == 0 && inputs.empty()) return {};
+    std::string out = "result of ";
+    out.append(payload.substr(0, payload.find('|')));
+    out.append(" by ").append(scanner_version);
+    if (!inputs.empty()) out.append(" on ").append(std::to_string(std::hash<ByteView>{}(inputs)));
     if (kind == 1) out.append(payload.size() * 2, 'x');
     return out;
 }
@@ -19,8 +21,8 @@ std::string result_of(ByteView payload) {
 std::string Work::next_payload() {
     Rng& rng = world_.rng;
     if (!plain_.empty() && world_.chance(faults_.pure_share)) {
-        // Mostly the last one, which is likely to be under way.
-        return world_.chance(0.5) ? plain_.back() : plain_[rng.below(plain_.size())];
+        // Often the last one, which is likely to be under way.
+        return world_.chance(0.3) ? plain_.back() : plain_[rng.below(plain_.size())];
     }
     char kind = 'd';
     double dice = rng.uniform();

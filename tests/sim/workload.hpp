@@ -27,8 +27,8 @@ enum class Behaviour : char {
 
 // Of a payload.
 [[nodiscard]] Behaviour behaviour_of(ByteView payload);
-// What a scan of it that is done answers.
-[[nodiscard]] std::string result_of(ByteView payload);
+// What a scan of it that is done answers: it tells what it was made of.
+[[nodiscard]] std::string result_of(ByteView payload, ByteView scanner_version, ByteView inputs);
 
 class Work {
   public:
@@ -46,6 +46,13 @@ class Work {
         return runs_[std::string(payload)]++;
     }
 
+    // Results that workers keep where all of them find them, by fingerprint.
+    void keep(ByteView fingerprint, const std::string& body) { kept_.emplace(fingerprint, body); }
+    [[nodiscard]] const std::string* kept(ByteView fingerprint) const {
+        const auto found = kept_.find(std::string(fingerprint));
+        return found == kept_.end() ? nullptr : &found->second;
+    }
+
   private:
     World& world_;
     FaultOptions faults_;
@@ -53,6 +60,7 @@ class Work {
     static constexpr std::size_t kAgainMax = 30;
     std::deque<std::string> plain_;  // the newest last
     std::map<std::string, std::uint64_t> runs_;
+    std::map<std::string, std::string> kept_;
 };
 
 }  // namespace scanmq::sim
