@@ -204,6 +204,7 @@ class BlobCore {
     void start_held(Time now, Effects& effects);
     // Makes the first of put.asked its owner, at once or when there is memory; false when there is no room (it was told).
     bool start(const ContentId& id, Put& put, Time now, Effects& effects);
+    [[nodiscard]] std::string why_full(std::uint64_t bytes) const;
     void take(Peer& peer, std::uint64_t seq, const protocol::BlobChunk& chunk, Put& put, Time now,
               Effects& effects);
     [[nodiscard]] static bool owns(const Peer& peer, const Put& put);

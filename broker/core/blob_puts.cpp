@@ -112,6 +112,15 @@ void BlobCore::start_held(Time now, Effects& effects) {
     }
 }
 
+std::string BlobCore::why_full(std::uint64_t bytes) const {
+    if (blobs_.count() >= blobs_.options().count_max) {
+        return "all " + std::to_string(blobs_.count()) +
+               " snapshots there may be are in use; wait, or raise snapshots_max";
+    }
+    return "no room for " + std::to_string(bytes) +
+           " bytes beside what is in use; wait, or raise snapshot_bytes_max";
+}
+
 bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) {
     const Asked& owner = put.asked.front();
     const std::uint64_t bytes = held_bytes(owner.put);
@@ -135,10 +144,7 @@ bool BlobCore::start(const ContentId& id, Put& put, Time now, Effects& effects) 
     for (const ContentId& gone : dropped) effects.push_back(BlobDrop{gone});
     if (!reserved) {
         ++counts_.full;
-        refuse(*peer, owner.re, Kind::blob_put, reserved.error(),
-               "no room for " + std::to_string(bytes) +
-                   " bytes beside what is in use; wait, or raise snapshot_bytes_max",
-               effects);
+        refuse(*peer, owner.re, Kind::blob_put, reserved.error(), why_full(bytes), effects);
         return false;
     }
     put.offset = 0;

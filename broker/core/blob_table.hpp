@@ -81,6 +81,7 @@ class BlobTable {
     [[nodiscard]] std::uint64_t bytes() const noexcept { return bytes_; }
     [[nodiscard]] std::uint64_t raw_bytes() const noexcept { return raw_bytes_; }
     [[nodiscard]] std::size_t count() const noexcept { return blobs_.size(); }
+    [[nodiscard]] const Options& options() const noexcept { return options_; }
     // Every stored blob, in no order.
     [[nodiscard]] std::vector<const BlobRecord*> list() const;
 

@@ -208,7 +208,7 @@ Outcome queue_version(Invocation& invocation) {
                    Json{{"queue", queue}, {"scanner_version", now}, {"pinned", pinned}}.dump());
     } else {
         fmt::print("queue {}: scanner version {}, {}\n", queue, now.empty() ? "none yet" : now,
-                   pinned ? "set by an operator" : "as its workers agree");
+                   pinned ? "set by an operator" : "it follows its workers");
     }
     return ExitCode::ok;
 }

@@ -145,6 +145,12 @@ Result<service::ScanRequest, Problem> base_request(const RequestFlags& flags) {
     return std::move(*decoded);
 }
 
+// What add_request_flags() declares.
+constexpr std::array<std::string_view, 19> kRequestFlags{
+    "request",  "strategy",    "delta",        "dte",         "iv",   "width",      "pop",
+    "filter",   "preset",      "fill",         "fee",         "rate", "volatility", "dividend",
+    "best-per", "exact-count", "delta-stance", "vega-stance", "limit"};
+
 }  // namespace
 
 void add_request_flags(config::Options& declared, RequestFlags& flags) {
@@ -184,6 +190,13 @@ void add_request_flags(config::Options& declared, RequestFlags& flags) {
                   "Neutral, long or short, in place of the strategy's own");
     declared.number("limit", flags.limit, {1U, service::kLimitMax}, "spreads",
                     "How many of the best to show");
+}
+
+std::string request_flag_of(const Invocation& invocation) {
+    for (const std::string_view name : kRequestFlags) {
+        if (on_command_line(invocation, name)) return fmt::format("--{}", name);
+    }
+    return {};
 }
 
 Result<filter::FilterSpec, Problem> parse_range(std::string_view type, std::string_view text) {

@@ -39,6 +39,8 @@ struct RequestFlags {
 };
 
 void add_request_flags(config::Options& declared, RequestFlags& flags);
+// The first of them on the command line, such as "--strategy"; empty: none.
+[[nodiscard]] std::string request_flag_of(const Invocation& invocation);
 
 // The request, checked as the engine checks it. Problem: usage, in the engine's own words.
 [[nodiscard]] Result<service::ScanRequest, Problem> make_request(const config::Options& declared,

@@ -13,9 +13,10 @@ void add_broker_options(config::Options& declared, BrokerOptions& options) {
     if (options.brokers.empty()) options.brokers = {config::kDefaultBroker};
     config::add_broker(declared, options.brokers);
     config::add_name(declared, options.name);
-    declared.duration("timeout", options.timeout,
-                      {std::chrono::milliseconds(1), std::chrono::hours(24 * 7)},
-                      "How long to wait for the broker and for the command's end");
+    declared.duration(
+        "timeout", options.timeout, {std::chrono::milliseconds(1), std::chrono::hours(24 * 7)},
+        "How long to wait for an answer of the broker, and for a scan or a submission to "
+        "end; what goes on until it is stopped (watch, top) is not ended by it");
 }
 
 std::optional<Outcome> parse(config::Options& declared, Invocation& invocation) {

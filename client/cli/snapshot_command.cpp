@@ -139,7 +139,8 @@ Outcome snapshot_get(Invocation& invocation) {
 }
 
 Outcome snapshot_list(Invocation& invocation) {
-    return list_topic(invocation, "snapshots", {"label", "bytes", "pins", "age_ms", "id"},
+    return list_topic(invocation, "snapshots",
+                      {"label", "bytes", "stored_bytes", "encoding", "pins", "age_ms", "id"},
                       QueueArgument::none);
 }
 

@@ -68,9 +68,17 @@ void declare(config::Options& declared, StandingFlags& flags, bool& json) {
     config::add_json(declared, json);
 }
 
-Result<std::string, Problem> payload_of(const config::Options& declared,
+Result<std::string, Problem> payload_of(const Invocation& invocation,
+                                        const config::Options& declared,
                                         const StandingFlags& flags) {
-    if (!flags.payload.empty()) return read_file(flags.payload);
+    if (!flags.payload.empty()) {
+        if (const std::string given = request_flag_of(invocation); !given.empty()) {
+            return fail(usage_problem(fmt::format(
+                "{} is part of a scan request, and --payload takes its place; give one of them",
+                given)));
+        }
+        return read_file(flags.payload);
+    }
     const auto request = make_request(declared, flags.request);
     if (!request) return fail(request.error());
     return service::encode(*request, service::Encoding::json);
@@ -98,7 +106,7 @@ Outcome standing_add(Invocation& invocation) {
     if (flags.pure && flags.not_pure) {
         return fail(usage_problem("give --pure or --not-pure, not both"));
     }
-    const auto payload = payload_of(declared, flags);
+    const auto payload = payload_of(invocation, declared, flags);
     if (!payload) return fail(payload.error());
     auto client = connect(flags.broker);
     if (!client) return fail(client.error());

@@ -225,6 +225,7 @@ class StandingScans(Case):
             (("standing", "add", "desk"), "--alias"),
             (("standing", "add", "desk", "--alias", "X", "--pure", "--not-pure"), "not both"),
             (("standing", "add", "desk", "--alias", "X", "--preset", "none"), "preset"),
+            (("standing", "add", "desk", "--alias", "X", "--payload", "file", "--strategy", "iron_condor"), "--payload takes its place"),
         ]:
             with self.subTest(arguments=arguments):
                 answer = self.scanmq(*arguments)

@@ -324,6 +324,13 @@ TEST_F(BlobCoreTest, LimitsOfAPutAreNamed) {
     expect_error(1, ErrorCode::over_limit, "blob_puts_per_session_max");
 }
 
+TEST_F(BlobCoreTest, AFullStoreNamesTheLimitThatWasHit) {
+    blobs = BlobTable({.bytes_max = 20 * kChunk, .count_max = 1});
+    store(1, 1, kChunk);
+    put(1, 2, kChunk);
+    expect_error(1, ErrorCode::snapshots_full, "snapshots_max");
+}
+
 TEST_F(BlobCoreTest, FullStoreIsSaidAndRoomIsMadeWhereItMay) {
     store(1, 1, 12 * kChunk);
     store(1, 2, 8 * kChunk);
