@@ -17,33 +17,12 @@
 
 #include "common/base/bytes.hpp"
 #include "common/base/id.hpp"
+#include "common/protocol/blob_messages.hpp"
+#include "common/protocol/cache_messages.hpp"
+#include "common/protocol/fields.hpp"
 #include "common/protocol/kinds.hpp"
 
 namespace scanmq::protocol {
-
-// Absolute: what may have been sent in this session since it began.
-struct Credit {
-    std::uint64_t items{};
-    std::uint64_t bytes{};
-    friend bool operator==(const Credit&, const Credit&) = default;
-};
-
-// Bytes in the frame, or a reference to a blob: then `bytes` is its 32-byte content id and
-// `blob_size` > 0.
-struct Body {
-    ByteView bytes;
-    std::uint64_t blob_size{};
-
-    [[nodiscard]] bool is_blob() const noexcept { return blob_size != 0; }
-    friend bool operator==(const Body&, const Body&) = default;
-};
-
-// An attempt's name. Never repeats: the epoch changes with each start of the broker.
-struct Token {
-    std::uint64_t epoch{};
-    std::uint64_t counter{};
-    friend auto operator<=>(const Token&, const Token&) = default;
-};
 
 struct WorkerInfo {
     std::uint32_t threads{};
@@ -416,80 +395,6 @@ struct Answer {
     std::uint64_t re{};
     std::string topic;
     std::vector<Row> rows;
-};
-
-struct BlobPut {
-    ContentId id;
-    std::uint64_t size{};
-    BlobType type{};
-    std::string label;
-    BlobEncoding encoding{};
-    std::uint64_t stored_size{};  // what the chunks carry; of raw it is not looked at
-};
-
-struct BlobReady {
-    std::uint64_t re{};
-    ContentId id;
-    bool have{};   // stored already: send nothing
-    Credit limit;  // link blob_in
-};
-
-struct BlobChunk {
-    ContentId id;
-    std::uint64_t offset{};
-    ByteView bytes;
-};
-
-struct BlobStored {
-    std::uint64_t re{};  // seq of the BLOB_PUT
-    ContentId id;
-    std::uint64_t size{};
-};
-
-struct BlobGet {
-    ContentId id;
-    Credit limit;             // link blob_out
-    std::uint64_t accepts{};  // encodings beside raw, a sum
-};
-
-struct BlobInfo {
-    std::uint64_t re{};
-    ContentId id;
-    std::uint64_t size{};
-    BlobType type{};
-    std::string label;
-    BlobEncoding encoding{};
-    std::uint64_t stored_size{};  // what the chunks carry; of raw it is not looked at
-};
-
-// Results that the broker keeps, by fingerprint.
-struct CacheGet {
-    std::string queue;
-    std::vector<ContentId> keys;
-};
-
-// Those of them that are there and fit a frame, in the order asked for.
-struct CacheValues {
-    struct One {
-        ContentId key;
-        std::uint64_t age_ms{};
-        std::string bytes;          // of the body: a copy, as these are few
-        std::uint64_t blob_size{};  // as Body::blob_size
-        [[nodiscard]] Body body() const noexcept { return {bytes, blob_size}; }
-    };
-    std::uint64_t re{};
-    std::vector<One> values;
-};
-
-// No keys: all of the queue; no queue: of every queue.
-struct CacheDrop {
-    std::string queue;
-    std::vector<ContentId> keys;
-};
-
-struct CacheDropped {
-    std::uint64_t re{};
-    std::uint64_t results{};
 };
 
 using Message =
