@@ -357,17 +357,17 @@ Message message(Kind kind, Reader& r, Record& in) {
             return CacheGet{std::move(q), ids<ContentId>(r, in, "keys")};
         }
         case Kind::cache_values: {
+            CacheValues m;
+            m.re = r.uint(in, "re");
+            m.values = cache_values(r, in);
+            if (in.left > 0) m.looked = r.uint(in, "looked");
+            return m;
+        }
+        case Kind::cache_put:
+            return cache_put(r, in);
+        case Kind::cache_kept: {
             const std::uint64_t re = r.uint(in, "re");
-            return CacheValues{
-                re, records<CacheValues::One>(r, batch(r, in, "values"), "value", [&](Record& one) {
-                    CacheValues::One value;
-                    value.key = r.fixed<ContentId>(one, "hash");
-                    value.age_ms = r.uint(one, "age_ms");
-                    const Body body = r.body(one, "body");
-                    value.bytes = body.bytes;
-                    value.blob_size = body.blob_size;
-                    return value;
-                })};
+            return CacheKept{re, r.uint(in, "results")};
         }
         case Kind::cache_drop: {
             std::string q = queue(r, in);

@@ -216,4 +216,30 @@ Results results(Reader& r, Record& in) {
     return m;
 }
 
+std::vector<CacheValues::One> cache_values(Reader& r, Record& in) {
+    return records<CacheValues::One>(r, batch(r, in, "values"), "value", [&](Record& one) {
+        CacheValues::One value;
+        value.key = r.fixed<ContentId>(one, "hash");
+        value.age_ms = r.uint(one, "age_ms");
+        const Body body = r.body(one, "body");
+        value.bytes = body.bytes;
+        value.blob_size = body.blob_size;
+        if (one.left > 0) value.left_ms = r.uint(one, "left_ms");
+        if (one.left > 0) value.check = r.fixed<Checksum>(one, "check");
+        return value;
+    });
+}
+
+CachePut cache_put(Reader& r, Record& in) {
+    return {records<CachePut::One>(r, batch(r, in, "values"), "value", [&](Record& one) {
+        CachePut::One value;
+        value.key = r.fixed<ContentId>(one, "hash");
+        value.age_ms = r.uint(one, "age_ms");
+        value.left_ms = r.uint(one, "left_ms");
+        value.check = r.fixed<Checksum>(one, "check");
+        value.bytes = r.bin(one, "result", r.limits().inline_bytes_max, "inline_bytes_max");
+        return value;
+    })};
+}
+
 }  // namespace scanmq::protocol::decoding

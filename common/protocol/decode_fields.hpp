@@ -92,5 +92,7 @@ Deliver deliver(Reader& r, Record& in);
 Done done(Reader& r, Record& in);
 Progress progress(Reader& r, Record& in);
 Results results(Reader& r, Record& in);
+std::vector<CacheValues::One> cache_values(Reader& r, Record& in);
+CachePut cache_put(Reader& r, Record& in);
 
 }  // namespace scanmq::protocol::decoding

@@ -363,11 +363,29 @@ struct Fields {
         w.uint(m.re);
         w.array(m.values.size());
         for (const auto& one : m.values) {
-            w.array(3);
+            w.array(5);
             w.id(one.key);
             w.uint(one.age_ms);
             w.body(one.body());
+            w.uint(one.left_ms);
+            w.id(one.check);
         }
+        w.uint(m.looked);
+    }
+    void operator()(const CachePut& m) const {
+        w.array(m.values.size());
+        for (const auto& one : m.values) {
+            w.array(5);
+            w.id(one.key);
+            w.uint(one.age_ms);
+            w.uint(one.left_ms);
+            w.id(one.check);
+            w.bin(one.bytes);
+        }
+    }
+    void operator()(const CacheKept& m) const {
+        w.uint(m.re);
+        w.uint(m.results);
     }
     void operator()(const CacheDrop& m) const {
         w.str(m.queue);

@@ -12,6 +12,7 @@ std::size_t field_count(Kind kind) {
         case Kind::progress:
         case Kind::backup:
         case Kind::standing_drop:
+        case Kind::cache_put:
             return 1;
         case Kind::bye:
         case Kind::reclaimed:
@@ -30,9 +31,9 @@ std::size_t field_count(Kind kind) {
         case Kind::query:
         case Kind::queue_version:
         case Kind::cache_get:
-        case Kind::cache_values:
         case Kind::cache_drop:
         case Kind::cache_dropped:
+        case Kind::cache_kept:
             return 2;
         case Kind::heartbeat:
         case Kind::want:
@@ -43,6 +44,7 @@ std::size_t field_count(Kind kind) {
         case Kind::backup_done:
         case Kind::flow_set:
         case Kind::answer:
+        case Kind::cache_values:
         case Kind::blob_chunk:
         case Kind::blob_stored:
         case Kind::blob_get:

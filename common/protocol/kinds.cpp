@@ -100,6 +100,10 @@ std::string_view to_string(Kind kind) noexcept {
             return "BLOB_GET";
         case Kind::blob_info:
             return "BLOB_INFO";
+        case Kind::cache_put:
+            return "CACHE_PUT";
+        case Kind::cache_kept:
+            return "CACHE_KEPT";
         case Kind::cache_get:
             return "CACHE_GET";
         case Kind::cache_values:

@@ -57,6 +57,8 @@ enum class Kind : std::uint8_t {
     queue_version = 72,
     standing_set = 73,
     standing_drop = 74,
+    cache_put = 75,
+    cache_kept = 76,
     blob_put = 80,
     blob_ready = 81,
     blob_chunk = 82,
@@ -76,7 +78,8 @@ inline constexpr Roles kProducer = 1;
 inline constexpr Roles kWorker = 2;
 inline constexpr Roles kSubscriber = 4;
 inline constexpr Roles kOperator = 8;
-inline constexpr Roles kAllRoles = 15;
+inline constexpr Roles kCache = 16;  // another broker, which keeps results here
+inline constexpr Roles kAllRoles = 31;
 
 enum class Link : std::uint8_t {
     submit = 1,    // producer -> broker, per (session, queue)

@@ -24,7 +24,7 @@ Kind kind_of(const Message& message) noexcept {
         Kind::blob_stored,   Kind::blob_get,      Kind::blob_info,
         Kind::cache_get,     Kind::cache_values,  Kind::cache_drop,
         Kind::cache_dropped, Kind::queue_version, Kind::standing_set,
-        Kind::standing_drop,
+        Kind::standing_drop, Kind::cache_put,     Kind::cache_kept,
     };
     static_assert(kKinds.size() == std::variant_size_v<Message>);
     return kKinds[message.index()];

@@ -404,7 +404,7 @@ using Message =
                  GroupState, QueueCreate, QueueAlter, QueueDelete, QueueControl, DeadLetters,
                  DeadDone, AliasSet, Backup, BackupDone, FlowSet, Query, Answer, BlobPut, BlobReady,
                  BlobChunk, BlobStored, BlobGet, BlobInfo, CacheGet, CacheValues, CacheDrop,
-                 CacheDropped, QueueVersion, StandingSet, StandingDrop>;
+                 CacheDropped, QueueVersion, StandingSet, StandingDrop, CachePut, CacheKept>;
 
 struct Header {
     Roles roles{};

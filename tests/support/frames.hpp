@@ -176,7 +176,13 @@ inline std::vector<protocol::Message> one_of_each_kind() {
     out.emplace_back(CacheGet{"q", {content(1), content(2)}});
     out.emplace_back(CacheValues{4,
                                  {{content(1), 2'500, "result", 0},
-                                  {content(2), 0, std::string(content(3).view()), 70'000}}});
+                                  {content(2), 0, std::string(content(3).view()), 70'000, 9'000}},
+                                 3});
+    const Checksum check{{7, 6, 5, 4, 3, 2, 1, 0, 1, 2, 3, 4, 5, 6, 7, 8}};
+    out.emplace_back(CacheValues{4, {{content(1), 2'500, "result", 0, 1'000, check}}, 1});
+    out.emplace_back(
+        CachePut{{{content(1), 0, 300'000, check, "result"}, {content(2), 17, 1, Checksum{}, ""}}});
+    out.emplace_back(CacheKept{5, 2});
     out.emplace_back(CacheDrop{"q", {content(1)}});
     out.emplace_back(CacheDropped{5, 1});
     return out;
