@@ -1,13 +1,13 @@
 #pragma once
 // Tier: a place where values are kept by key, and that may take its time to answer, or fail.
 //
-// Role:      MemoryTier and RedisTier are tiers; TieredCache is one made of two.
+// Role:      MemoryTier, RedisTier and BrokerTier are tiers; TieredCache is one made of two.
 // Threads:   one loop; calls and callbacks are on it.
 // Promise:   each get() is answered exactly once, with one value or nothing for each key, in their order,
 //            at its deadline plus one tick of the owner's timer at the latest. The answer may come from
 //            within get(). A tier that fails, is away or is full answers "nothing", and counts it.
 //            The destructor answers nothing any more.
-// Believe:   values of another tier were checked by it (Envelope), but not for what they mean.
+// Believe:   values of another tier were checked by it (Envelope, value_check), but not for what they mean.
 // Limits:    a tier's own; beyond them get() answers nothing and put() keeps nothing, both counted in
 //            TierStats.
 // See:       docs/adr/0004-cache.md
@@ -27,6 +27,7 @@ namespace scanmq::cache {
 struct TierValue {
     std::shared_ptr<const std::string> body;  // shared: tiers and askers hold the same bytes
     WallMillis made{};                        // when the value was made
+    Duration left = Duration::max();  // it may be served for so long; max: the tier does not say
 
     friend bool operator==(const TierValue& a, const TierValue& b) {
         return a.made == b.made && *a.body == *b.body;

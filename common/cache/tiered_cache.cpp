@@ -1,5 +1,6 @@
 #include "common/cache/tiered_cache.hpp"
 
+#include <algorithm>
 #include <set>
 #include <unordered_map>
 #include <utility>
@@ -178,7 +179,7 @@ class TieredCache::Impl : public std::enable_shared_from_this<Impl> {
             // A put or erase came before it.
             if (lookup == lookups_.end() || lookup->second.asked != asked) continue;
             if (values[i])
-                fill.push_back({key, *values[i], options_.fill_ttl});
+                fill.push_back({key, *values[i], std::min(options_.fill_ttl, values[i]->left)});
             else
                 remember_missing(key);
             settle(key, values[i]);

@@ -13,7 +13,9 @@
 #include "common/cache/envelope.hpp"
 #include "common/cache/redis/redis_commands.hpp"
 #include "common/cache/redis/redis_connection.hpp"
-#include "common/cache/redis/redis_requests.hpp"
+#include "common/cache/tier_log.hpp"
+#include "common/cache/tier_requests.hpp"
+#include "common/cache/tier_window.hpp"
 
 namespace scanmq::cache {
 namespace {
@@ -42,7 +44,8 @@ class RedisTier::Impl final : public RedisConnection::Owner,
           timer_(io),
           connection_(std::make_shared<RedisConnection>(io, connection_options(options_))),
           breaker_(options_.breaker),
-          window_(options_.commands_max, options_.bytes_max) {
+          window_(options_.commands_max, options_.bytes_max),
+          log_(options_.log_every) {
         SCANMQ_ASSERT(options_.keys_per_command_max > 0);
     }
 
@@ -66,14 +69,14 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         }
         const auto self = shared_from_this();  // a callback may end the tier
         const std::size_t count = keys.size();
-        RedisRequests::Request request;
+        TierRequests::Request request;
         request.values.resize(count);
         request.keys = std::move(keys);
         request.deadline = deadline;
         request.done = std::move(done);
         const std::uint64_t id = requests_.add(std::move(request));
         waiting_ += count;
-        RedisRequests::Request& added = *requests_.find(id);
+        TierRequests::Request& added = *requests_.find(id);
         for (std::size_t begin = 0; begin < count; begin += options_.keys_per_command_max) {
             const auto part =
                 std::span(added.keys)
@@ -148,7 +151,7 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         ++stats_.connects;
         // As good as a probe.
         breaker_.probe_ended(true, now());
-        if (std::exchange(told_trouble_, false)) log("connected");
+        if (log_.over()) log("connected");
     }
     void on_lost(const std::string& problem, bool refused) override {
         if (refused) ++stats_.refused;
@@ -202,7 +205,7 @@ class RedisTier::Impl final : public RedisConnection::Owner,
                                   self.now());
     }
     void on_values(const Command& command, const redisReply* reply) {
-        RedisRequests::Request* const request = requests_.find(command.request);
+        TierRequests::Request* const request = requests_.find(command.request);
         if (request == nullptr) {
             if (reply != nullptr) stats_.late += command.count;
             return;
@@ -224,14 +227,14 @@ class RedisTier::Impl final : public RedisConnection::Owner,
             }
         }
         if (--request->parts > 0) return;
-        RedisRequests::Request ended = requests_.take(command.request);
+        TierRequests::Request ended = requests_.take(command.request);
         if (ended.failed)
             breaker_.failed(now());
         else
             breaker_.succeeded();
         finish(std::move(ended));
     }
-    void read_value(RedisRequests::Request& request, std::size_t at, ByteView bytes) {
+    void read_value(TierRequests::Request& request, std::size_t at, ByteView bytes) {
         const auto envelope = decode_envelope(request.keys[at], bytes);
         if (!envelope) {
             ++stats_.unreadable;
@@ -241,7 +244,7 @@ class RedisTier::Impl final : public RedisConnection::Owner,
             TierValue{std::make_shared<const std::string>(envelope->body), envelope->made};
     }
     // Its callback runs in flush(), not within hiredis.
-    void finish(RedisRequests::Request request) {
+    void finish(TierRequests::Request request) {
         waiting_ -= request.keys.size();
         for (const auto& value : request.values) ++(value ? stats_.hits : stats_.misses);
         ready_.emplace_back(std::move(request.done), std::move(request.values));
@@ -260,10 +263,11 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         if (connection_->ready()) connection_->read_now();
         if (closed_) return;
         const Time at = now();
-        while (auto overdue = requests_.take_overdue(at)) {
-            for (const auto& value : overdue->values) stats_.timeouts += value ? 0 : 1;
+        while (const auto overdue = requests_.overdue(at)) {
+            TierRequests::Request request = requests_.take(*overdue);
+            for (const auto& value : request.values) stats_.timeouts += value ? 0 : 1;
             breaker_.failed(at);
-            finish(std::move(*overdue));
+            finish(std::move(request));
         }
         if (probe_deadline_ && *probe_deadline_ <= at) {
             probe_deadline_.reset();
@@ -313,11 +317,7 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         trouble(what + ": " + to_printable({reply.str, reply.len}, kSaidBytesMax));
     }
     void trouble(const std::string& problem) {
-        const Time at = now();
-        if (told_at_ && at < *told_at_ + options_.log_every) return;
-        told_at_ = at;
-        told_trouble_ = true;
-        log(problem);
+        if (log_.trouble(now())) log(problem);
     }
     void log(const std::string& sentence) const {
         if (options_.log) options_.log(options_.url.shown() + ": " + sentence);
@@ -328,16 +328,15 @@ class RedisTier::Impl final : public RedisConnection::Owner,
     boost::asio::steady_timer timer_;
     std::shared_ptr<RedisConnection> connection_;
     TierBreaker breaker_;
-    RedisWindow window_;
-    RedisRequests requests_;
+    TierWindow window_;
+    TierRequests requests_;
     std::string text_;  // of the command that is being made
     std::vector<std::pair<GetDone, Values>> ready_;
     std::optional<Time> armed_;
     Time unanswered_since_{};  // the last reply, or the first command after all were answered
     std::optional<Time> probe_deadline_;
     std::uint64_t probe_ = 0;  // number of the last one
-    std::optional<Time> told_at_;
-    bool told_trouble_ = false;
+    TierLog log_;
     bool closed_ = false;
     std::size_t waiting_ = 0;
     TierStats stats_;

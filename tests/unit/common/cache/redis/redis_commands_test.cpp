@@ -2,8 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "common/cache/redis/redis_requests.hpp"
-
 namespace scanmq::cache {
 namespace {
 
@@ -53,44 +51,6 @@ TEST(RedisCommands, Greetings) {
     EXPECT_EQ(out,
               "*2\r\n$4\r\nAUTH\r\n$6\r\nsecret\r\n*3\r\n$4\r\nAUTH\r\n$2\r\nme\r\n$6\r\nsecret\r\n"
               "*2\r\n$6\r\nSELECT\r\n$1\r\n3\r\n*1\r\n$4\r\nPING\r\n");
-}
-
-TEST(RedisWindow, HoldsCommandsAndBytesWithinTheirLimits) {
-    RedisWindow window(2, 100);
-    EXPECT_FALSE(window.take(101));
-    EXPECT_TRUE(window.take(60));
-    EXPECT_FALSE(window.take(41));
-    EXPECT_TRUE(window.take(40));
-    EXPECT_FALSE(window.take(0));
-    window.give_back(60);
-    EXPECT_TRUE(window.take(60));
-    window.give_back(60);
-    window.give_back(40);
-    EXPECT_EQ(window.commands(), 0u);
-    EXPECT_EQ(window.bytes(), 0u);
-}
-
-TEST(RedisRequests, GivesBackWhatIsOverdueInTheOrderOfDeadlines) {
-    RedisRequests requests;
-    const Time start{std::chrono::hours(1)};
-    const auto add = [&](int ms) {
-        RedisRequests::Request request;
-        request.deadline = start + milliseconds(ms);
-        request.keys.resize(static_cast<std::size_t>(ms));
-        return requests.add(std::move(request));
-    };
-    EXPECT_EQ(requests.next_deadline(), std::nullopt);
-    const auto late = add(30);
-    const auto soon = add(10);
-    const auto same = add(10);
-    EXPECT_EQ(requests.next_deadline(), start + milliseconds(10));
-    EXPECT_FALSE(requests.take_overdue(start + milliseconds(9)));
-    EXPECT_EQ(requests.take(same).keys.size(), 10u);
-    EXPECT_EQ(requests.take_overdue(start + milliseconds(10))->keys.size(), 10u);
-    EXPECT_FALSE(requests.take_overdue(start + milliseconds(10)));
-    EXPECT_EQ(requests.find(soon), nullptr);
-    EXPECT_NE(requests.find(late), nullptr);
-    EXPECT_EQ(requests.next_deadline(), start + milliseconds(30));
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 #pragma once
-// RedisRequests: gets that are not answered, and until when.
+// TierRequests: gets that are not answered, and until when.
 //
-// Role:      owned by RedisTier; pure. A get is sent as one or more MGETs, whose answers come in parts.
-// Limits:    none of its own: RedisWindow bounds the commands, and each get has a deadline.
+// Role:      owned by a tier that asks a server; pure. Its answer may come in parts: of a Redis, MGETs; of a
+//            broker, keys.
+// Limits:    none of its own: its owner bounds what is asked for, and each get has a deadline.
 
 #include <cstdint>
 #include <optional>
@@ -15,12 +16,12 @@
 
 namespace scanmq::cache {
 
-class RedisRequests {
+class TierRequests {
   public:
     struct Request {
         std::vector<ContentId> keys;
         Tier::Values values;    // as many as keys
-        std::size_t parts = 0;  // MGETs not answered
+        std::size_t parts = 0;  // not answered
         bool failed = false;    // one of them was not answered as it should be
         Time deadline;
         Tier::GetDone done;
@@ -46,10 +47,10 @@ class RedisRequests {
         requests_.erase(found);
         return out;
     }
-    // One whose deadline is over; call again until there is none.
-    std::optional<Request> take_overdue(Time now) {
+    // One whose deadline is over: to be taken.
+    [[nodiscard]] std::optional<std::uint64_t> overdue(Time now) const {
         if (deadlines_.empty() || deadlines_.begin()->first > now) return std::nullopt;
-        return take(deadlines_.begin()->second);
+        return deadlines_.begin()->second;
     }
     [[nodiscard]] std::optional<Time> next_deadline() const {
         return deadlines_.empty() ? std::nullopt : std::optional(deadlines_.begin()->first);
