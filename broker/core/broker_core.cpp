@@ -171,6 +171,9 @@ class BrokerCore::Impl {
     void on(Session& s, const FrameEvent& e, const protocol::CacheGet& m) {
         caches.get(s, e.frame->header, m);
     }
+    void on(Session& s, const FrameEvent& e, const protocol::CachePut& m) {
+        caches.put(s, e.frame->header, m);
+    }
     void on(Session& s, const FrameEvent& e, const protocol::CacheDrop& m) {
         caches.drop(s, e.frame->header, m);
     }

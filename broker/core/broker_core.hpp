@@ -21,6 +21,7 @@
 #include "broker/core/blob_table.hpp"
 #include "broker/core/events.hpp"
 #include "broker/core/memory_budget.hpp"
+#include "common/base/id.hpp"
 
 namespace scanmq::broker {
 
@@ -61,6 +62,10 @@ struct BrokerOptions {
     bool cache_shared = false;                    // the shell asks a tier: Effects::cache_asks
     Duration cache_wait = std::chrono::milliseconds(20);  // for its answer
     std::uint32_t look_ups_max = 16'384;                  // that wait for it
+    Id128
+        cache_instance;  // the shell's, where it says HELLO to a tier: this broker is none of its own
+    bool cache_peers = false;                          // other brokers may keep results here
+    std::uint64_t cache_peer_bytes_max = 64ULL << 20;  // of those
     WallMillis
         wall_offset_ms{};  // wall clock minus `now`, for WELCOME's clock_ms; ids need it only
                            // when a HELLO told no clock

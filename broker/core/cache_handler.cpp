@@ -18,6 +18,8 @@ namespace {
 // Of what is kept, looked at in one call; and how often.
 constexpr std::size_t kExpireSlice = 4'096;
 constexpr Duration kExpireEvery = std::chrono::seconds(1);
+// An age or time that a peer tells counts as no more: a year.
+constexpr std::uint64_t kAgeMsMax = 366ULL * 24 * 3'600 * 1'000;
 
 std::uint64_t millis(Duration duration) {
     const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
@@ -74,51 +76,131 @@ void CacheHandler::give_up_late() {
 }
 
 Time CacheHandler::expire() {
-    if (state_->results.stats().count == 0) return Time::max();
+    if (state_->results.stats().count == 0 && state_->peers.stats().count == 0) return Time::max();
     state_->results.expire(state_->now, kExpireSlice, *state_->effects);
+    state_->peers.expire(state_->now, kExpireSlice);
     return state_->now + kExpireEvery;
+}
+
+// CACHE_VALUES that is being made.
+struct CacheHandler::Reply {
+    protocol::CacheValues values;
+    std::vector<BodyHandle> bodies;
+    std::uint64_t bytes = protocol::kEnvelopeBytesMax;
+    bool own = false;  // results of this broker, which may not be durable yet
+
+    bool fits(std::uint64_t body_bytes) {
+        bytes += body_bytes + protocol::kItemFixedBytesMax + ContentId::kSize;
+        return bytes <= protocol::kLimits.frame_bytes_max;
+    }
+};
+
+bool CacheHandler::add_own(const ContentId& key, const Queue& queue, Reply& reply) {
+    const CachedResult* const found =
+        state_->results.find(key, place_of(queue), state_->now, *state_->effects);
+    if (found == nullptr) return true;
+    if (!reply.fits(found->inline_bytes)) return false;
+    const Duration age = state_->now - found->made;
+    const Duration left = std::chrono::milliseconds(queue.settings.cache_ttl_ms) - age;
+    reply.values.values.push_back({key, millis(age), {}, 0, millis(left), {}});
+    reply.bodies.push_back(found->body);
+    reply.own = true;
+    return true;
+}
+
+bool CacheHandler::add_peers(const ContentId& key, Reply& reply) {
+    const PeerResult* const found = state_->peers.find(key, state_->now);
+    if (found == nullptr) return true;
+    if (!reply.fits(found->bytes.size())) return false;
+    reply.values.values.push_back({key, millis(state_->now - found->made), found->bytes, 0,
+                                   millis(found->expires - state_->now), found->check});
+    reply.bodies.emplace_back();
+    return true;
 }
 
 void CacheHandler::get(Session& session, const protocol::Header& header,
                        const protocol::CacheGet& message) {
-    const Queue* const queue =
-        state_->require_queue(session, header, Kind::cache_get, message.queue);
-    if (queue == nullptr) return;
-    protocol::CacheValues answer{header.seq, {}};
-    std::vector<BodyHandle> bodies;
-    std::uint64_t bytes = protocol::kEnvelopeBytesMax;
-    for (const ContentId& key : message.keys) {
-        const CachedResult* const found =
-            state_->results.find(key, place_of(*queue), state_->now, *state_->effects);
-        if (found == nullptr) continue;
-        bytes += found->inline_bytes + protocol::kItemFixedBytesMax + ContentId::kSize;
-        if (bytes > protocol::kLimits.frame_bytes_max) break;
-        answer.values.push_back({key, millis(state_->now - found->made), {}, 0});
-        bodies.push_back(found->body);
+    const Queue* queue = nullptr;
+    if (!message.queue.empty()) {
+        queue = state_->require_queue(session, header, Kind::cache_get, message.queue);
+        if (queue == nullptr) return;
     }
-    Send& out = state_->send(session, std::move(answer), true);
-    out.bodies = std::move(bodies);
+    if (state_->memory.outgoing_held()) {
+        state_->counters.add(Counter::memory_refusals);
+        return state_->refuse(
+            session, header.seq, Kind::cache_get, ErrorCode::memory_full,
+            "frames for slow peers fill their share of memory-max; ask again later");
+    }
+    Reply reply;
+    reply.values.re = header.seq;
+    for (const ContentId& key : message.keys) {
+        const Queue* of = queue;
+        if (of == nullptr) {
+            const auto partition = state_->results.partition_of(key, state_->now);
+            if (partition) of = state_->queue_of(*partition);
+        }
+        const std::size_t before = reply.bodies.size();
+        bool fits = of == nullptr || add_own(key, *of, reply);
+        // Only what is here: who asks is not sent on to the tier that this broker asks itself.
+        if (fits && queue == nullptr && reply.bodies.size() == before) {
+            fits = add_peers(key, reply);
+        }
+        if (!fits) break;
+        ++reply.values.looked;
+    }
+    Send& out = state_->send(session, std::move(reply.values), reply.own);
+    out.bodies = std::move(reply.bodies);
+}
+
+void CacheHandler::put(Session& session, const protocol::Header& header,
+                       const protocol::CachePut& message) {
+    std::uint64_t kept = 0;
+    for (const protocol::CachePut::One& one : message.values) {
+        PeerResult result{
+            std::string(one.bytes), one.check,
+            state_->now - std::chrono::milliseconds(std::min(one.age_ms, kAgeMsMax)),
+            state_->now + std::chrono::milliseconds(std::min(one.left_ms, kAgeMsMax))};
+        if (state_->peers.keep(one.key, std::move(result), state_->now)) ++kept;
+    }
+    if (kept > 0) state_->schedule(state_->now + kExpireEvery);
+    state_->send(session, protocol::CacheKept{header.seq, kept});
 }
 
 void CacheHandler::drop(Session& session, const protocol::Header& header,
                         const protocol::CacheDrop& message) {
+    const bool operates = (session.roles & protocol::kOperator) != 0;
+    if (!operates && (message.keys.empty() || !message.queue.empty())) {
+        return state_->refuse(session, header.seq, Kind::cache_drop, ErrorCode::not_permitted,
+                              "a session of role cache drops by keys, without a queue");
+    }
     std::uint64_t dropped = 0;
     ResultCache& results = state_->results;
-    if (!message.queue.empty() || !message.keys.empty()) {
-        const Queue* const queue =
-            state_->require_queue(session, header, Kind::cache_drop, message.queue);
+    const Queue* queue = nullptr;
+    if (!message.queue.empty()) {
+        queue = state_->require_queue(session, header, Kind::cache_drop, message.queue);
         if (queue == nullptr) return;
-        if (message.keys.empty()) {
-            dropped = results.drop_all(queue->partition(), state_->now, *state_->effects);
-        }
-        for (const ContentId& key : message.keys) {
-            dropped += results.drop(key, state_->now, *state_->effects);
-            if (state_->options.cache_shared) state_->effects->cache_drops.push_back(key);
-        }
-    } else {
-        dropped = results.drop_all(state_->now, *state_->effects);
+    }
+    for (const ContentId& key : message.keys) {
+        // One result, wherever it is kept.
+        dropped += results.drop(key, state_->now, *state_->effects) | state_->peers.drop(key);
+        // What a peer drops here goes no further, as what it asks for does not.
+        if (operates && state_->options.cache_shared) state_->effects->cache_drops.push_back(key);
+    }
+    if (message.keys.empty() && queue != nullptr) {
+        dropped = results.drop_all(queue->partition(), state_->now, *state_->effects);
+    } else if (message.keys.empty()) {
+        dropped = results.drop_all(state_->now, *state_->effects) + state_->peers.drop_all();
     }
     state_->send(session, protocol::CacheDropped{header.seq, dropped});
+}
+
+protocol::Row CacheHandler::peers(const CoreState& state) {
+    const cache::MemoryCacheStats& stats = state.peers.stats();
+    return {{"tier", std::string("peers")}, {"results", stats.count},
+            {"bytes", stats.bytes},         {"bytes_max", state.peers.bytes_max()},
+            {"hits", stats.hits},           {"misses", stats.misses},
+            {"kept", stats.puts},           {"expired", stats.expired},
+            {"evicted", stats.evicted},     {"too_large", stats.rejected}};
 }
 
 protocol::Row CacheHandler::own_tier(const CoreState& state) {

@@ -1,5 +1,6 @@
 #pragma once
-// CacheHandler: what another tier answers for executions that wait for it; CACHE_GET and CACHE_DROP.
+// CacheHandler: what another tier answers for executions that wait for it; CACHE_GET, CACHE_PUT and
+//               CACHE_DROP.
 //
 // Role:      owned by BrokerCore::Impl; admission (SubmitHandler) begins the look-ups.
 // Threads:   broker loop only. Borrows: CoreState, Ending (outlive this).
@@ -27,16 +28,23 @@ class CacheHandler {
     [[nodiscard]] Time expire();
 
     void get(Session& session, const protocol::Header& header, const protocol::CacheGet& message);
+    void put(Session& session, const protocol::Header& header, const protocol::CachePut& message);
     void drop(Session& session, const protocol::Header& header, const protocol::CacheDrop& message);
 
-    // Topics cache (the broker's own tier) and cached.
+    // Topics cache (the broker's own tier, and what it keeps for its peers) and cached.
     [[nodiscard]] static protocol::Row own_tier(const CoreState& state);
+    [[nodiscard]] static protocol::Row peers(const CoreState& state);
     [[nodiscard]] static std::vector<protocol::Row> cached(const CoreState& state,
                                                            const Queue& queue,
                                                            std::uint64_t& left_out);
 
   private:
+    struct Reply;
+
     void missed(Slot execution);
+    // Each adds what there is under the key. False: the frame is full.
+    [[nodiscard]] bool add_own(const ContentId& key, const Queue& queue, Reply& reply);
+    [[nodiscard]] bool add_peers(const ContentId& key, Reply& reply);
 
     CoreState* state_;
     Ending* ending_;

@@ -10,10 +10,10 @@ using protocol::ErrorCode;
 namespace {
 
 // Of a memory budget an eighth at most, as remembered ids have.
-std::uint64_t cache_bytes(const BrokerOptions& options) {
+std::uint64_t cache_bytes(const BrokerOptions& options, std::uint64_t wanted) {
     constexpr std::uint64_t kPart = 8;
-    if (options.memory.bytes_max == 0) return options.cache_bytes_max;
-    return std::min(options.cache_bytes_max, options.memory.traffic / kPart);
+    if (options.memory.bytes_max == 0) return wanted;
+    return std::min(wanted, options.memory.traffic / kPart);
 }
 
 }  // namespace
@@ -52,12 +52,19 @@ CoreState::CoreState(const BrokerOptions& broker_options, BlobTable& blob_table)
       sessions(broker_options.seed ^ 0x5e5510115ULL),
       aliases({broker_options.aliases_max, broker_options.alias_history_max}, blob_table),
       bodies(blob_table),
-      results({cache_bytes(broker_options), broker_options.seed, !broker_options.records}, bodies),
+      results({cache_bytes(broker_options, broker_options.cache_bytes_max), broker_options.seed,
+               !broker_options.records},
+              bodies),
+      peers(broker_options.cache_peers
+                ? cache_bytes(broker_options, broker_options.cache_peer_bytes_max)
+                : 0,
+            broker_options.seed),
       look_ups(broker_options.look_ups_max) {}
 
 void CoreState::count_memory() {
     if (!memory.limited()) return;
     held.jobs = held.entries = held.ids = held.stream_bytes = 0;
+    held.peer_bytes = peers.stats().bytes;
     for (const auto& one : queues) {
         if (!one) continue;
         held.jobs += one->credit.used().items;
@@ -77,6 +84,14 @@ Queue* CoreState::find_queue(std::string_view name) const {
     if (it == names_.end()) return nullptr;
     Queue* const found = queues[it->second].get();
     return found->deleting ? nullptr : found;
+}
+
+Queue* CoreState::queue_of(PartitionId partition) const {
+    for (const auto& queue : queues) {
+        if (queue && queue->partition() == partition)
+            return queue->deleting ? nullptr : queue.get();
+    }
+    return nullptr;
 }
 
 Queue* CoreState::require_queue(Session& session, const protocol::Header& header,

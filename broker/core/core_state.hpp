@@ -30,6 +30,7 @@
 #include "broker/core/intern_table.hpp"
 #include "broker/core/job_table.hpp"
 #include "broker/core/look_ups.hpp"
+#include "broker/core/peer_cache.hpp"
 #include "broker/core/queue_settings.hpp"
 #include "broker/core/result_cache.hpp"
 #include "broker/core/session_table.hpp"
@@ -143,6 +144,8 @@ class CoreState {
     [[nodiscard]] Queue* require_queue(Session& session, const protocol::Header& header,
                                        protocol::Kind kind, std::string_view name);
     [[nodiscard]] Queue& queue(std::uint16_t number) const { return *queues[number]; }
+    // nullptr: none has it, or one that is being deleted.
+    [[nodiscard]] Queue* queue_of(PartitionId partition) const;
     Queue& add_queue(const std::string& name, const QueueSettings& settings);
     // One that the store has.
     Queue& restore_queue(PartitionId partition, const std::string& name,
@@ -257,6 +260,7 @@ class CoreState {
     StandingTable standing;
     Bodies bodies;
     ResultCache results;
+    PeerCache peers;  // other brokers' results
     LookUps look_ups;
     std::vector<std::unique_ptr<Queue>> queues;  // by number; null: free
     std::deque<Queue*> active;

@@ -35,9 +35,12 @@ template <class M>
     } else if constexpr (std::is_same_v<M, QueueCreate> || std::is_same_v<M, QueueAlter> ||
                          std::is_same_v<M, QueueDelete> || std::is_same_v<M, QueueControl> ||
                          std::is_same_v<M, DeadLetters> || std::is_same_v<M, Backup> ||
-                         std::is_same_v<M, FlowSet> || std::is_same_v<M, CacheDrop> ||
-                         std::is_same_v<M, QueueVersion>) {
+                         std::is_same_v<M, FlowSet> || std::is_same_v<M, QueueVersion>) {
         return kOperator;
+    } else if constexpr (std::is_same_v<M, CacheDrop>) {
+        return kOperator | kCache;
+    } else if constexpr (std::is_same_v<M, CachePut>) {
+        return kCache;
     } else {
         return 0;
     }

@@ -56,7 +56,7 @@ bool MemoryBudget::count(const Figures& figures) {
     const bool was_held = grants_held();
     const bool was_outgoing_held = outgoing_held_;
     counted_ = figures.body_bytes + figures.jobs * kJobBytes + figures.entries * kEntryBytes +
-               figures.ids * kIdBytes;
+               figures.ids * kIdBytes + figures.peer_bytes;
     outgoing_ = figures.outgoing_bytes;
     streams_ = figures.stream_bytes;
     return judge(was_held, was_outgoing_held);

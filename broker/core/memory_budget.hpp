@@ -58,6 +58,7 @@ class MemoryBudget {
         std::uint64_t entries = 0;
         std::uint64_t ids = 0;
         std::uint64_t stream_bytes = 0;  // what the streams keep in memory
+        std::uint64_t peer_bytes = 0;    // other brokers' results
     };
 
     explicit MemoryBudget(const MemoryPlan& plan);

@@ -236,6 +236,7 @@ QueryHandler::Rows QueryHandler::sessions() const {
 
 QueryHandler::Rows QueryHandler::cache() const {
     Rows rows{CacheHandler::own_tier(*state_)};
+    if (state_->options.cache_peers) rows.push_back(CacheHandler::peers(*state_));
     for (const auto& [tier, gauges] : gauges_.tiers) {
         Row row{{"tier", tier}};
         for (const auto& [name, value] : gauges) row.emplace_back(name, value);

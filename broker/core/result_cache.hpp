@@ -49,6 +49,12 @@ class ResultCache {
     // nullptr: it is not known, or cannot be read any more. Good until the next call.
     [[nodiscard]] CachedResult* find(const ContentId& fingerprint, const StreamPlace& stream,
                                      Time now, Effects& effects);
+    // Whose result is kept under it, if one is.
+    [[nodiscard]] std::optional<PartitionId> partition_of(const ContentId& fingerprint,
+                                                          Time now) const {
+        const CachedResult* const found = results_.peek(fingerprint, now);
+        return found == nullptr ? std::nullopt : std::optional(found->partition);
+    }
     // The result of an execution: takes a holder of its body. `bytes`: what the body takes.
     void keep(const ContentId& fingerprint, const CachedResult& result, std::uint64_t bytes,
               Duration ttl, Time now, Effects& effects);

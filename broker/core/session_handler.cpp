@@ -64,7 +64,17 @@ bool SessionHandler::acceptable(ConnectionId from, const protocol::Header& heade
     if (header.roles == 0 || (header.roles & ~protocol::kAllRoles) != 0) {
         return refuse(ErrorCode::malformed,
                       "roles is " + std::to_string(header.roles) +
-                          "; it must be a sum of 1 producer, 2 worker, 4 subscriber, 8 operator");
+                          "; it must be a sum of 1 producer, 2 worker, 4 subscriber, 8 operator, "
+                          "16 cache");
+    }
+    if (!message.instance.is_zero() && message.instance == state_->options.cache_instance) {
+        return refuse(ErrorCode::not_permitted,
+                      "this is the broker that asks: its --cache has to name another one");
+    }
+    if ((header.roles & protocol::kCache) != 0 && !state_->options.cache_peers) {
+        return refuse(ErrorCode::not_permitted,
+                      "this broker keeps no results of other brokers: start it with "
+                      "--cache-peers on if all who reach it are trusted");
     }
     if (!printable_name(message.name)) {
         return refuse(ErrorCode::bad_name, "a peer's name has 1 to " +
@@ -97,7 +107,7 @@ void SessionHandler::hello(ConnectionId from, const protocol::Header& header,
     }
     // Those that take work away, or look after the broker, are what makes room.
     constexpr protocol::Roles kHelpful =
-        protocol::kWorker | protocol::kSubscriber | protocol::kOperator;
+        protocol::kWorker | protocol::kSubscriber | protocol::kOperator | protocol::kCache;
     if (former == nullptr && (header.roles & kHelpful) == 0 && state_->memory.sessions_held()) {
         state_->counters.add(Counter::memory_refusals);
         return state_->refuse(from, header.seq, Kind::hello, ErrorCode::memory_full,
