@@ -9,8 +9,9 @@
 #include <cstdio>
 #include <utility>
 
+#include "client/cache/shared_tier.hpp"
 #include "common/base/rng.hpp"
-#include "common/cache/redis/redis_tier.hpp"
+#include "common/cache/value_check.hpp"
 
 namespace scanmq::broker {
 
@@ -110,25 +111,30 @@ Result<void, ServerError> BrokerLoop::open() {
 }
 
 void BrokerLoop::open_cache() {
+    options_.core.cache_peers = options_.cache_peers == "on";
     if (options_.cache == "off") options_.core.cache_bytes_max = 0;
     if (options_.cache == "off" || options_.cache == "memory") return;
-    cache::RedisTierOptions tier;
-    tier.url = cache::parse_redis_url(options_.cache).value();  // check() was asked
+    client::SharedTierOptions tier;
+    tier.where = options_.cache;  // check() was asked
     tier.prefix = options_.cache_prefix;
-    const Duration tier_wait = options_.core.cache_wait;
-    tier.timeout = tier_wait;
+    tier.wait = options_.core.cache_wait;
     tier.seed = options_.core.seed;
+    tier.name = options_.core.name;
+    tier.agent = "scanmq-broker";
+    Rng rng(Rng::random_seed());
+    tier.instance = random_id(rng);
     tier.log = [](const std::string& sentence) { spdlog::warn("cache: {}", sentence); };
+    options_.core.cache_instance = tier.instance;
     options_.core.cache_shared = true;
     // The tier keeps the deadline; this is for a tier that does not.
     options_.core.cache_wait = options_.core.cache_wait * 5 / 4;
+    const Duration wait = tier.wait;
     cache_link_ = std::make_unique<CacheLink>(
         loop_,
         [tier = std::move(tier)](boost::asio::io_context& context) {
-            return std::make_unique<cache::RedisTier>(context, tier);
+            return client::make_shared_tier(context, tier);
         },
-        tier_wait,
-        [this](std::vector<CacheLink::Answer> answers) { take_answers(std::move(answers)); });
+        wait, [this](std::vector<CacheLink::Answer> answers) { take_answers(std::move(answers)); });
 }
 
 Result<void, ServerError> BrokerLoop::run() {
@@ -337,9 +343,12 @@ void BrokerLoop::fill_bodies(Send& out) {
     } else if (auto* values = std::get_if<protocol::CacheValues>(&out.message)) {
         SCANMQ_ASSERT(values->values.size() == out.bodies.size());
         for (std::size_t i = 0; i < out.bodies.size(); ++i) {
+            if (out.bodies[i].value == 0) continue;  // another broker's: as it was put
+            protocol::CacheValues::One& one = values->values[i];
             const protocol::Body body = bodies_.view(out.bodies[i]);
-            values->values[i].bytes = body.bytes;
-            values->values[i].blob_size = body.blob_size;
+            one.bytes = body.bytes;
+            one.blob_size = body.blob_size;
+            one.check = cache::value_check(one.key, body.bytes);
         }
     }
 }
@@ -375,7 +384,8 @@ void BrokerLoop::set_gauges() {
         options_.durability,
         storage_.gauges(),
         {}};
-    if (cache_link_) gauges.tiers.emplace_back("redis", cache_link_->rows());
+    if (cache_link_)
+        gauges.tiers.emplace_back(client::tier_name(options_.cache), cache_link_->rows());
     core_->set_gauges(std::move(gauges));
 }
 

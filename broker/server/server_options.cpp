@@ -5,7 +5,7 @@
 
 #include "broker/core/queue_settings.hpp"
 #include "broker/store/log_format.hpp"
-#include "common/cache/redis/redis_url.hpp"
+#include "client/cache/shared_tier.hpp"
 #include "common/config/shared.hpp"
 #include "common/config/values.hpp"
 #include "common/protocol/codec.hpp"
@@ -132,8 +132,13 @@ void declare(config::Options& options, ServerOptions& target) {
     options.bytes("cache-bytes", target.core.cache_bytes_max, {0, 1ULL << 40},
                   "Memory for them, at most an eighth of what --memory-max leaves for traffic");
     config::add_cache_wait(options, target.core.cache_wait);
+    options.choice("cache-peers", target.cache_peers, {"off", "on"},
+                   "Whether other brokers may keep their results here, for each other and their "
+                   "workers: on only where all who reach the broker are trusted");
+    options.bytes("cache-peer-bytes", target.core.cache_peer_bytes_max, {0, 1ULL << 40},
+                  "Memory for those, at most an eighth of what --memory-max leaves for traffic");
     options.number("look-ups-max", target.core.look_ups_max, {1, 1'000'000}, "jobs",
-                   "Jobs that wait for the Redis at one time; others go to workers at once");
+                   "Jobs that wait for the shared tier at one time; others go to workers at once");
     options.duration("max-run", target.core.max_run,
                      {milliseconds(100), std::chrono::hours(24 * 7)},
                      "How long one attempt may run; then it is taken back and charged as a crash");
@@ -220,6 +225,16 @@ std::string from_here(std::string_view endpoint) {
     return std::string(kTcp) + (six ? "[::1]:" : "127.0.0.1:") + std::string(endpoint.substr(port));
 }
 
+bool is_same_place(std::string_view endpoint, std::string_view listen) {
+    const auto [host, port] = split_host(endpoint);
+    const auto [own_host, own_port] = split_host(listen);
+    if (port == std::string_view::npos || own_port == std::string_view::npos) return false;
+    const std::string_view number = endpoint.substr(port);
+    if (number == "0" || number != listen.substr(own_port)) return false;
+    const bool here = is_loopback(endpoint) || is_wildcard(endpoint);
+    return host == own_host || (here && (is_wildcard(listen) || is_loopback(listen)));
+}
+
 std::string next_port(std::string_view endpoint) {
     const std::size_t at = split_host(endpoint).second;
     if (at == std::string_view::npos) return {};
@@ -277,10 +292,11 @@ Result<void, ServerError> check(const ServerOptions& options) {
                                 std::to_string(options.store.segment_bytes) +
                                 "; it must be a multiple of " + std::to_string(kSegmentHeadBytes)});
     }
-    if (options.cache != "memory" && options.cache != "off") {
-        if (const auto url = cache::parse_redis_url(options.cache); !url) {
-            return fail(ServerError{"--cache is memory, off or redis://HOST: " + url.error()});
-        }
+    if (auto wrong = client::check_cache(options.cache)) return fail(ServerError{*wrong});
+    if (is_same_place(options.cache, options.listen)) {
+        return fail(ServerError{"--cache \"" + options.cache +
+                                "\" is where this broker listens itself: name another broker, or "
+                                "memory for its own cache"});
     }
     for (const std::string& queue : options.queues) {
         if (auto spec = parse_queue(queue); !spec) return fail(std::move(spec).error());

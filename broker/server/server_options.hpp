@@ -53,8 +53,9 @@ struct ServerOptions {
     std::string durability = "sync";  // or async, memory
     StoreOptions store;
     std::string restore;           // a backup to make the data directory of, instead of serving
-    std::string cache = "memory";  // off, or redis://...: see docs/CONFIG.md
+    std::string cache = "memory";  // off, redis://... or tcp://...: see docs/CONFIG.md
     std::string cache_prefix = "scanmq:";  // of every key in the Redis
+    std::string cache_peers = "off";       // on: other brokers may keep results here
     std::vector<std::string> queues;       // NAME[,setting=value...]
     std::string endpoint_file;             // empty: none
     std::string log = "info";
@@ -82,6 +83,8 @@ struct QueueSpec {
 [[nodiscard]] bool is_wildcard(std::string_view endpoint);
 // The endpoint as this process can reach it: loopback for every address.
 [[nodiscard]] std::string from_here(std::string_view endpoint);
+// Whether an endpoint to connect to is, as far as its text tells, the one that is listened on.
+[[nodiscard]] bool is_same_place(std::string_view endpoint, std::string_view listen);
 // The same endpoint with the next port; port 0 stays 0. Empty for what has no port.
 [[nodiscard]] std::string next_port(std::string_view endpoint);
 

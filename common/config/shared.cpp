@@ -47,7 +47,8 @@ void add_cache(Options& options, std::string& where) {
     options.text(
         "cache", where,
         "Where results of pure jobs are kept to answer later ones: memory, off, or memory and a "
-        "Redis that brokers and their workers share, redis://[[USER]:PASSWORD@]HOST[:PORT][/DB]");
+        "tier that brokers and their workers share: a Redis, "
+        "redis://[[USER]:PASSWORD@]HOST[:PORT][/DB], or another broker, tcp://HOST:PORT");
 }
 
 void add_cache_prefix(Options& options, std::string& prefix) {
@@ -58,7 +59,7 @@ void add_cache_prefix(Options& options, std::string& prefix) {
 
 void add_cache_wait(Options& options, Duration& wait) {
     options.duration("cache-wait", wait, {std::chrono::milliseconds(1), std::chrono::seconds(10)},
-                     "How long a job waits for the Redis, then it goes on without");
+                     "How long a job waits for the shared tier, then it goes on without");
 }
 
 void add_insecure(Options& options, bool& insecure) {

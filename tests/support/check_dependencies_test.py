@@ -46,9 +46,15 @@ class CheckDependencies(unittest.TestCase):
                                  "// steady_clock::now in a comment is no violation\n"})
         self.assertEqual(["worker/core/a.cpp:1", "worker/core/a.cpp:2"], [v.split(": ")[0] for v in found])
 
-    def test_redis_is_for_the_shells_only(self):
-        include = '#include "common/cache/redis/redis_tier.hpp"\n'
+    def test_shared_tiers_are_for_the_shells_only(self):
+        include = '#include "client/cache/shared_tier.hpp"\n'
         self.assertEqual([], self.violations({"broker/server/a.cpp": include, "worker/server/a.cpp": include}))
+        for path in ("broker/core/a.cpp", "worker/core/a.cpp", "common/cache/a.cpp", "client/core/a.cpp"):
+            self.assertEqual(1, len(self.violations({path: include})), path)
+
+    def test_redis_is_for_shared_tiers_only(self):
+        include = '#include "common/cache/redis/redis_tier.hpp"\n'
+        self.assertEqual([], self.violations({"client/cache/a.cpp": include}))
         self.assertEqual(3, len(self.violations({
             "broker/core/a.cpp": include, "common/cache/a.cpp": include + "#include <hiredis/async.h>\n"})))
 

@@ -75,6 +75,10 @@ class RedisServer {
         close(fd);
         return out;
     }
+    [[nodiscard]] std::uint64_t keys() const {
+        const std::string reply = command("DBSIZE");  // ":12\r\n"
+        return reply.size() > 1 ? std::stoull(reply.substr(1)) : 0;
+    }
     // Any bytes as a value: as a command of words, each with its length.
     std::string command(const std::vector<std::string>& words) const {
         const int fd = connect();

@@ -5,8 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/cache/shared_tier.hpp"
 #include "common/base/rng.hpp"
-#include "common/cache/redis/redis_url.hpp"
 
 namespace scanmq::worker {
 
@@ -15,34 +15,32 @@ namespace {
 constexpr std::uint32_t kCountMax = 1U << 20;  // results in memory
 constexpr std::size_t kExpireSlice = 8;        // looked at with each that is kept
 
-cache::RedisTierOptions redis_options(const ResultCacheOptions& options) {
-    cache::RedisTierOptions out;
-    out.url = cache::parse_redis_url(options.where).value();
+client::SharedTierOptions tier_options(const ResultCacheOptions& options, const std::string& name) {
+    client::SharedTierOptions out;
+    out.where = options.where;
     out.prefix = options.prefix;
-    out.timeout = options.wait;
+    out.wait = options.wait;
     out.seed = Rng::random_seed();
+    out.name = name;
+    out.agent = "scanmq-worker";
+    Rng rng(out.seed);
+    out.instance = random_id(rng);
+    out.writes = false;
     out.log = [](const std::string& sentence) { spdlog::warn("cache: {}", sentence); };
     return out;
 }
 
 }  // namespace
 
-std::optional<std::string> check_result_cache(const std::string& where) {
-    if (where == "memory" || where == "off") return std::nullopt;
-    const auto url = cache::parse_redis_url(where);
-    if (url) return std::nullopt;
-    return "--cache is memory, off or redis://HOST: " + url.error();
-}
-
-KnownResults::KnownResults(boost::asio::io_context& loop, const ResultCacheOptions& options,
-                           Answered answered)
+KnownResults::KnownResults(boost::asio::io_context& loop, const std::string& name,
+                           const ResultCacheOptions& options, Answered answered)
     : wait_(options.wait),
       answered_(std::move(answered)),
       memory_({.bytes_max = options.bytes_max, .count_max = kCountMax, .seed = Rng::random_seed()},
               clock_) {
-    if (options.where == "memory") return;
-    redis_.emplace(loop, redis_options(options));
-    tiered_.emplace(cache::TieredCacheOptions{.fill_ttl = kKeepFor}, memory_, *redis_, clock_);
+    if (!client::is_shared(options.where)) return;
+    shared_ = client::make_shared_tier(loop, tier_options(options, name));
+    tiered_.emplace(cache::TieredCacheOptions{.fill_ttl = kKeepFor}, memory_, *shared_, clock_);
 }
 
 void KnownResults::ask(std::span<const Ask> asks, Time now) {
@@ -84,7 +82,7 @@ bool KnownResults::forget(AttemptId attempt) {
     return true;
 }
 
-// Only into memory: the broker that takes the answer puts it into the Redis.
+// Only into memory: the broker that takes the answer puts it into the shared tier.
 void KnownResults::keep(const ContentId& fingerprint, ByteView body) {
     cache::TierValue value{std::make_shared<const std::string>(body), clock_.wall_millis()};
     std::vector<cache::TierPut> items;

@@ -2,7 +2,8 @@
 // KnownResults: results of pure attempts that need not be run, by fingerprint.
 //
 // Role:      asked by the worker's loop for what is about to start. In memory, and, where --cache names one,
-//            in a Redis that is only read: the brokers put there what workers answer (docs/adr/0004-cache.md).
+//            in a shared tier (a Redis, another broker) that is only read: the brokers put there what workers
+//            answer (docs/adr/0004-cache.md).
 // Threads:   the loop's. Time is passed in.
 // Answers:   every attempt asked for, once: with a body, or with none (run it), after `wait` or at its
 //            deadline at the latest; not those that were forgotten. From within ask() when memory knows.
@@ -17,15 +18,11 @@
 #include <vector>
 
 #include "common/cache/memory_tier.hpp"
-#include "common/cache/redis/redis_tier.hpp"
 #include "common/cache/tiered_cache.hpp"
 #include "worker/core/look_ups.hpp"
 #include "worker/server/worker_server.hpp"
 
 namespace scanmq::worker {
-
-// What is wrong with a ResultCacheOptions::where; nullopt: nothing.
-[[nodiscard]] std::optional<std::string> check_result_cache(const std::string& where);
 
 class KnownResults {
   public:
@@ -45,9 +42,10 @@ class KnownResults {
     };
     using Answered = std::function<void(std::span<const Found>)>;
 
-    // Precondition: options.where is not "off", and was checked (check_result_cache).
-    KnownResults(boost::asio::io_context& loop, const ResultCacheOptions& options,
-                 Answered answered);
+    // Precondition: options.where is not "off", and was checked (client::check_cache). `name` is told to
+    // a broker that is asked.
+    KnownResults(boost::asio::io_context& loop, const std::string& name,
+                 const ResultCacheOptions& options, Answered answered);
     KnownResults(const KnownResults&) = delete;
     KnownResults& operator=(const KnownResults&) = delete;
 
@@ -71,7 +69,7 @@ class KnownResults {
     ResultCacheCounters counters_;
     LookUps look_ups_;
     cache::MemoryTier memory_;
-    std::optional<cache::RedisTier> redis_;
+    std::unique_ptr<cache::Tier> shared_;
     std::optional<cache::TieredCache> tiered_;  // of the two; ends before them
 };
 

@@ -6,12 +6,12 @@
 #include <array>
 #include <thread>
 
+#include "client/cache/shared_tier.hpp"
 #include "common/config/shared.hpp"
 #include "common/config/values.hpp"
 #include "common/process/spawn.hpp"
 #include "worker/scanners/embedded_scanner.hpp"
 #include "worker/scanners/noop_scanner.hpp"
-#include "worker/server/known_results.hpp"
 
 namespace scanmq::worker {
 
@@ -115,7 +115,7 @@ Result<std::unique_ptr<Scanner>, std::string> ProgramOptions::complete() {
         settings.core.threads = std::max(1U, std::thread::hardware_concurrency());
     }
     settings.core.window_max = std::max(settings.core.window_max, settings.core.threads);
-    if (auto wrong = check_result_cache(settings.results.where)) return fail(std::move(*wrong));
+    if (auto wrong = client::check_cache(settings.results.where)) return fail(std::move(*wrong));
     if (scanner == "embedded") return std::unique_ptr<Scanner>(std::make_unique<EmbeddedScanner>());
     if (scanner == "process") return process_scanner();
     if (scanner == "http") return http_scanner();

@@ -56,7 +56,7 @@ WorkerServer::Impl::Impl(Settings settings, std::unique_ptr<Scanner> scanner)
       pool_(settings_.core.run_on_loop || async_ != nullptr ? 1 : settings_.core.threads,
             std::size_t{settings_.core.threads} * 2 + 1) {
     if (settings_.results.where == "off") return;
-    known_.emplace(loop_, settings_.results,
+    known_.emplace(loop_, settings_.core.name, settings_.results,
                    [this](std::span<const KnownResults::Found> found) { on_known(found); });
 }
 

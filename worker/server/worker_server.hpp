@@ -22,10 +22,11 @@ namespace scanmq::worker {
 
 // Where results of pure attempts are kept to answer later ones.
 struct ResultCacheOptions {
-    std::string where = "memory";  // off, or redis://...: memory, and a Redis that is read
+    std::string where =
+        "memory";  // off, or redis://..., tcp://...: memory, and a tier that is read
     std::uint64_t bytes_max = 32U << 20;
-    Duration wait = std::chrono::milliseconds(20);  // for the Redis
-    std::string prefix = "scanmq:";                 // of every key in it
+    Duration wait = std::chrono::milliseconds(20);  // for the tier
+    std::string prefix = "scanmq:";                 // of every key in a Redis
 };
 
 struct ResultCacheCounters {

@@ -1,4 +1,4 @@
-// Brokers and workers that share one Redis: what one computed is not computed by another.
+// Brokers and workers that share one Redis, or one broker: what one computed is not computed by another.
 #include <gtest/gtest.h>
 #include <spdlog/spdlog.h>
 
@@ -9,6 +9,7 @@
 #include "client/cpp/client.hpp"
 #include "client/cpp/producer.hpp"
 #include "client/cpp/subscriber.hpp"
+#include "tests/support/cache_broker.hpp"
 #include "tests/support/redis_server.hpp"
 #include "worker/server/worker_server.hpp"
 
@@ -18,7 +19,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr Duration kPatience = 30s;
-constexpr Duration kWait = 2s;  // for the Redis, on a busy machine
+constexpr Duration kWait = 2s;  // for the tier, on a busy machine
 constexpr int kJobs = 200;
 
 class NamedScanner final : public Scanner {
@@ -87,7 +88,7 @@ class Site {
         if (!received.ok() || !received->has_value()) return "nothing came";
         return std::string((*received)->entries().front().body.bytes);
     }
-    // The first of the jobs that was not computed here, once there is a connection to the Redis; "": none.
+    // The first of the jobs that was not computed here, once there is a connection to the tier; "": none.
     std::string first_known(const std::string& name, const std::string& by) {
         for (int i = 0; i < kJobs; ++i) {
             const std::string payload = "job " + std::to_string(i);
@@ -115,30 +116,32 @@ class Site {
     std::thread worker_thread_;
 };
 
+template <class Server>
 class SharedResults : public testing::Test {
   protected:
     SharedResults() {
         spdlog::set_level(spdlog::level::off);
         // As many more as are needed until its broker is connected and puts.
-        Site first("first", redis.url(), redis.url());
-        for (int i = 0; i < 2'000 && redis.command("DBSIZE") == ":0\r\n"; ++i)
-            first.scan("warm " + std::to_string(i));
+        Site first("first", tier.url(), tier.url());
+        for (int i = 0; i < 2'000 && tier.keys() == 0; ++i) first.scan("warm " + std::to_string(i));
         for (int i = 0; i < kJobs; ++i) {
             const std::string payload = "job " + std::to_string(i);
             EXPECT_EQ(first.scan(payload), "first computed " + payload);
         }
     }
-    tests::RedisServer redis;
+    Server tier;
 };
+using Servers = testing::Types<tests::RedisServer, tests::CacheBroker>;
+TYPED_TEST_SUITE(SharedResults, Servers);
 
-TEST_F(SharedResults, AnotherBrokerAnswersAtAdmissionWhatAWorkerComputed) {
-    Site second("second", redis.url(), "off");
+TYPED_TEST(SharedResults, AnotherBrokerAnswersAtAdmissionWhatAWorkerComputed) {
+    Site second("second", this->tier.url(), "off");
     EXPECT_NE(second.first_known("second", "first"), "");
     EXPECT_EQ(second.cached(), 1U);
 }
 
-TEST_F(SharedResults, AnotherBrokersWorkerAnswersWhatAWorkerComputed) {
-    Site second("second", "memory", redis.url());
+TYPED_TEST(SharedResults, AnotherBrokersWorkerAnswersWhatAWorkerComputed) {
+    Site second("second", "memory", this->tier.url());
     const std::string payload = second.first_known("second", "first");
     ASSERT_NE(payload, "");
     EXPECT_EQ(second.cached(), 0U) << "no tier of the broker's had it";

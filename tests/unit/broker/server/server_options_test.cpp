@@ -91,5 +91,37 @@ TEST(ServerOptions, CommandLineReachesTheCore) {
     EXPECT_EQ(settings.blobs.grace, std::chrono::seconds(5));
 }
 
+TEST(ServerOptions, TheCacheIsMemoryOffARedisOrAnotherBroker) {
+    ServerOptions options;
+    for (const char* good : {"memory", "off", "redis://h:1/0", "tcp://cache:5701", "tcp://[::1]:9",
+                             "tcp://127.0.0.1:5711"}) {
+        options.cache = good;
+        EXPECT_TRUE(check(options).ok()) << good << ": " << check(options).error().sentence;
+    }
+    for (const char* bad : {"elsewhere", "tcp://", "tcp://h", "tcp://h:0", "tcp://h:70000",
+                            "tcp://:5701", "tcp://*:5701", "tcp://::1:5701", "tcp://h:5701x",
+                            "tcp://h;a:5701", "ipc://file", "redis://"}) {
+        options.cache = bad;
+        const auto checked = check(options);
+        ASSERT_FALSE(checked.ok()) << bad;
+        EXPECT_THAT(checked.error().sentence, HasSubstr("--cache is memory, off")) << bad;
+    }
+}
+
+TEST(ServerOptions, ABrokerIsNotItsOwnTier) {
+    EXPECT_TRUE(is_same_place("tcp://127.0.0.1:5701", "tcp://127.0.0.1:5701"));
+    EXPECT_TRUE(is_same_place("tcp://localhost:5701", "tcp://0.0.0.0:5701"));
+    EXPECT_TRUE(is_same_place("tcp://host:5701", "tcp://host:5701"));
+    EXPECT_FALSE(is_same_place("tcp://127.0.0.1:5702", "tcp://127.0.0.1:5701"));
+    EXPECT_FALSE(is_same_place("tcp://other:5701", "tcp://0.0.0.0:5701")) << "found when it asks";
+    EXPECT_FALSE(is_same_place("tcp://127.0.0.1:5701", "tcp://127.0.0.1:0"));
+    EXPECT_FALSE(is_same_place("memory", "tcp://127.0.0.1:5701"));
+    ServerOptions options;
+    options.cache = "tcp://localhost:5701";
+    const auto checked = check(options);
+    ASSERT_FALSE(checked.ok());
+    EXPECT_THAT(checked.error().sentence, HasSubstr("listens itself"));
+}
+
 }  // namespace
 }  // namespace scanmq::broker
