@@ -94,25 +94,40 @@ bool density_is_positive(const market::Smile& smile, double from, double to, int
 }  // namespace
 
 void Columns::clear() noexcept {
-    for (auto& column : columns_) column.clear();
-    size_ = 0;
+    columns_.clear();
+    stride_ = size_ = 0;
     largest_ = {};
     tame_ = true;
 }
 
 void Columns::reserve(std::size_t rows) {
-    for (auto& column : columns_) column.reserve(rows + kPadding);
+    const std::size_t stride = rows + kPadding;
+    if (stride <= stride_) return;
+    std::vector<double> wider(kColumns * stride, market::kMissing);
+    for (std::size_t c = 0; c < kColumns && size_ > 0; ++c) {
+        std::copy_n(columns_.data() + c * stride_, size_, wider.data() + c * stride);
+    }
+    columns_ = std::move(wider);
+    stride_ = stride;
 }
 
 void Columns::add(const RankTerms& t) {
+    if (size_ + kPadding >= stride_) reserve(2 * (size_ + kPadding));
     const std::array<double, kColumns> values = {
         t.strike,        t.price, t.delta,    t.day_theta,   t.vega,    t.quoted_spread,
         t.leg_liquidity, t.below, t.expected, t.model_value, t.abs_vega};
-    for (std::size_t c = 0; c < kColumns; ++c) columns_[c].push_back(values[c]);
+    for (std::size_t c = 0; c < kColumns; ++c) columns_[c * stride_ + size_] = values[c];
+    ++size_;
 }
 
-void Columns::assign(Column c, std::span<const double> values) {
-    columns_[static_cast<std::size_t>(c)].assign(values.begin(), values.end());
+void Columns::resize(std::size_t rows) {
+    reserve(rows);
+    size_ = rows;
+}
+
+void Columns::set(Column c, std::span<const double> values) {
+    SCANMQ_ASSERT(values.size() == size_);
+    std::ranges::copy(values, columns_.data() + static_cast<std::size_t>(c) * stride_);
 }
 
 RankTerms Columns::at(std::size_t i) const noexcept {
@@ -131,10 +146,8 @@ RankTerms Columns::at(std::size_t i) const noexcept {
 }
 
 void Columns::seal() {
-    size_ = columns_[0].size();
     for (std::size_t c = 0; c < kColumns; ++c) {
-        SCANMQ_ASSERT(columns_[c].size() == size_);
-        largest_[c] = largest_of(columns_[c]);
+        largest_[c] = largest_of({(*this)[static_cast<Column>(c)], size_});
         const double most = static_cast<Column>(c) == Column::below ? kBelowMax : kHuge;
         const bool counts = static_cast<Column>(c) != Column::leg_liquidity;
         tame_ = tame_ && (!counts || largest_[c] < most);
@@ -150,7 +163,6 @@ void Columns::seal() {
         sane = sane & known & quality_is_sane(spread[i], liquidity[i]);
     }
     tame_ = tame_ && sane;
-    for (auto& column : columns_) column.resize(size_ + kPadding, market::kMissing);
 }
 
 bool Lane::has_free_gaps() const noexcept {

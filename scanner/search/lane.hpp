@@ -64,15 +64,16 @@ class Columns {
     void reserve(std::size_t rows);
     // Precondition: strikes rise strictly.
     void add(const RankTerms& terms);
-    // A whole column, in place of add(): all are to be given, with equally many values.
-    void assign(Column c, std::span<const double> values);
-    // To be called after the last add() or assign().
+    // In place of add(): that many rows, and all columns of them, `values` of that size.
+    void resize(std::size_t rows);
+    void set(Column c, std::span<const double> values);
+    // To be called after the last add() or set().
     void seal();
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
     [[nodiscard]] RankTerms at(std::size_t i) const noexcept;
     [[nodiscard]] const double* operator[](Column c) const noexcept {
-        return columns_[static_cast<std::size_t>(c)].data();
+        return columns_.data() + static_cast<std::size_t>(c) * stride_;
     }
     [[nodiscard]] std::span<const double> strikes() const noexcept {
         return {(*this)[Column::strike], size()};
@@ -85,7 +86,8 @@ class Columns {
     [[nodiscard]] bool is_tame() const noexcept { return tame_; }
 
   private:
-    std::array<std::vector<double>, kColumns> columns_;  // with room for a vector at the end
+    std::vector<double> columns_;  // one after the other, each with room for a vector at its end
+    std::size_t stride_ = 0;
     std::size_t size_ = 0;
     std::array<double, kColumns> largest_{};
     bool tame_ = true;

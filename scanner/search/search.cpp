@@ -21,7 +21,7 @@ class Run {
             states_[i].lane = &lanes[i];
             states_[i].index = static_cast<std::uint32_t>(i);
             states_[i].tame = is_tame(lanes[i]);
-            states_[i].rises = states_[i].tame && rises(lanes[i]);
+            states_[i].rises = states_[i].tame && needs_proof(lanes[i]) && rises(lanes[i]);
         }
         for (Sink* sink : sinks) workers_.emplace_back(options_, *sink, floor_);
     }
@@ -58,6 +58,10 @@ class Run {
     }
 
   private:
+    // Is anything left out by bounds of POP?
+    [[nodiscard]] bool needs_proof(const Lane& lane) const noexcept {
+        return options_.prune && (options_.tests.empty() || has_halves(lane));
+    }
     // Lanes of one expiry come one after the other, over much the same strikes.
     bool rises(const Lane& lane) {
         StrikeSpan span = strike_span(lane);

@@ -18,7 +18,7 @@ struct LaneState {
     const Lane* lane{};
     std::uint32_t index{};
     bool tame{};
-    bool rises{};
+    bool rises{};                  // POP's bounds hold; false also where none is needed
     std::optional<Halves> halves;  // while it is searched by them
     std::atomic<std::uint32_t> units_left{};
 };

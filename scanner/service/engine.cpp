@@ -83,16 +83,15 @@ class Scan {
         return true;
     }
 
-    // Counts without going through them, so that a request nobody can wait for ends at once.
+    // Counts candidates and wings without going through them, so that a request nobody can wait for
+    // ends at once.
     std::optional<Error> check_size() {
         for (std::size_t s = 0; s < plan_.strategies.size(); ++s) {
             double candidates = 0.0;
             double weight = 1.0;
             for (std::uint32_t e = 0; e < chain_.expiries.size(); ++e) {
                 each_lane(e, s, [&](const Lane& lane) {
-                    const auto lists = lane.strikes();
-                    candidates +=
-                        strategy::count_candidates({lists.data(), lane.rank_count()}, lane.gaps);
+                    candidates += count_lane(lane);
                     if (lane.between) weight = kTwoExpiryWeight;
                     return true;
                 });
@@ -117,7 +116,6 @@ class Scan {
             ++counts_.lanes_without_stock;
         }
         return each_lane(expiry, strategy, [this](const Lane& lane) {
-            count_wings(lane);
             if (!control_.brute_force && vectors_.takes(lane)) {
                 vectors_.add(lane);
                 ++vectors_waiting_;
@@ -134,13 +132,19 @@ class Scan {
             best_,  arbitrage_, control_.cancel, !(request_.exact_count || control_.brute_force)};
     }
 
-    void count_wings(const Lane& lane) {
-        if (!plan_.filters.width) return;
+    // How many candidates there are; charges the width filter with wings.
+    double count_lane(const Lane& lane) {
         const auto lists = lane.strikes();
-        const auto wings = strategy::count_wings({lists.data(), lane.rank_count()}, lane.gaps);
+        const std::span<const strategy::StrikeList> strikes(lists.data(), lane.rank_count());
+        if (!plan_.filters.width) return strategy::count_candidates(strikes, lane.gaps);
+        const auto wings = strategy::count_wings(strikes, lane.gaps);
         FilterCount& count = counts_.filters[plan_.filters.width->spec];
         count.evaluated += wings.pairs;
         count.removed += wings.out_of_bounds;
+        if (strikes.size() == 2 && strategy::is_wing(lane.gaps[0].kind)) {
+            return static_cast<double>(wings.pairs - wings.out_of_bounds);
+        }
+        return strategy::count_candidates(strikes, lane.gaps);
     }
 
     std::vector<Spread> spreads(const std::vector<Candidate>& candidates) const {

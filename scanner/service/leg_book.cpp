@@ -197,20 +197,21 @@ void LegBook::load_columns(std::uint32_t expiry) {
             ++sizes[ExpiryLegs::index(chain.right[passed.row], side)];
         }
     }
-    for (std::size_t role = 0; role < sizes.size(); ++role) out.columns[role].reserve(sizes[role]);
+    for (std::size_t role = 0; role < sizes.size(); ++role) out.columns[role].resize(sizes[role]);
     values_.resize(rows_.size());
     moments_.resize(rows_.size());
     market::contract_values(chain_, expiry, rows_, values_);
     strategy::strike_moments(*out.distribution, strikes_, moments_);
     const strategy::TickRule ticks = ticks_of(request_, chain.expiries[expiry].root);
+    std::array<std::size_t, 4> next{};
     for (std::size_t i = 0; i < passed_.size(); ++i) {
         const std::uint32_t row = passed_[i].row;
         const LegColumns::Row both =
             long_row(chain_, row, values_[i], moments_[i], out.distribution->forward());
         for (const Side side : kSides) {
             if (!passed_[i].on[static_cast<std::size_t>(side)]) continue;
-            out.columns[ExpiryLegs::index(chain.right[row], side)].append(
-                leg_row(chain_, request_.fill, ticks, both, side));
+            const std::size_t role = ExpiryLegs::index(chain.right[row], side);
+            out.columns[role].set(next[role]++, leg_row(chain_, request_.fill, ticks, both, side));
         }
     }
 }

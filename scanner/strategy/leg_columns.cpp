@@ -64,6 +64,29 @@ void LegColumns::append(const Row& leg) {
     row.push_back(leg.row);
 }
 
+void LegColumns::resize(std::size_t rows) {
+    for (auto* column : {&strike, &price, &delta, &day_theta, &vega, &abs_vega, &model,
+                         &quoted_spread, &liquidity, &below, &expected}) {
+        column->resize(rows);
+    }
+    row.resize(rows);
+}
+
+void LegColumns::set(std::size_t i, const Row& leg) noexcept {
+    strike[i] = leg.strike;
+    price[i] = leg.price;
+    delta[i] = leg.delta;
+    day_theta[i] = leg.day_theta;
+    vega[i] = leg.vega;
+    abs_vega[i] = leg.abs_vega;
+    model[i] = leg.model;
+    quoted_spread[i] = leg.quoted_spread;
+    liquidity[i] = leg.liquidity;
+    below[i] = leg.below;
+    expected[i] = leg.expected;
+    row[i] = leg.row;
+}
+
 LegColumns::Row LegColumns::at(std::size_t i) const noexcept {
     return {strike[i], price[i],         delta[i],     day_theta[i], vega[i],     abs_vega[i],
             model[i],  quoted_spread[i], liquidity[i], below[i],     expected[i], row[i]};

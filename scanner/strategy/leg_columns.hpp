@@ -47,6 +47,9 @@ struct LegColumns {
         std::uint32_t row{};
     };
     void append(const Row& row);
+    // That many rows of nothing yet, to be set; second_row stays empty.
+    void resize(std::size_t rows);
+    void set(std::size_t i, const Row& row) noexcept;
     [[nodiscard]] Row at(std::size_t i) const noexcept;
 };
 

@@ -15,6 +15,8 @@ namespace scanmq::market {
 namespace {
 
 using pricing::IvStatus;
+using testing::price;
+using testing::quantile;
 
 // A chain whose quotes are American values plus and minus half a spread.
 struct Truth {
@@ -28,55 +30,25 @@ struct Truth {
     bool calls = true;
     double header = 97.0;  // stale
 
-    [[nodiscard]] static WallMillis as_of() { return new_york_moment(20240610, 15 * 60); }
+    [[nodiscard]] static WallMillis as_of() { return testing::model_chain_moment(); }
     [[nodiscard]] static double years_to(WallMillis moment) {
         return static_cast<double>(moment - as_of()) / 365.0 / static_cast<double>(kMillisPerDay);
     }
     [[nodiscard]] Chain chain() const {
-        Chain head;
-        head.symbol = "XYZ";
-        head.source = "test";
-        head.as_of = as_of();
-        head.as_of_date = 20240610;
-        head.spot = header;
-        head.style = ExerciseStyle::american;
         std::vector<pricing::CashDividend> paid;
         for (const auto& dividend : dividends) {
             paid.push_back({years_to(dividend.ex_moment), dividend.amount});
         }
-        ChainBuilder builder;
-        for (const auto date : dates) {
-            const double years = years_to(new_york_moment(date, close_minute(date)));
-            for (double strike = 70.0; strike <= 130.0; strike += 2.5) {
-                for (const auto right : {Right::call, Right::put}) {
-                    if (right == Right::call && !calls) continue;
-                    const double value = pricing::american_price(
-                        {spot, strike, rate, yield, years, volatility}, paid, right);
-                    ChainBuilder::Row row;
-                    row.strike = strike;
-                    row.right = right;
-                    row.bid = std::max(0.0, value - half_spread);
-                    row.ask = row.bid + 2 * half_spread;
-                    row.expiry = builder.expiry("XYZ", date, Settlement::pm);
-                    builder.add(row);
-                }
-            }
-        }
-        std::uint64_t duplicates = 0;
-        return builder.finish(std::move(head), duplicates);
+        return testing::model_chain(
+            ExerciseStyle::american, header, dates, half_spread,
+            [&](YearMonthDay date, double strike, Right right) {
+                if (right == Right::call && !calls) return kMissing;
+                const double years = years_to(new_york_moment(date, close_minute(date)));
+                return pricing::american_price({spot, strike, rate, yield, years, volatility}, paid,
+                                               right);
+            });
     }
 };
-
-PricedChain price(Chain chain, const PricingOptions& options = {}) {
-    return price_chain(std::make_shared<const Chain>(std::move(chain)), options);
-}
-
-double quantile(std::vector<double> values, double q) {
-    EXPECT_FALSE(values.empty());
-    if (values.empty()) return HUGE_VAL;
-    std::sort(values.begin(), values.end());
-    return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
-}
 
 bool out_of_the_money(const Chain& chain, std::size_t i, double forward) {
     return chain.right[i] == (chain.strike[i] >= forward ? Right::call : Right::put);

@@ -17,6 +17,8 @@ namespace scanmq::market {
 namespace {
 
 using pricing::IvStatus;
+using testing::price;
+using testing::quantile;
 
 // A European chain whose quotes are Black's values plus and minus half a spread.
 struct Truth {
@@ -32,51 +34,19 @@ struct Truth {
         return static_cast<double>(new_york_moment(date, kCloseMinute) - as_of()) / 365.0 /
                kMillisPerDay;
     }
-    [[nodiscard]] static WallMillis as_of() { return new_york_moment(20240610, 15 * 60); }
+    [[nodiscard]] static WallMillis as_of() { return testing::model_chain_moment(); }
     [[nodiscard]] double forward(YearMonthDay date) const {
         return spot * std::exp((rate - yield) * years(date));
     }
     [[nodiscard]] Chain chain() const {
-        Chain head;
-        head.symbol = "XYZ";
-        head.source = "test";
-        head.as_of = as_of();
-        head.as_of_date = 20240610;
-        head.spot = spot;
-        head.style = style;
-        ChainBuilder builder;
-        for (const auto date : dates) {
-            for (double strike = 70.0; strike <= 130.0; strike += 2.5) {
-                for (const auto right : {Right::call, Right::put}) {
-                    const double value =
-                        pricing::black_price({forward(date), strike, volatility, years(date),
-                                              std::exp(-rate * years(date))},
-                                             right);
-                    ChainBuilder::Row row;
-                    row.strike = strike;
-                    row.right = right;
-                    row.bid = std::max(0.0, value - half_spread);
-                    row.ask = row.bid + 2 * half_spread;
-                    row.expiry = builder.expiry("XYZ", date, Settlement::pm);
-                    builder.add(row);
-                }
-            }
-        }
-        std::uint64_t duplicates = 0;
-        return builder.finish(std::move(head), duplicates);
+        return testing::model_chain(
+            style, spot, dates, half_spread, [this](YearMonthDay date, double strike, Right right) {
+                return pricing::black_price(
+                    {forward(date), strike, volatility, years(date), std::exp(-rate * years(date))},
+                    right);
+            });
     }
 };
-
-PricedChain price(Chain chain, const PricingOptions& options = {}) {
-    return price_chain(std::make_shared<const Chain>(std::move(chain)), options);
-}
-
-double quantile(std::vector<double> values, double q) {
-    EXPECT_FALSE(values.empty());
-    if (values.empty()) return HUGE_VAL;
-    std::sort(values.begin(), values.end());
-    return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
-}
 
 TEST(PriceChain, RecoversCurveForwardAndVolatility) {
     const Truth truth;

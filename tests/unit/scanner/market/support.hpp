@@ -1,13 +1,20 @@
 #pragma once
 // What the market tests share: where the real vendor files are, and small chains to work on.
 
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <memory>
 #include <string>
+#include <vector>
 
 #include "scanner/market/calendar.hpp"
 #include "scanner/market/chain.hpp"
 #include "scanner/market/chain_builder.hpp"
+#include "scanner/market/priced_chain.hpp"
 
 namespace scanmq::market::testing {
 
@@ -56,6 +63,52 @@ inline Chain small_chain() {
     }
     std::uint64_t duplicates = 0;
     return builder.finish(std::move(head), duplicates);
+}
+
+// When the chains below were quoted.
+inline WallMillis model_chain_moment() { return new_york_moment(20240610, 15 * 60); }
+
+// A chain of XYZ whose quotes are a model's values plus and minus half a spread, strikes 70 to 130.
+// value(date, strike, right): NaN where there is no such contract.
+template <class Value>
+Chain model_chain(ExerciseStyle style, double header_spot, const std::vector<YearMonthDay>& dates,
+                  double half_spread, const Value& value) {
+    Chain head;
+    head.symbol = "XYZ";
+    head.source = "test";
+    head.as_of = model_chain_moment();
+    head.as_of_date = 20240610;
+    head.spot = header_spot;
+    head.style = style;
+    ChainBuilder builder;
+    for (const auto date : dates) {
+        for (double strike = 70.0; strike <= 130.0; strike += 2.5) {
+            for (const auto right : {Right::call, Right::put}) {
+                const double worth = value(date, strike, right);
+                if (std::isnan(worth)) continue;
+                ChainBuilder::Row row;
+                row.strike = strike;
+                row.right = right;
+                row.bid = std::max(0.0, worth - half_spread);
+                row.ask = row.bid + 2 * half_spread;
+                row.expiry = builder.expiry("XYZ", date, Settlement::pm);
+                builder.add(row);
+            }
+        }
+    }
+    std::uint64_t duplicates = 0;
+    return builder.finish(std::move(head), duplicates);
+}
+
+inline PricedChain price(Chain chain, const PricingOptions& options = {}) {
+    return price_chain(std::make_shared<const Chain>(std::move(chain)), options);
+}
+
+inline double quantile(std::vector<double> values, double q) {
+    EXPECT_FALSE(values.empty());
+    if (values.empty()) return HUGE_VAL;
+    std::sort(values.begin(), values.end());
+    return values[static_cast<std::size_t>(q * static_cast<double>(values.size() - 1))];
 }
 
 }  // namespace scanmq::market::testing

@@ -2,36 +2,13 @@
 
 #include <gtest/gtest.h>
 
-// QuantLib's headers are not written for our warnings.
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wall"
-#pragma GCC diagnostic ignored "-Wextra"
-#pragma GCC diagnostic ignored "-Wpedantic"
-#pragma GCC diagnostic ignored "-Wconversion"
-#pragma GCC diagnostic ignored "-Wshadow"
-#pragma GCC diagnostic ignored "-Wold-style-cast"
-#pragma GCC diagnostic ignored "-Woverloaded-virtual"
-#pragma GCC diagnostic ignored "-Wnon-virtual-dtor"
-#pragma GCC diagnostic ignored "-Wundef"
-#include <ql/exercise.hpp>
-#include <ql/instruments/vanillaoption.hpp>
-#include <ql/pricingengines/vanilla/binomialengine.hpp>
-#include <ql/pricingengines/vanilla/bjerksundstenslandengine.hpp>
-#include <ql/pricingengines/vanilla/qdfpamericanengine.hpp>
-#include <ql/processes/blackscholesprocess.hpp>
-#include <ql/quotes/simplequote.hpp>
-#include <ql/termstructures/volatility/equityfx/blackconstantvol.hpp>
-#include <ql/termstructures/yield/flatforward.hpp>
-#include <ql/time/calendars/nullcalendar.hpp>
-#include <ql/time/daycounters/actual365fixed.hpp>
-#pragma GCC diagnostic pop
-
 #include <cmath>
 #include <random>
 #include <string>
 
 #include "scanner/pricing/american.hpp"
 #include "scanner/pricing/bjerksund_stensland.hpp"
+#include "tests/support/quantlib.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -67,50 +44,28 @@ std::string text(const Case& c) {
 
 class Oracle {
   public:
-    explicit Oracle(const Case& c) {
-        const ql::Date today(14, ql::September, 2023);
-        ql::Settings::instance().evaluationDate() = today;
-        const ql::DayCounter days = ql::Actual365Fixed();
-        const auto curve = [&](double rate) {
-            return ql::Handle<ql::YieldTermStructure>(
-                ql::ext::make_shared<ql::FlatForward>(today, rate, days));
-        };
-        process_ = ql::ext::make_shared<ql::BlackScholesMertonProcess>(
-            ql::Handle<ql::Quote>(ql::ext::make_shared<ql::SimpleQuote>(c.in.spot)),
-            curve(c.in.yield), curve(c.in.rate),
-            ql::Handle<ql::BlackVolTermStructure>(ql::ext::make_shared<ql::BlackConstantVol>(
-                today, ql::NullCalendar(), c.in.volatility, days)));
-        const auto expiry = today + static_cast<int>(std::lround(c.in.years * 365.0));
-        option_ = ql::ext::make_shared<ql::VanillaOption>(
-            ql::ext::make_shared<ql::PlainVanillaPayoff>(
-                c.right == Right::call ? ql::Option::Call : ql::Option::Put, c.in.strike),
-            ql::ext::make_shared<ql::AmericanExercise>(today, expiry));
-    }
+    explicit Oracle(const Case& c) : american_(scanmq::testing::quantlib_american(c.in, c.right)) {}
     [[nodiscard]] double high_precision() {
-        return with(ql::ext::make_shared<ql::QdFpAmericanEngine>(
-            process_, ql::QdFpAmericanEngine::highPrecisionScheme()));
+        return american_.value(ql::ext::make_shared<ql::QdFpAmericanEngine>(
+            american_.process, ql::QdFpAmericanEngine::highPrecisionScheme()));
     }
     // The same with twice the iterations and a third more nodes.
     [[nodiscard]] double higher_precision() {
-        return with(ql::ext::make_shared<ql::QdFpAmericanEngine>(
-            process_, ql::ext::make_shared<ql::QdFpTanhSinhIterationScheme>(20, 40, 1e-11),
+        return american_.value(ql::ext::make_shared<ql::QdFpAmericanEngine>(
+            american_.process, ql::ext::make_shared<ql::QdFpTanhSinhIterationScheme>(20, 40, 1e-11),
             ql::QdFpAmericanEngine::FP_A));
     }
     [[nodiscard]] double leisen_reimer(int steps) {
-        return with(ql::ext::make_shared<ql::BinomialVanillaEngine<ql::LeisenReimer>>(
-            process_, static_cast<ql::Size>(steps)));
+        return american_.value(ql::ext::make_shared<ql::BinomialVanillaEngine<ql::LeisenReimer>>(
+            american_.process, static_cast<ql::Size>(steps)));
     }
     [[nodiscard]] double bjerksund_stensland_1993() {
-        return with(ql::ext::make_shared<ql::BjerksundStenslandApproximationEngine>(process_));
+        return american_.value(
+            ql::ext::make_shared<ql::BjerksundStenslandApproximationEngine>(american_.process));
     }
 
   private:
-    double with(const ql::ext::shared_ptr<ql::PricingEngine>& engine) {
-        option_->setPricingEngine(engine);
-        return option_->NPV();
-    }
-    ql::ext::shared_ptr<ql::BlackScholesMertonProcess> process_;
-    ql::ext::shared_ptr<ql::VanillaOption> option_;
+    scanmq::testing::QuantLibAmerican american_;
 };
 
 // That scheme's ten plain iterations leave up to 2.4e-6 where yield and volatility are low.
