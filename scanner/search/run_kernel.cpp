@@ -1,9 +1,5 @@
 #include "scanner/search/run_kernel.hpp"
 
-#include <algorithm>
-#include <cmath>
-#include <limits>
-
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scanner/search/run_kernel.cpp"
 #include <hwy/foreach_target.h>
@@ -17,151 +13,6 @@ namespace {
 
 constexpr double kDeviationMin = 1e-4;  // below, a probability is not within rounding
 constexpr double kWeightMin = 1e-100;   // of which an inverse is a number
-
-// Sums, payoff and its zeros of one run. Slots are anywhere, so that runs follow each other closely.
-template <std::size_t Ranks, bool All>
-class Gather {
-  public:
-    Gather(const Lane& lane, const Prefix& prefix, Block& out)
-        : lane_(lane), prefix_(prefix), columns_(*lane.rank[kLast]), out_(out) {
-        // The strikes add up first, as in strategy::Payoff.
-        for (std::size_t r = 0; r < kLast; ++r) {
-            at_zero_ += lane.shape.at_zero[r] * prefix.strike[r];
-        }
-    }
-
-    HWY_INLINE void run(std::uint32_t begin, std::uint32_t n) {
-        const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
-        for (std::uint32_t i = 0; i < n; i += step) candidates(begin + i, out_.size + i);
-    }
-
-  private:
-    static constexpr std::size_t kLast = Ranks - 1;
-
-    struct Levels {
-        V level[Ranks];      // strikes
-        V value[Ranks + 1];  // profit at zero and at the strikes
-    };
-
-    HWY_INLINE V column(Column c, std::uint32_t at) const {
-        return hn::LoadU(D{}, columns_[c] + at);
-    }
-    HWY_INLINE V total(Column c, double prefix, std::uint32_t at) const {
-        return hn::Add(set(prefix), column(c, at));
-    }
-    static HWY_INLINE void put(Block::Figures& figures, V value, std::uint32_t slot) {
-        hn::StoreU(value, D{}, figures.data() + slot);
-    }
-    HWY_INLINE void put(Metric m, V value, std::uint32_t slot) {
-        hn::StoreU(value, D{}, out_[m] + slot);
-    }
-
-    HWY_INLINE Levels levels(V strike, V cost) const {
-        Levels out;
-        auto value = hn::Add(set(at_zero_), hn::Mul(set(lane_.shape.at_zero[kLast]), strike));
-        auto from = hn::Zero(D{});
-        out.value[0] = hn::Sub(value, cost);
-        double slope = lane_.shape.first_slope;
-        for (std::size_t r = 0; r < Ranks; ++r) {
-            out.level[r] = r == kLast ? strike : set(prefix_.strike[r]);
-            value = hn::Add(value, hn::Mul(set(slope), hn::Sub(out.level[r], from)));
-            out.value[r + 1] = hn::Sub(value, cost);
-            from = out.level[r];
-            slope += lane_.shape.kink[r];
-        }
-        return out;
-    }
-
-    // POP is 1 where the end of the payoff is positive, else 0, plus P(S_T < cut) of each zero that it
-    // falls through, less that of each it rises through: what lies between cancels out.
-    HWY_INLINE void cuts(const Levels& at, std::uint32_t slot) {
-        const auto zero = hn::Zero(D{});
-        auto first_cut = hn::NaN(D{});
-        auto second_cut = hn::NaN(D{});
-        double slope = lane_.shape.first_slope;
-        for (std::size_t i = 1; i < Ranks; ++i) {
-            slope += lane_.shape.kink[i - 1];
-            if (slope == 0.0) continue;
-            const auto left = hn::Gt(at.value[i], zero);
-            const auto mixed = hn::Xor(left, hn::Gt(at.value[i + 1], zero));
-            const auto cut = hn::Sub(at.level[i - 1], hn::Mul(at.value[i], set(1.0 / slope)));
-            const auto with_sign = hn::IfThenElse(left, cut, hn::Neg(cut));
-            put(out_.cut[i - 1], hn::IfThenElseZero(mixed, with_sign), slot);
-            if constexpr (All) {
-                const auto is_second = hn::And(mixed, hn::Eq(first_cut, first_cut));
-                second_cut = hn::IfThenElse(is_second, cut, second_cut);
-                first_cut = hn::IfThenElse(hn::AndNot(is_second, mixed), cut, first_cut);
-            }
-        }
-        put(Metric::pop, hn::IfThenElseZero(hn::Gt(at.value[Ranks], zero), set(1.0)), slot);
-        if constexpr (All) {
-            put(Metric::breakeven_low, first_cut, slot);
-            put(Metric::breakeven_high, second_cut, slot);
-        }
-    }
-
-    HWY_INLINE V pop_bound(const Levels& at, V last_below) const {
-        const auto zero = hn::Zero(D{});
-        auto sum = zero;
-        auto from = zero;
-        for (std::size_t i = 0; i <= Ranks; ++i) {
-            const auto to = i == Ranks ? set(1.0) : i == kLast ? last_below : set(prefix_.below[i]);
-            const auto left = hn::Gt(at.value[i], zero);
-            const auto right = i == Ranks ? left : hn::Gt(at.value[i + 1], zero);
-            sum = hn::Add(sum, hn::IfThenElseZero(hn::Or(left, right), hn::Sub(to, from)));
-            from = to;
-        }
-        return sum;
-    }
-
-    HWY_INLINE void candidates(std::uint32_t at, std::uint32_t slot) {
-        const RankTerms& sum = prefix_.sum;
-        const auto strike = column(Column::strike, at);
-        const auto price = total(Column::price, sum.price, at);
-        const auto cost = hn::Add(price, set(lane_.fees));
-        const Levels payoff = levels(strike, cost);
-        auto gain = payoff.value[0];
-        auto worst = payoff.value[0];
-        for (std::size_t i = 1; i <= Ranks; ++i) {
-            const auto value = payoff.value[i];
-            gain = hn::IfThenElse(hn::Gt(value, gain), value, gain);
-            worst = hn::IfThenElse(hn::Lt(value, worst), value, worst);
-        }
-        put(Metric::net_price, price, slot);
-        put(Metric::gain, gain, slot);
-        put(Metric::risk, hn::Neg(worst), slot);
-        cuts(payoff, slot);
-
-        const auto before = set(sum.leg_liquidity);
-        const auto leg = column(Column::leg_liquidity, at);
-        auto width = set(prefix_.width);  // no number where there is no wing
-        if (lane_.wing(kLast - 1)) {
-            const auto gap = hn::Sub(strike, set(prefix_.strike[kLast - 1]));
-            width = hn::IfThenElse(hn::Ge(width, gap), width, gap);
-        }
-        put(Metric::leg_liquidity, hn::IfThenElse(hn::Lt(leg, before), leg, before), slot);
-        put(Metric::width, width, slot);
-        put(Metric::delta, total(Column::delta, sum.delta, at), slot);
-        put(Metric::day_theta, total(Column::day_theta, sum.day_theta, at), slot);
-        put(Metric::vega, total(Column::vega, sum.vega, at), slot);
-        put(Metric::quoted_spread, total(Column::quoted_spread, sum.quoted_spread, at), slot);
-        put(out_.abs_vega, total(Column::abs_vega, sum.abs_vega, at), slot);
-        const auto model = total(Column::model_value, sum.model_value, at);
-        put(out_.edge, hn::Sub(model, price), slot);
-        if constexpr (All) {
-            const auto expected = total(Column::expected, sum.expected, at);
-            put(Metric::ev, hn::Sub(expected, cost), slot);
-        } else {
-            put(out_.pop_bound, pop_bound(payoff, column(Column::below, at)), slot);
-        }
-    }
-
-    const Lane& lane_;
-    const Prefix& prefix_;
-    const Columns& columns_;
-    Block& out_;
-    double at_zero_{};
-};
 
 // From what was gathered to scores.
 template <bool All>
@@ -220,7 +71,9 @@ class Scores {
 
     static HWY_INLINE V load(const double* at) { return hn::Load(D{}, at); }
     HWY_INLINE V metric(Metric m, std::uint32_t slot) const { return load(out_[m] + slot); }
+    // Most masks are empty most of the time.
     static HWY_INLINE void keep(M mask, std::uint32_t slot, std::uint64_t& bits) {
+        if (hn::AllFalse(D{}, mask)) return;
         std::uint8_t raw[8] = {};
         hn::StoreMaskBits(D{}, mask, raw);
         bits |= static_cast<std::uint64_t>(raw[0]) << slot;
@@ -418,32 +271,8 @@ class Scores {
     double over_all_weights_{};
 };
 
-template <bool All>
-HWY_INLINE void gather_run(const Lane& lane, const Prefix& prefix, std::uint32_t begin,
-                           std::uint32_t n, Block& out) {
-    switch (lane.ranks()) {
-        case 2:
-            Gather<2, All>(lane, prefix, out).run(begin, n);
-            break;
-        case 3:
-            Gather<3, All>(lane, prefix, out).run(begin, n);
-            break;
-        default:
-            Gather<4, All>(lane, prefix, out).run(begin, n);
-            break;
-    }
-}
-
 }  // namespace
 
-void gather_in_lanes(const Lane& lane, const Prefix& prefix, std::uint32_t begin, std::uint32_t n,
-                     Figures figures, Block& out) {
-    if (figures == Figures::all) {
-        gather_run<true>(lane, prefix, begin, n, out);
-    } else {
-        gather_run<false>(lane, prefix, begin, n, out);
-    }
-}
 void score_in_lanes(const Lane& lane, double floor, Figures figures, Block& out) {
     if (figures == Figures::all) {
         Scores<true>(lane, floor, out).run();
@@ -459,41 +288,7 @@ HWY_AFTER_NAMESPACE();
 
 namespace scanmq::search {
 
-HWY_EXPORT(gather_in_lanes);
 HWY_EXPORT(score_in_lanes);
-
-Prefix make_prefix(const Lane& lane, const Place& place) noexcept {
-    Prefix out;
-    out.width = market::kMissing;
-    out.sum.leg_liquidity = std::numeric_limits<double>::infinity();
-    for (std::size_t r = 0; r + 1 < lane.ranks(); ++r) {
-        const Columns& columns = *lane.rank[r];
-        const auto at = [&](Column c) { return columns[c][place[r]]; };
-        out.strike[r] = at(Column::strike);
-        out.below[r] = at(Column::below);
-        out.sum.price += at(Column::price);
-        out.sum.delta += at(Column::delta);
-        out.sum.day_theta += at(Column::day_theta);
-        out.sum.vega += at(Column::vega);
-        out.sum.quoted_spread += at(Column::quoted_spread);
-        out.sum.leg_liquidity = std::min(out.sum.leg_liquidity, at(Column::leg_liquidity));
-        out.sum.expected += at(Column::expected);
-        out.sum.model_value += at(Column::model_value);
-        out.sum.abs_vega += at(Column::abs_vega);
-        if (r == 0 || !lane.wing(r - 1)) continue;
-        const double gap = out.strike[r] - out.strike[r - 1];
-        if (!(out.width >= gap)) out.width = gap;
-    }
-    return out;
-}
-
-void gather(const Lane& lane, const Prefix& prefix, const Place& place, std::uint32_t n,
-            Figures figures, Block& block) {
-    HWY_DYNAMIC_DISPATCH(gather_in_lanes)
-    (lane, prefix, place[lane.ranks() - 1], n, figures, block);
-    block.runs[block.run_count++] = {.place = place, .slot = block.size};
-    block.size += n;
-}
 
 void score_block(const Lane& lane, double floor, Figures figures, Block& block) {
     HWY_DYNAMIC_DISPATCH(score_in_lanes)(lane, floor, figures, block);

@@ -8,29 +8,10 @@
 //           within kScoreSlack, but for candidates marked `coarse`.
 // Threads:  pure functions.
 
-#include "scanner/search/block.hpp"
-#include "scanner/search/lane.hpp"
+#include "scanner/search/gather_kernel.hpp"
 
 namespace scanmq::search {
 
-// The sums over all ranks but the last.
-struct Prefix {
-    RankTerms sum;  // strike and below: not used
-    double width{};
-    std::array<double, kRanksMax> strike{};
-    std::array<double, kRanksMax> below{};
-};
-[[nodiscard]] Prefix make_prefix(const Lane& lane, const Place& place) noexcept;
-
-// What is to be known of candidates.
-enum class Figures : std::uint8_t {
-    all,   // everything in the block
-    hits,  // the masks, and `unscored` may lack those that cannot reach the floor
-};
-
-// Packs candidates place[last] = place[last] ... + n - 1 behind what the block has; n <= block.room().
-void gather(const Lane& lane, const Prefix& prefix, const Place& place, std::uint32_t n,
-            Figures figures, Block& block);
 // Scores what was gathered for the same figures. Where a bound of POP shows that no hit is among a
 // vector's candidates, their probabilities are not computed. Precondition of hits: probability_rises().
 void score_block(const Lane& lane, double floor, Figures figures, Block& block);
