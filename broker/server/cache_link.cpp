@@ -1,5 +1,6 @@
 #include "broker/server/cache_link.hpp"
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <chrono>
 #include <utility>
@@ -16,6 +17,7 @@ CacheLink::CacheLink(boost::asio::io_context& loop, Make make, Duration wait, An
     : loop_(loop), wait_(wait), answered_(std::move(answered)), work_(context_.get_executor()) {
     thread_ = std::thread([this, make = std::move(make)] {
         tier_ = make(context_);
+        note_later();
         context_.run();
         tier_.reset();
     });
@@ -43,12 +45,12 @@ void CacheLink::ask(const std::vector<CacheAsk>& asks) {
                                  look_ups = std::move(look_ups)]() mutable {
         tier_->get(std::move(keys), deadline,
                    [this, look_ups = std::move(look_ups)](cache::Tier::Values values) mutable {
+                       note_hits(values);
                        std::vector<Answer> answers;
                        answers.reserve(look_ups.size());
                        for (std::size_t i = 0; i < look_ups.size(); ++i) {
                            answers.push_back({look_ups[i], std::move(values[i])});
                        }
-                       note_stats();
                        boost::asio::post(loop_, [this, answers = std::move(answers)]() mutable {
                            answered_(std::move(answers));
                        });
@@ -68,7 +70,6 @@ void CacheLink::keep(std::vector<cache::TierPut> items) {
     boost::asio::post(context_, [this, deadline, bytes, items = std::move(items)]() mutable {
         pending_bytes_ -= bytes;
         tier_->put(std::move(items), deadline);
-        note_stats();
     });
 }
 
@@ -79,10 +80,31 @@ void CacheLink::drop(std::vector<ContentId> keys) {
     });
 }
 
+// Whether anything is asked or not: that a password is wrong shows without a job.
+void CacheLink::note_later() {
+    note_stats();
+    note_timer_.expires_after(kNoteEvery);
+    note_timer_.async_wait([this](const boost::system::error_code& ended) {
+        if (!ended) note_later();
+    });
+}
+
 void CacheLink::note_stats() {
     const cache::TierStats stats = tier_->stats();
     const std::lock_guard lock(mutex_);
     stats_ = stats;
+    noted_hit_age_ms_ = static_cast<std::uint64_t>(mean_hit_age_ms_);
+    noted_hit_bytes_ = hit_bytes_;
+}
+
+void CacheLink::note_hits(const cache::Tier::Values& values) {
+    const WallMillis wall = SystemClock().wall_millis();
+    for (const auto& value : values) {
+        if (!value) continue;
+        const WallMillis age = std::max<WallMillis>(wall - value->made, 0);
+        mean_hit_age_ms_ += (static_cast<double>(age) - mean_hit_age_ms_) / 32;
+        hit_bytes_ += value->body->size();
+    }
 }
 
 std::vector<BrokerCore::Gauge> CacheLink::rows() const {
@@ -102,7 +124,13 @@ std::vector<BrokerCore::Gauge> CacheLink::rows() const {
             {"connects", stats_.connects},
             {"refused", stats_.refused},
             {"breaker_opened", stats_.breaker_opened},
-            {"waiting", stats_.waiting}};
+            {"waiting", stats_.waiting},
+            {"hit_age_ms", noted_hit_age_ms_},
+            {"hit_bytes", noted_hit_bytes_},
+            {"coalesced", stats_.coalesced},
+            {"negative", stats_.negative},
+            {"connected", stats_.connected ? 1U : 0U},
+            {"breaker_open", stats_.breaker_open ? 1U : 0U}};
 }
 
 }  // namespace scanmq::broker

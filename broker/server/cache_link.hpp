@@ -10,6 +10,8 @@
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/io_context.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -26,6 +28,7 @@ namespace scanmq::broker {
 class CacheLink {
   public:
     static constexpr std::uint64_t kPendingBytes = 32ULL << 20;
+    static constexpr Duration kNoteEvery = std::chrono::milliseconds(250);
 
     struct Answer {
         std::uint64_t look_up{};
@@ -47,11 +50,13 @@ class CacheLink {
     // Ends the thread; nothing is answered any more.
     void stop();
 
-    // The tier's figures as of a moment ago, by name (topic `cache`).
+    // The tier's figures as of kNoteEvery ago at most, by name (topic `cache`).
     [[nodiscard]] std::vector<BrokerCore::Gauge> rows() const;
 
   private:
     void note_stats();
+    void note_later();
+    void note_hits(const cache::Tier::Values& values);
 
     boost::asio::io_context& loop_;
     const Duration wait_;
@@ -59,10 +64,16 @@ class CacheLink {
     boost::asio::io_context context_{1};
     boost::asio::executor_work_guard<boost::asio::io_context::executor_type> work_;
     std::unique_ptr<cache::Tier> tier_;  // the thread's
+    boost::asio::steady_timer note_timer_{context_};
+    double mean_hit_age_ms_ = 0;   // the thread's, as of the newest hits
+    std::uint64_t hit_bytes_ = 0;  // the thread's
     std::atomic<std::uint64_t> pending_bytes_{0};
     std::uint64_t dropped_ = 0;
-    mutable std::mutex mutex_;  // guards stats_
+    mutable std::mutex mutex_;
+    // Guarded by mutex_: kNoteEvery old at most.
     cache::TierStats stats_;
+    std::uint64_t noted_hit_age_ms_ = 0;
+    std::uint64_t noted_hit_bytes_ = 0;
     std::thread thread_;
 };
 

@@ -436,6 +436,8 @@ cache::TierStats BrokerTierCore::stats() const {
     cache::TierStats out = stats_;
     out.waiting = waiting_;
     out.breaker_opened = breaker_.opened();
+    out.connected = ready();
+    out.breaker_open = !breaker_.allows();
     return out;
 }
 

@@ -40,7 +40,7 @@ struct TierPut {
     Duration ttl{};
 };
 
-// Counters since the start, by key; but for the last three, which are of now.
+// Counters since the start, by key; but for the last five, which are of now.
 struct TierStats {
     std::uint64_t gets{};        // keys asked for
     std::uint64_t hits{};        // keys answered with a value
@@ -65,6 +65,8 @@ struct TierStats {
     std::uint64_t bytes{};    // kept
     std::uint64_t count{};    // kept
     std::uint64_t waiting{};  // keys being looked up
+    bool connected{};         // what asks a server: has a connection
+    bool breaker_open{};      // and asks nothing until a probe goes well
 };
 
 class Tier {

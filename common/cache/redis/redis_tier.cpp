@@ -131,6 +131,8 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         TierStats out = stats_;
         out.breaker_opened = breaker_.opened();
         out.waiting = waiting_;
+        out.connected = ready();
+        out.breaker_open = !breaker_.allows();
         return out;
     }
     [[nodiscard]] bool ready() const noexcept { return connection_->ready(); }

@@ -44,6 +44,10 @@ class Side {
     }
     // Submits jobs with these payloads and waits for their results.
     std::map<std::string, int> run(const std::vector<std::string>& payloads) {
+        submit(payloads);
+        return results(payloads.size());
+    }
+    void submit(const std::vector<std::string>& payloads) {
         for (const std::string& payload : payloads) {
             client::Job job;
             job.subject = "a.b";
@@ -51,8 +55,10 @@ class Side {
             EXPECT_TRUE(producer_->submit(job).ok());
         }
         producer_->flush();
+    }
+    std::map<std::string, int> results(std::size_t count) {
         std::map<std::string, int> results;
-        for (std::size_t seen = 0; seen < payloads.size();) {
+        for (std::size_t seen = 0; seen < count;) {
             auto received = subscriber_->receive(kPatience);
             if (!received.ok() || !*received) {
                 ADD_FAILURE() << "results are missing";
@@ -107,6 +113,14 @@ class Side {
             return std::to_string(std::get<std::uint64_t>(value));
         }
         return {};
+    }
+    // Until the shared tier's row says so; its figures are a moment old.
+    void wait_for_row(const std::string& column, const std::string& wanted) {
+        const auto until = std::chrono::steady_clock::now() + kPatience;
+        while (row("cache", "", column, 1) != wanted) {
+            ASSERT_LT(std::chrono::steady_clock::now(), until)
+                << column << " is " << row("cache", "", column, 1);
+        }
     }
     [[nodiscard]] bool shared() {
         const auto rows = client_->query("cache");
