@@ -12,14 +12,25 @@ namespace scanmq::tests {
 namespace {
 
 TEST(SharedRedis, AFullRedisPushesOutAndEverythingEndsWell) {
-    const RedisServer redis({"--maxmemory", "2mb", "--maxmemory-policy", "allkeys-lru"});
+    const RedisServer redis({"--maxmemory", "4mb", "--maxmemory-policy", "allkeys-lru"});
     Side side(redis.url(), kLong);
-    for (int round = 0; round < 5; ++round) {
+    const auto large = [](int round) {
         std::vector<std::string> all = payloads("large " + std::to_string(round), 40);
         for (std::string& one : all) one.append(20'000, 'x');
-        EXPECT_EQ(side.run(all).size(), 40U);
+        return all;
+    };
+    // 6.4 MB of results.
+    for (int round = 0; round < 8; ++round) {
+        EXPECT_EQ(side.run(large(round)).size(), 40U);
         side.forget_own();
     }
+    const std::string info = redis.command("INFO stats");
+    const std::size_t evicted = info.find("evicted_keys:");
+    ASSERT_NE(evicted, std::string::npos);
+    EXPECT_GT(std::stoull(info.substr(evicted + 13)), 0U);
+    const std::uint64_t before = side.attempts();
+    EXPECT_EQ(side.run(large(7)).size(), 40U);
+    EXPECT_LT(side.attempts(), before + 40) << "the newest are there";
 }
 
 TEST(SharedRedis, DamagedAndForeignValuesAreMisses) {
