@@ -6,6 +6,7 @@
 #include <cmath>
 #include <optional>
 
+#include "scanner/market/later_market.hpp"
 #include "scanner/pricing/american.hpp"
 #include "scanner/service/table.hpp"
 
@@ -38,16 +39,18 @@ struct Anchor {
     double forward{};  // the spot, now
     double discount{1.0};
     double years{};
+    std::size_t expiry{};
 };
 
 Anchor anchor(const market::PricedChain& priced, const service::Spread& spread, Moment moment) {
     if (moment == Moment::today) return {.forward = priced.spot};
-    const market::ExpiryMarket* nearer = &market_of(priced, spread.legs[0]);
+    std::size_t nearest = *expiry_of(priced, spread.legs[0]);
     for (const auto& leg : spread.legs) {
-        const market::ExpiryMarket& market = market_of(priced, leg);
-        if (market.years < nearer->years) nearer = &market;
+        const std::size_t expiry = *expiry_of(priced, leg);
+        if (priced.expiries[expiry].years < priced.expiries[nearest].years) nearest = expiry;
     }
-    return {nearer->forward, nearer->discount, nearer->years};
+    const market::ExpiryMarket& nearer = priced.expiries[nearest];
+    return {nearer.forward, nearer.discount, nearer.years, nearest};
 }
 
 double leg_value(const market::PricedChain& priced, const service::SpreadLeg& leg, double spot,
@@ -56,16 +59,25 @@ double leg_value(const market::PricedChain& priced, const service::SpreadLeg& le
     const double left = market.years - from.years;
     const bool is_call = leg.right == market::Right::call;
     if (!(left > 1e-9)) return std::max(is_call ? spot - leg.strike : leg.strike - spot, 0.0);
-    const double discount = market.discount / from.discount;
-    const double paid_out = from.forward - market.forward * discount;
-    const double forward = (spot - paid_out) / discount;
-    if (!(forward > 0.0)) return is_call ? 0.0 : discount * leg.strike;
     const double volatility =
         std::isfinite(leg.iv)
             ? leg.iv
             : market.smile.volatility(std::log(leg.strike / market.forward), market.years);
-    // At the nearer expiry the engine takes the later legs as European ones, and so does the picture.
-    if (from.years == 0.0 && priced.chain->style == market::ExerciseStyle::american) {
+    const bool american = priced.chain->style == market::ExerciseStyle::american;
+    if (american && from.years > 0.0) {
+        const pricing::CurveLeg terms{leg.strike, volatility, leg.right};
+        pricing::AmericanCurve curve;
+        pricing::american_curves(
+            market::later_market(priced, static_cast<std::uint32_t>(from.expiry),
+                                 static_cast<std::uint32_t>(*expiry_of(priced, leg))),
+            {&terms, 1}, {&curve, 1});
+        return curve.at(spot).value;
+    }
+    const double discount = market.discount / from.discount;
+    const double paid_out = from.forward - market.forward * discount;
+    const double forward = (spot - paid_out) / discount;
+    if (!(forward > 0.0)) return is_call ? 0.0 : discount * leg.strike;
+    if (american) {
         const double carry = std::log(market.forward / priced.spot) / market.years;
         return pricing::american_price({.spot = spot,
                                         .strike = leg.strike,

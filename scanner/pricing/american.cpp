@@ -33,6 +33,7 @@ Certain certain_exercise(const PutForm& put, double years) noexcept {
 
 namespace {
 
+using detail::is_calm;
 using detail::PutBlock;
 using detail::PutForm;
 using detail::PutValues;
@@ -72,12 +73,7 @@ class Batch {
     [[nodiscard]] std::size_t size() const noexcept { return block_.size; }
 
     void add(const PutForm& put, double volatility, double years) noexcept {
-        const std::size_t row = block_.size++;
-        const double over_variance = 1.0 / (volatility * volatility);
-        block_.log_spot[row] = std::log(put.spot / put.strike);
-        block_.rate[row] = put.rate * over_variance;
-        block_.yield[row] = put.yield * over_variance;
-        block_.deviation[row] = volatility * std::sqrt(years);
+        detail::add_put(block_, put, volatility, years);
     }
     // Results are valid until the next row is added.
     const PutValues& run(bool with_greeks) noexcept {
@@ -99,13 +95,6 @@ class Batch {
     PutBlock block_{};
     PutValues values_{};
 };
-
-// Where the drift over the life is many deviations, steps of FP-A no longer converge: such rows, long
-// and calm ones, are FP-B's.
-constexpr double kDriftMax = 1.2;
-bool is_calm(const BsmInputs& in) noexcept {
-    return std::fabs(in.rate - in.yield) * std::sqrt(in.years) > kDriftMax * in.volatility;
-}
 
 enum class Take : unsigned char { all, usual, calm };
 bool takes(Take take, const BsmInputs& in) noexcept {

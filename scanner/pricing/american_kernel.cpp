@@ -296,6 +296,8 @@ struct Values {
     V price;
     V delta;
     V gamma;
+    V premium;
+    V premium_delta;
 };
 
 // Kim's integral (1990) over the time from now, u = tau g^2.
@@ -362,20 +364,23 @@ HWY_INLINE Values integrate(const AmericanTables& tables, const Put& put, const 
     const V yield_gain = hn::Mul(hn::Mul(put.yield, t), dividends);
     const V premium = hn::NegMulAdd(spot, yield_gain, hn::Mul(hn::Mul(put.rate, t), interest));
     out.price = hn::Max(hn::Max(hn::Add(european, premium), european), hn::Sub(one, spot));
+    out.premium = premium;
     if constexpr (kGreeks) {
-        out.delta = hn::Neg(hn::Add(hn::MulAdd(x, slope, yield_gain), given));
+        const V lost = hn::MulAdd(x, slope, yield_gain);
+        out.premium_delta = hn::Neg(lost);
+        out.delta = hn::Neg(hn::Add(lost, given));
         out.gamma = hn::Mul(over_spot, hn::MulAdd(x, bend, hn::Mul(g1, over_x)));
         out.delta = hn::Min(hn::Max(out.delta, set(-1.0)), zero);
         out.gamma = hn::Max(out.gamma, zero);
     } else {
         out.delta = zero;
         out.gamma = zero;
+        out.premium_delta = zero;
     }
     return out;
 }
 
-void price_lanes(const AmericanTables& tables, const PutBlock& block, PutValues& out,
-                 std::size_t at, bool with_greeks) {
+HWY_INLINE Put load_put(const PutBlock& block, std::size_t at) {
     const D d;
     const V zero = hn::Zero(d);
     Put put;
@@ -387,6 +392,41 @@ void price_lanes(const AmericanTables& tables, const PutBlock& block, PutValues&
     const V quotient = hn::Div(put.rate, hn::IfThenElse(early, put.yield, set(1.0)));
     put.log_first = hn::IfThenElseZero(early, log_bounded(d, hn::Max(quotient, set(1e-300))));
     put.log_last = log_perpetual(put.rate, put.yield);
+    return put;
+}
+
+// Where the spot is so far above every boundary that it is hardly reached.
+HWY_INLINE V beyond_exercise(const Put& put) {
+    constexpr double kDeviations = 5.5;
+    const V x = put.deviation;
+    const V drift = hn::Sub(hn::Sub(put.rate, put.yield), set(0.5));
+    const V falls = hn::Max(hn::Neg(hn::Mul(drift, hn::Mul(x, x))), hn::Zero(D()));
+    return hn::Add(hn::MulAdd(set(kDeviations), x, put.log_first), falls);
+}
+
+void curve_lanes(const AmericanTables& tables, const PutBlock& block, detail::PutCurves& out,
+                 std::size_t at) {
+    const D d;
+    const Put put = load_put(block, at);
+    Boundary boundary;
+    solve_boundary(tables, put, boundary);
+    const V low = boundary.y[tables.nodes - 1];
+    const V high = beyond_exercise(put);
+    const V width = hn::Sub(high, low);
+    for (std::size_t k = 0; k <= detail::kCurveCells; ++k) {
+        const V log_spot = hn::MulAdd(width, set(detail::curve_share(k)), low);
+        const Values values = integrate<true>(tables, put, boundary, log_spot);
+        hn::Store(values.premium, d, out.premium[k].data() + at);
+        hn::Store(hn::Mul(values.premium_delta, exp_low(log_spot)), d, out.slope[k].data() + at);
+    }
+    hn::Store(low, d, out.low.data() + at);
+    hn::Store(high, d, out.high.data() + at);
+}
+
+void price_lanes(const AmericanTables& tables, const PutBlock& block, PutValues& out,
+                 std::size_t at, bool with_greeks) {
+    const D d;
+    const Put put = load_put(block, at);
     Boundary boundary;
     solve_boundary(tables, put, boundary);
     const V log_spot = hn::Load(d, block.log_spot.data() + at);
@@ -405,15 +445,25 @@ void price_lanes(const AmericanTables& tables, const PutBlock& block, PutValues&
     }
 }
 
-void price_block(const AmericanTables& tables, PutBlock& block, PutValues& out, bool with_greeks) {
-    const std::size_t lanes = hn::Lanes(D());
-    // Lanes without a row repeat the last.
-    for (std::size_t i = block.size; i % lanes != 0; ++i) {
+// Lanes without a row repeat the last.
+void fill_lanes(PutBlock& block) {
+    for (std::size_t i = block.size; i % hn::Lanes(D()) != 0; ++i) {
         block.log_spot[i] = block.log_spot[block.size - 1];
         block.rate[i] = block.rate[block.size - 1];
         block.yield[i] = block.yield[block.size - 1];
         block.deviation[i] = block.deviation[block.size - 1];
     }
+}
+
+void curve_block(const AmericanTables& tables, PutBlock& block, detail::PutCurves& out) {
+    const std::size_t lanes = hn::Lanes(D());
+    fill_lanes(block);
+    for (std::size_t at = 0; at < block.size; at += lanes) curve_lanes(tables, block, out, at);
+}
+
+void price_block(const AmericanTables& tables, PutBlock& block, PutValues& out, bool with_greeks) {
+    const std::size_t lanes = hn::Lanes(D());
+    fill_lanes(block);
     for (std::size_t at = 0; at < block.size; at += lanes) {
         price_lanes(tables, block, out, at, with_greeks);
     }
@@ -425,6 +475,11 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace scanmq::pricing {
 HWY_EXPORT(price_block);
+HWY_EXPORT(curve_block);
+
+void detail::put_curves(const AmericanTables& tables, PutBlock& block, PutCurves& out) {
+    HWY_DYNAMIC_DISPATCH(curve_block)(tables, block, out);
+}
 
 void detail::price_puts(const AmericanTables& tables, PutBlock& block, PutValues& out,
                         bool with_greeks) {

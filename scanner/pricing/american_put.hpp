@@ -1,7 +1,7 @@
 #pragma once
 // PutForm: a call or put brought into the form of a put, and which method its rates ask for.
 //
-// Role:     internal to scanner/pricing: american.cpp and american_implied_volatility.cpp.
+// Role:     internal to scanner/pricing: american*.cpp.
 // Formulas: McDonald and Schroder (1998), C(S, K, r, q) = P(K, S, q, r).
 // Threads:  pure functions.
 
@@ -51,6 +51,13 @@ struct PutForm {
     if (volatility * std::sqrt(years) < kDeviationMin) return Regime::deterministic;
     if (put.rate <= 0.0 && put.yield >= put.rate) return Regime::european;
     return put.rate < 0.0 ? Regime::two_boundaries : Regime::boundary;
+}
+
+// Where the drift over the life is many deviations, steps of FP-A no longer converge: such rows, long
+// and calm ones, are FP-B's.
+inline constexpr double kDriftMax = 1.2;
+[[nodiscard]] inline bool is_calm(const BsmInputs& in) noexcept {
+    return std::fabs(in.rate - in.yield) * std::sqrt(in.years) > kDriftMax * in.volatility;
 }
 
 // The most that exercise at any time in [0, years] gives when the spot grows at r - q for certain,

@@ -58,12 +58,14 @@ class Columns {
             put(kSpot, j, hn::Mul(spot, exp_wide(hn::Mul(hn::Mul(sign_, step_), set(j - half_)))));
         }
         expire();
+        low_ = high_ = {strike_, set(1.0)};
     }
 
     [[nodiscard]] V step() const { return step_; }
     // At ln X + offset step.
     [[nodiscard]] V american(int offset) const { return at(kAmerican, offset); }
     [[nodiscard]] V control(int offset) const { return at(kControl, offset); }
+    [[nodiscard]] V premium(int offset) const { return hn::Sub(american(offset), control(offset)); }
 
     // One step back in time, dt long, of which `implicit` is taken at its end.
     void back(double dt, double implicit) {
@@ -71,17 +73,18 @@ class Columns {
         factor(implicit * dt);
         time_left_ += dt;
         unpaid_ = hn::Mul(unpaid_, exp_wide(hn::Mul(rate_, set(-dt))));
+        low_ = back_at_end(low_, dt);
+        high_ = back_at_end(high_, dt);
+        const int last = nodes_ - 1;
+        solve<true>(kAmerican, unpaid_, explicit_dt, take_best(low_, 0), take_best(high_, last));
         const V end_low = european_limit(0);
-        const V end_high = european_limit(nodes_ - 1);
-        const auto with_exercise = [&](V unpaid, Column column) {
-            solve<true>(column, unpaid, explicit_dt, hn::Max(end_low, exercise(0, unpaid)),
-                        hn::Max(end_high, exercise(nodes_ - 1, unpaid)));
-        };
-        with_exercise(unpaid_, kAmerican);
+        const V end_high = european_limit(last);
         if (european_control_) {
             solve<false>(kControl, unpaid_, explicit_dt, end_low, end_high);
         } else {
-            with_exercise(hn::Zero(D()), kControl);
+            const V zero = hn::Zero(D());
+            solve<true>(kControl, zero, explicit_dt, hn::Max(end_low, exercise(0, zero)),
+                        hn::Max(end_high, exercise(last, zero)));
         }
     }
 
@@ -107,6 +110,8 @@ class Columns {
             before = gain;
             gain = after;
         }
+        take_best(low_, 0);
+        take_best(high_, nodes_ - 1);
     }
 
   private:
@@ -138,6 +143,24 @@ class Columns {
         const auto both = hn::Ge(hn::Min(a, b), zero);
         return hn::IfThenElse(both, hn::Mul(set(0.5), hn::Add(a, b)),
                               hn::Div(hn::Mul(set(0.5), hn::Mul(high, high)), length));
+    }
+    // At the ends of the grid nothing is left to chance: exercise at the best time to come gives
+    // sign (cash - share X).
+    struct End {
+        V cash;
+        V share;
+    };
+    [[nodiscard]] End back_at_end(const End& end, double dt) const {
+        return {hn::Mul(end.cash, exp_wide(hn::Mul(rate_, set(-dt)))),
+                hn::Mul(end.share, exp_wide(hn::Mul(yield_, set(-dt))))};
+    }
+    V take_best(End& end, int j) const {
+        const V later = hn::Mul(sign_, hn::NegMulAdd(end.share, get(kSpot, j), end.cash));
+        const V now = exercise(j, unpaid_);
+        const auto due = hn::Gt(now, later);
+        end.cash = hn::IfThenElse(due, hn::Sub(strike_, unpaid_), end.cash);
+        end.share = hn::IfThenElse(due, set(1.0), end.share);
+        return hn::Max(hn::Max(now, later), hn::Zero(D()));
     }
     [[nodiscard]] V european_limit(int j) const {
         const V paid = hn::Mul(strike_, exp_wide(hn::Mul(rate_, set(-time_left_))));
@@ -231,6 +254,8 @@ class Columns {
     V stay_;
     V upper_ = hn::Zero(D());
     V unpaid_ = hn::Zero(D());
+    End low_;
+    End high_;
     double time_left_ = 0.0;
     double factored_ = -1.0;
 };
@@ -246,31 +271,56 @@ void march(Columns& columns, double length, int steps) {
     }
 }
 
-void difference_block(const DifferenceGrid& grid, DifferenceBlock& block, DifferenceValues& out) {
-    const D d;
-    const std::size_t lanes = hn::Lanes(d);
-    // Lanes without a row repeat the last.
-    for (std::size_t i = block.size; i % lanes != 0; ++i) {
+// Lanes without a row repeat the last.
+void fill_lanes(DifferenceBlock& block) {
+    for (std::size_t i = block.size; i % hn::Lanes(D()) != 0; ++i) {
         for (auto* column : {&block.spot, &block.strike, &block.rate, &block.yield,
                              &block.volatility, &block.sign}) {
             (*column)[i] = (*column)[block.size - 1];
         }
     }
+}
+
+// From expiry to now.
+void march(Columns& columns, const DifferenceGrid& grid, const DifferenceBlock& block) {
+    double now = block.years;
+    const auto back_to = [&](double moment) {
+        const double length = now - moment;
+        if (!(length > 0.0)) return;
+        const double share = std::sqrt(length / block.years);
+        march(columns, length, std::max(12, static_cast<int>(grid.steps * share)));
+        now = moment;
+    };
+    for (const CashDividend& dividend : block.dividends) {
+        back_to(dividend.years);
+        columns.pay(dividend.amount);
+    }
+    back_to(0.0);
+}
+
+void difference_nodes(const DifferenceGrid& grid, DifferenceBlock& block, std::span<double> out,
+                      std::span<double> step) {
+    const D d;
+    const std::size_t lanes = hn::Lanes(d);
+    fill_lanes(block);
     for (std::size_t at = 0; at < block.size; at += lanes) {
         Columns columns(grid, block, at);
-        double now = block.years;
-        const auto back_to = [&](double moment) {
-            const double length = now - moment;
-            if (!(length > 0.0)) return;
-            const double share = std::sqrt(length / block.years);
-            march(columns, length, std::max(12, static_cast<int>(grid.steps * share)));
-            now = moment;
-        };
-        for (const CashDividend& dividend : block.dividends) {
-            back_to(dividend.years);
-            columns.pay(dividend.amount);
+        march(columns, grid, block);
+        for (int j = -grid.half_nodes; j <= grid.half_nodes; ++j) {
+            const auto node = static_cast<std::size_t>(j + grid.half_nodes);
+            hn::StoreU(columns.premium(j), d, out.data() + node * detail::kDifferenceBlock + at);
         }
-        back_to(0.0);
+        hn::StoreU(columns.step(), d, step.data() + at);
+    }
+}
+
+void difference_block(const DifferenceGrid& grid, DifferenceBlock& block, DifferenceValues& out) {
+    const D d;
+    const std::size_t lanes = hn::Lanes(d);
+    fill_lanes(block);
+    for (std::size_t at = 0; at < block.size; at += lanes) {
+        Columns columns(grid, block, at);
+        march(columns, grid, block);
         for (int i = 0; i < 3; ++i) {
             hn::Store(columns.american(i - 1), d, out.american[i].data() + at);
             hn::Store(columns.control(i - 1), d, out.control[i].data() + at);
@@ -285,6 +335,12 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace scanmq::pricing {
 HWY_EXPORT(difference_block);
+HWY_EXPORT(difference_nodes);
+
+void detail::difference_premiums(const DifferenceGrid& grid, DifferenceBlock& block,
+                                 std::span<double> out, std::span<double> step) {
+    HWY_DYNAMIC_DISPATCH(difference_nodes)(grid, block, out, step);
+}
 
 void detail::difference_values(const DifferenceGrid& grid, DifferenceBlock& block,
                                DifferenceValues& out) {

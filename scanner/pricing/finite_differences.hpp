@@ -51,6 +51,11 @@ struct DifferenceValues {
 // Rows from size up to the next multiple of the lane count are overwritten in both.
 void difference_values(const DifferenceGrid& grid, DifferenceBlock& block, DifferenceValues& out);
 
+// American less control at every node of the grid, by rising ln X: out[node * kDifferenceBlock + row],
+// 2 half_nodes + 1 nodes around the block's spot. step: between nodes, by row.
+void difference_premiums(const DifferenceGrid& grid, DifferenceBlock& block, std::span<double> out,
+                         std::span<double> step);
+
 // One with half the nodes of the other, from which the limit is extrapolated.
 struct DifferenceGrids {
     DifferenceGrid coarse;

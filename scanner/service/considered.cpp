@@ -81,10 +81,7 @@ std::array<std::uint32_t, strategy::kMaxLegs> Considered::rows() const noexcept 
     std::array<std::uint32_t, strategy::kMaxLegs> out{};
     const auto& legs = lane.definition->legs;
     for (std::size_t i = 0; i < legs.size(); ++i) {
-        const std::size_t rank = legs[i].rank;
-        const strategy::LegColumns& columns = *lane.ranks[rank];
-        const bool second = i > 0 && legs[i - 1].rank == rank;
-        out[i] = second ? columns.second_row[place[rank]] : columns.row[place[rank]];
+        out[i] = rows_of_leg(lane, i)[place[legs[i].rank]];
     }
     return out;
 }
@@ -245,7 +242,8 @@ Candidate candidate_at(const Considered& c, double score) noexcept {
             .row = c.rows()};
 }
 
-bool back_legs(const Considered& c, std::array<strategy::BackLeg, strategy::kMaxLegs>& out,
+bool back_legs(const Considered& c, LaterLegs& later,
+               std::array<strategy::BackLeg, strategy::kMaxLegs>& out,
                std::size_t& count) noexcept {
     count = 0;
     const auto rows = c.rows();
@@ -257,7 +255,8 @@ bool back_legs(const Considered& c, std::array<strategy::BackLeg, strategy::kMax
         out[count++] = {.right = legs[i].right,
                         .quantity = strategy::sign(legs[i].side) * legs[i].ratio,
                         .strike = c.levels.strike[legs[i].rank],
-                        .volatility = volatility};
+                        .volatility = volatility,
+                        .american = later.curve(i, c.place[legs[i].rank])};
     }
     return true;
 }

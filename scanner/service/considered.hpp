@@ -10,6 +10,7 @@
 #include <limits>
 
 #include "scanner/service/lane.hpp"
+#include "scanner/service/later_legs.hpp"
 #include "scanner/strategy/probability.hpp"
 
 namespace scanmq::service {
@@ -107,7 +108,7 @@ void take_extremes(Considered& c, const Pay& payoff) noexcept {
 [[nodiscard]] Candidate candidate_at(const Considered& c, double score) noexcept;
 
 // The legs of the later expiry. False where one has no volatility to be repriced at.
-[[nodiscard]] bool back_legs(const Considered& c,
+[[nodiscard]] bool back_legs(const Considered& c, LaterLegs& later,
                              std::array<strategy::BackLeg, strategy::kMaxLegs>& out,
                              std::size_t& count) noexcept;
 

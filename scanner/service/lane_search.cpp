@@ -74,7 +74,7 @@ Outcome judge(Considered& c, const Pay& payoff, const SearchState& state, Counts
     return {Verdict::ranked, score};
 }
 
-Outcome judge(Considered& c, const SearchState& state, Counts* counts) {
+Outcome judge(Considered& c, LaterLegs& later, const SearchState& state, Counts* counts) {
     const Lane& lane = c.lane;
     const double cost = c.sum.price + lane.stock + lane.fees;
     if (!lane.between) {
@@ -83,7 +83,7 @@ Outcome judge(Considered& c, const SearchState& state, Counts* counts) {
     }
     std::array<strategy::BackLeg, strategy::kMaxLegs> back{};
     std::size_t count = 0;
-    if (!back_legs(c, back, count)) return {Verdict::no_value};
+    if (!back_legs(c, later, back, count)) return {Verdict::no_value};
     const strategy::TwoExpiryPayoff payoff(lane.shape, c.levels.strike.data(), {back.data(), count},
                                            *lane.between, *lane.distribution, cost);
     return judge(c, payoff, state, counts);
@@ -122,7 +122,8 @@ void settle(const Outcome& outcome, const Considered& c, SearchState& state) {
     }
 }
 
-void search_run(const Lane& lane, const strategy::Generator::Run& run, SearchState& state) {
+void search_run(const Lane& lane, LaterLegs& later, const strategy::Generator::Run& run,
+                SearchState& state) {
     const std::size_t last = lane.shape.ranks - 1;
     Levels levels;
     Sums prefix;
@@ -140,7 +141,7 @@ void search_run(const Lane& lane, const strategy::Generator::Run& run, SearchSta
         place[last] = i;
         const Sums sum = prefix.with(columns, i);
         Considered c{state.chain, lane, levels, sum, place};
-        settle(judge(c, state, &state.counts), c, state);
+        settle(judge(c, later, state, &state.counts), c, state);
     }
 }
 
@@ -151,8 +152,9 @@ bool search_lane(const Lane& lane, SearchState& state) {
     const std::span<const strategy::StrikeList> strikes(lists.data(), lane.rank_count());
     strategy::Generator generator(strikes, lane.gaps);
     strategy::Generator::Run run;
+    LaterLegs later(state.chain, lane);
     while (generator.next(run)) {
-        search_run(lane, run, state);
+        search_run(lane, later, run, state);
         if (state.cancelled()) return false;
     }
     return true;
@@ -168,7 +170,8 @@ std::optional<Candidate> score_candidate(const Lane& lane, const SearchState& st
         sum = sum.with(*lane.ranks[r], place[r]);
     }
     Considered c{state.chain, lane, levels, sum, place};
-    const Outcome outcome = judge(c, state, nullptr);
+    LaterLegs later(state.chain, lane);
+    const Outcome outcome = judge(c, later, state, nullptr);
     if (outcome.verdict != Verdict::ranked) return std::nullopt;
     return candidate_at(c, outcome.score);
 }

@@ -206,7 +206,8 @@ Spread build_spread(const market::PricedChain& chain, const ScanRequest& request
     if (lane.between) {
         std::array<strategy::BackLeg, strategy::kMaxLegs> back{};
         std::size_t count = 0;
-        if (!back_legs(c, back, count)) return spread;
+        LaterLegs later(chain, lane);
+        if (!back_legs(c, later, back, count)) return spread;
         take_payoff(
             spread, c,
             strategy::TwoExpiryPayoff(lane.shape, c.levels.strike.data(), {back.data(), count},

@@ -103,6 +103,12 @@ TwoExpiryPayoff::BackPoint TwoExpiryPayoff::back_at(double underlying) const noe
     BackPoint out;
     for (std::size_t i = 0; i < backs_; ++i) {
         const Leg& leg = back_[i];
+        if (leg.terms.american != nullptr) {
+            const auto [value, slope] = leg.terms.american->at(underlying);
+            out.value += leg.terms.quantity * value;
+            out.slope += leg.terms.quantity * slope;
+            continue;
+        }
         const bool put = leg.terms.right == Right::put;
         const double strike = leg.terms.strike * market_->discount;
         if (!alive) {
@@ -131,7 +137,10 @@ double TwoExpiryPayoff::limit_above() const noexcept {
     limit -= slope * beyond;
     for (std::size_t i = 0; i < backs_; ++i) {
         const BackLeg& leg = back_[i].terms;
-        if (leg.right == Right::call) {
+        if (leg.right == Right::put) continue;
+        if (leg.american != nullptr) {
+            limit += leg.quantity * leg.american->far_above();
+        } else {
             limit -= leg.quantity * (market_->paid_out + leg.strike * market_->discount);
         }
     }

@@ -5,7 +5,7 @@
 // Model:    a later leg keeps its implied volatility (sticky strike); its forward at S is (S - d)/D with
 //           D the discount between the expiries and d what the two forwards say is paid out between
 //           them, an amount and not a share of S. So both tails are analytic: as S grows, a long call
-//           gains what a short one loses.
+//           gains what a short one loses. An American leg's value is its curve's.
 // Search:   extremes (roots of the slope) and breakevens between the points of a grid of 6 deviations
 //           either way and the strikes, refined to 1e-9 of the forward; the tails in closed form.
 // Speed:    some microseconds each: two-expiry strategies count more against the limit of candidates.
@@ -16,6 +16,7 @@
 #include <cstddef>
 #include <span>
 
+#include "scanner/pricing/american_curve.hpp"
 #include "scanner/strategy/payoff.hpp"
 
 namespace scanmq::strategy {
@@ -42,6 +43,7 @@ struct BackLeg {
     double quantity{};  // long +, short -
     double strike{};
     double volatility{};
+    const pricing::AmericanCurve* american{};  // at the nearer expiry; null: a European option
 };
 
 class TwoExpiryPayoff {
@@ -49,8 +51,8 @@ class TwoExpiryPayoff {
     static constexpr std::size_t kGrid = 33;
     static constexpr std::size_t kPoints = kGrid + kMaxRanks + 1;
 
-    // strikes: of all ranks, rising. Shape, market and distribution (of the nearer expiry) must outlive
-    // this. Precondition: every back leg has a positive volatility.
+    // strikes: of all ranks, rising. Shape, market, curves and distribution (of the nearer expiry)
+    // must outlive this. Precondition: every back leg has a positive volatility.
     TwoExpiryPayoff(const PayoffShape& shape, const double* strikes, std::span<const BackLeg> back,
                     const TwoExpiryMarket& market, const Distribution& distribution,
                     double cost) noexcept;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "scanner/pricing/american.hpp"
+#include "scanner/pricing/american_curve.hpp"
 #include "scanner/pricing/bjerksund_stensland.hpp"
 #include "tests/support/quantlib.hpp"
 
@@ -87,6 +88,23 @@ TEST(AmericanOracle, AccurateEqualsMoreThanQuantLibsHighPrecision) {
         EXPECT_NEAR(american_price(c.in, c.right, AmericanScheme::accurate),
                     Oracle(c).higher_precision(), 5e-8)
             << i << text(c);
+    }
+}
+
+// One curve for all spots that the underlying may be at.
+TEST(AmericanOracle, CurveEqualsQuantLibAtEverySpot) {
+    std::mt19937_64 random(19);
+    for (int i = 0; i < 12; ++i) {
+        Case c = draw(random, 0.10, 0.70, 400);
+        const CurveMarket market{.rate = c.in.rate, .yield = c.in.yield, .years = c.in.years};
+        const CurveLeg leg{c.in.strike, c.in.volatility, c.right};
+        AmericanCurve curve;
+        american_curves(market, {&leg, 1}, {&curve, 1});
+        for (const double moneyness : {0.6, 0.8, 0.9, 0.95, 1.0, 1.05, 1.1, 1.25, 1.6}) {
+            c.in.spot = moneyness * c.in.strike;
+            EXPECT_NEAR(curve.at(c.in.spot).value, Oracle(c).high_precision(), 3e-5)
+                << i << " S " << c.in.spot << text(c);
+        }
     }
 }
 
