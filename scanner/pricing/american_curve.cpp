@@ -12,8 +12,8 @@
 namespace scanmq::pricing {
 namespace {
 
-constexpr detail::DifferenceGrid kCoarse{96, 60, 5.5};
-constexpr detail::DifferenceGrid kFine{192, 60, 5.5};
+constexpr detail::DifferenceGrid kCoarse{96, 60, 5.5, 0.0};
+constexpr detail::DifferenceGrid kFine{192, 60, 5.5, 0.0};
 constexpr std::size_t kGridNodes = 2 * static_cast<std::size_t>(kCoarse.half_nodes) + 1;
 
 }  // namespace

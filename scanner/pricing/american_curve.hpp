@@ -33,7 +33,7 @@ struct CurveMarket {
     double yield{};
     double years{};
     double paid_out{};
-    std::vector<CashDividend> dividends;  // years counted from the moment
+    std::vector<CashDividend> dividends{};  // years counted from the moment
 };
 
 struct CurveLeg {

@@ -12,19 +12,26 @@
 // moves each of them. Steps are secants in a function of V - least, the least being the value at no
 // volatility, that is nearly straight in the volatility: its square root where the least is that of
 // exercise now, which V leaves like a parabola, and its logarithm elsewhere.
+//
+// Prices with cash dividends are dear (finite differences), those without cheap. What the dividends
+// change hardly depends on the volatility: less that, the price is one without dividends, whose
+// volatility is nearly what is looked for. Steps are then secants in the distance to it.
 
 namespace scanmq::pricing {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
-constexpr double kTolerance = 1e-9;           // of the price less the least
-constexpr double kSpotTolerance = 1e-12;      // of the spot: what prices are rounded to
+constexpr double kTolerance = 1e-9;       // of the price less the least
+constexpr double kSpotTolerance = 1e-12;  // of the spot: what prices are rounded to
+constexpr double kCashTolerance = 9e-10;  // the same with cash dividends
+constexpr int kDistanceRounds = 3;
 constexpr double kExerciseTolerance = 1e-12;  // of the spot
 
 struct Market {
     BsmExpiry common;
     std::span<const CashDividend> dividends;
     double on_x{};  // the spot less what is paid
+    bool has_dividends{};
 };
 
 struct Search {
@@ -39,8 +46,12 @@ struct Search {
     double at{};                                            // the volatility to price next
     double last_at = kNaN;
     double last_height{};
-    double slope{};         // of the height, where there is no last point yet
-    double width_before{};  // of the bracket, two rounds ago
+    double last_value{};
+    double slope{};      // of the height, where there is no last point yet
+    bool by_distance{};  // the last height was a distance of volatilities
+    // Three rounds ago: the bracket's width and the error.
+    double width_before = std::numeric_limits<double>::infinity();
+    double error_before = std::numeric_limits<double>::infinity();
     int rounds = 0;
     bool open = true;
     double volatility = kNaN;
@@ -124,12 +135,13 @@ Search start(const Market& market, double price, double strike, Right right) noe
     return out;
 }
 
-// After the price at search.at is known: done, or the next volatility.
-void move(Search& search, double spot, double value) noexcept {
+// After the price at search.at is known: done, or the next volatility. nearby: that of the price less
+// what the dividends change, NaN where there is none.
+void move(Search& search, double rounding, double value, double nearby) noexcept {
     ++search.rounds;
     const double at = search.at;
     const double error = value - search.price;
-    if (std::fabs(error) <= kTolerance * (search.price - search.least) + kSpotTolerance * spot) {
+    if (std::fabs(error) <= kTolerance * (search.price - search.least) + rounding) {
         search.close(at, IvStatus::ok);
         return;
     }
@@ -148,20 +160,35 @@ void move(Search& search, double spot, double value) noexcept {
         search.close(0.5 * (search.low + search.high), IvStatus::ok);
         return;
     }
-    const double height = search.height(value);
-    double slope = search.slope;
+    // Where it has not settled by then, what the dividends change is not even.
+    const bool by_distance = !std::isnan(nearby) && search.rounds <= kDistanceRounds;
+    const double height = by_distance ? at - nearby : search.height(value);
+    const double target = by_distance ? 0.0 : search.height(search.price);
+    double slope = by_distance ? 1.0 : search.slope;
+    if (search.by_distance && !by_distance) search.last_height = search.height(search.last_value);
+    if (!search.by_distance && by_distance) search.last_at = kNaN;
+    search.by_distance = by_distance;
     if (!std::isnan(search.last_at)) slope = (height - search.last_height) / (at - search.last_at);
-    double next = at - (height - search.height(search.price)) / slope;
+    double next = at - (height - target) / slope;
+    // A secant in the distance leaves less than a fiftieth of an error that small.
+    const bool last = std::fabs(error) <= 50.0 * rounding && next > 0.0;
+    if (by_distance && !std::isnan(search.last_at) && last) {
+        search.close(next, IvStatus::ok);
+        return;
+    }
     // Flat where exercise is due, and where nothing is left: no line to follow.
     const bool flat = value <= search.least;
     search.last_at = flat ? kNaN : at;
     search.last_height = height;
-    search.slope = slope;
-    // Every third round must have halved the bracket.
+    search.last_value = value;
+    if (!by_distance) search.slope = slope;
+    // Three rounds must have halved the bracket or taken the error to a tenth.
     bool slow = false;
     if (search.rounds % 3 == 0) {
-        slow = bounded && width > 0.5 * search.width_before;
+        slow = bounded && width > 0.5 * search.width_before &&
+               std::fabs(error) > 0.1 * search.error_before;
         search.width_before = width;
+        search.error_before = std::fabs(error);
     }
     const bool inside = next > search.low && next < search.high && next < 4.0 * at;
     if (flat || slow || !inside) {
@@ -170,12 +197,46 @@ void move(Search& search, double spot, double value) noexcept {
     search.at = next;
 }
 
+// The volatilities, without dividends, of prices of that market.
+std::vector<double> without_dividends(const Market& market, std::span<const double> price,
+                                      std::span<const double> strike,
+                                      std::span<const Right> right) {
+    BsmExpiry common = market.common;
+    common.spot = market.on_x;
+    std::vector<IvResult> found(price.size());
+    american_implied_volatility(common, price, strike, right, found);
+    std::vector<double> out(price.size(), kNaN);
+    for (std::size_t i = 0; i < out.size(); ++i) {
+        if (found[i].status == IvStatus::ok) out[i] = found[i].volatility;
+    }
+    return out;
+}
+
+// Where prices are dear: from the volatility that the price has without dividends.
+void start_nearby(const Market& market, std::vector<Search>& searches) {
+    std::vector<double> price;
+    std::vector<double> strike;
+    std::vector<Right> right;
+    for (const Search& search : searches) {
+        price.push_back(search.price);
+        strike.push_back(search.strike);
+        right.push_back(search.right);
+    }
+    const std::vector<double> nearby = without_dividends(market, price, strike, right);
+    for (std::size_t i = 0; i < nearby.size(); ++i) {
+        if (nearby[i] > 0.0) searches[i].at = nearby[i];
+    }
+}
+
 void solve(const Market& market, std::vector<Search>& searches, AmericanScheme scheme) {
     std::vector<double> strike;
     std::vector<double> volatility;
     std::vector<Right> right;
     std::vector<double> prices;
+    std::vector<double> nearby;
     std::vector<std::size_t> open;
+    const double rounding =
+        market.common.spot * (market.has_dividends ? kCashTolerance : kSpotTolerance);
     for (;;) {
         strike.clear();
         volatility.clear();
@@ -191,8 +252,18 @@ void solve(const Market& market, std::vector<Search>& searches, AmericanScheme s
         if (open.empty()) return;
         prices.resize(open.size());
         american_prices(market.common, market.dividends, strike, volatility, right, prices, scheme);
+        nearby.assign(open.size(), kNaN);
+        if (market.has_dividends) {
+            BsmExpiry common = market.common;
+            common.spot = market.on_x;
+            american_prices(common, strike, volatility, right, nearby, scheme);
+            for (std::size_t i = 0; i < open.size(); ++i) {
+                nearby[i] += searches[open[i]].price - prices[i];
+            }
+            nearby = without_dividends(market, nearby, strike, right);
+        }
         for (std::size_t i = 0; i < open.size(); ++i) {
-            move(searches[open[i]], market.common.spot, prices[i]);
+            move(searches[open[i]], rounding, prices[i], nearby[i]);
         }
     }
 }
@@ -233,7 +304,8 @@ void american_implied_volatility(const BsmExpiry& common, std::span<const CashDi
                                  AmericanScheme scheme) noexcept {
     SCANMQ_ASSERT(strike.size() == out.size() && price.size() == out.size() &&
                   right.size() == out.size());
-    const Market market{common, dividends, escrowed_spot(common, dividends)};
+    Market market{common, dividends, escrowed_spot(common, dividends)};
+    market.has_dividends = !dividends.empty() && market.on_x != common.spot;
     std::vector<Search> searches;
     searches.reserve(out.size());
     for (std::size_t i = 0; i < out.size(); ++i) {
@@ -242,6 +314,7 @@ void american_implied_volatility(const BsmExpiry& common, std::span<const CashDi
         out[i] = {search.volatility, search.status};
         if (search.open) searches.push_back(search);
     }
+    if (market.has_dividends) start_nearby(market, searches);
     solve(market, searches, AmericanScheme::fast);
     if (scheme == AmericanScheme::accurate) {
         reopen(searches);

@@ -281,8 +281,8 @@ void greeks_rows(std::size_t count, const Schedule& schedule, double years,
 }  // namespace
 
 detail::DifferenceGrids detail::difference_grids(AmericanScheme scheme) noexcept {
-    if (scheme == AmericanScheme::fast) return {{80, 60, 4.5}, {160, 60, 4.5}};
-    return {{240, 240, 5.5}, {480, 240, 5.5}};
+    if (scheme == AmericanScheme::fast) return {{100, 64, 4.5, 2.0}, {200, 64, 4.5, 2.0}};
+    return {{240, 240, 5.5, 2.0}, {480, 240, 5.5, 2.0}};
 }
 
 Greeks detail::difference_greeks(const BsmInputs& in, std::span<const CashDividend> dividends,

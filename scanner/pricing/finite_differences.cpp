@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <vector>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scanner/pricing/finite_differences.cpp"
@@ -34,6 +35,7 @@ class Columns {
           nodes_(2 * grid.half_nodes + 1),
           lanes_(hn::Lanes(D())),
           european_control_(block.european_control),
+          place_(places(grid)),
           memory_(hwy::AllocateAligned<double>(5 * static_cast<std::size_t>(nodes_) * lanes_)) {
         const D d;
         strike_ = hn::Load(d, block.strike.data() + at);
@@ -47,15 +49,14 @@ class Columns {
         const V width =
             hn::MulAdd(hn::Mul(volatility, set(grid.deviations)), set(std::sqrt(block.years)),
                        hn::Mul(hn::Abs(drift), set(block.years)));
-        step_ = hn::Mul(width, set(1.0 / half_));
-        const V over_step = hn::Div(set(1.0), step_);
-        const V spread = hn::Mul(hn::Mul(set(0.5), variance), hn::Mul(over_step, over_step));
-        const V tilt = hn::Mul(hn::Mul(set(0.5), hn::Mul(sign_, drift)), over_step);
-        up_ = hn::Add(spread, tilt);
-        down_ = hn::Sub(spread, tilt);
-        stay_ = hn::Neg(hn::MulAdd(set(2.0), spread, rate_));
+        const V over_width = hn::Div(set(1.0), width);
+        spread_ = hn::Mul(variance, hn::Mul(over_width, over_width));
+        tilt_ = hn::Mul(hn::Mul(sign_, drift), over_width);
+        width_ = width;
+        step_ = hn::Mul(width, set(place_[half_ + 1].at));
         for (int j = 0; j < nodes_; ++j) {
-            put(kSpot, j, hn::Mul(spot, exp_wide(hn::Mul(hn::Mul(sign_, step_), set(j - half_)))));
+            put(kSpot, j,
+                hn::Mul(spot, exp_wide(hn::Mul(hn::Mul(sign_, width), set(place_[j].at)))));
         }
         expire();
         low_ = high_ = {strike_, set(1.0)};
@@ -69,22 +70,33 @@ class Columns {
 
     // One step back in time, dt long, of which `implicit` is taken at its end.
     void back(double dt, double implicit) {
-        const double explicit_dt = (1.0 - implicit) * dt;
-        factor(implicit * dt);
         time_left_ += dt;
         unpaid_ = hn::Mul(unpaid_, exp_wide(hn::Mul(rate_, set(-dt))));
         low_ = back_at_end(low_, dt);
         high_ = back_at_end(high_, dt);
         const int last = nodes_ - 1;
-        solve<true>(kAmerican, unpaid_, explicit_dt, take_best(low_, 0), take_best(high_, last));
-        const V end_low = european_limit(0);
-        const V end_high = european_limit(last);
-        if (european_control_) {
-            solve<false>(kControl, unpaid_, explicit_dt, end_low, end_high);
+        const V zero = hn::Zero(D());
+        Solved to;
+        to.american_low = take_best(low_, 0);
+        to.american_high = take_best(high_, last);
+        to.control_low = european_limit(0);
+        to.control_high = european_limit(last);
+        if (!european_control_) {
+            to.control_low = hn::Max(to.control_low, exercise(0, zero));
+            to.control_high = hn::Max(to.control_high, exercise(last, zero));
+        }
+        const double implicit_dt = implicit * dt;
+        const double explicit_dt = dt - implicit_dt;
+        if (implicit_dt == factored_) {
+            eliminate<false>(implicit_dt, explicit_dt, to);
         } else {
-            const V zero = hn::Zero(D());
-            solve<true>(kControl, zero, explicit_dt, hn::Max(end_low, exercise(0, zero)),
-                        hn::Max(end_high, exercise(last, zero)));
+            eliminate<true>(implicit_dt, explicit_dt, to);
+            factored_ = implicit_dt;
+        }
+        if (european_control_) {
+            substitute<false>(to);
+        } else {
+            substitute<true>(to);
         }
     }
 
@@ -171,88 +183,151 @@ class Columns {
     // The payoff, averaged over each cell, so that the kink's place among the nodes does not matter.
     void expire() {
         const V zero = hn::Zero(D());
-        const V half = hn::Mul(set(0.5), step_);
-        const V grow = exp_wide(half);
-        const V shrink = hn::Div(set(1.0), grow);
         for (int j = 0; j < nodes_; ++j) {
             const V x = get(kSpot, j);
-            const V low = hn::Mul(x, shrink);
-            const V high = hn::Mul(x, grow);
+            const V below = exp_wide(hn::Mul(hn::Mul(sign_, width_), set(-0.5 * place_[j].below)));
+            const V above = exp_wide(hn::Mul(hn::Mul(sign_, width_), set(0.5 * place_[j].above)));
+            const V low = hn::Mul(x, hn::Min(below, above));
+            const V high = hn::Mul(x, hn::Max(below, above));
+            const V cell = hn::Mul(width_, set(0.5 * (place_[j].below + place_[j].above)));
             const V kink = hn::Min(hn::Max(strike_, low), high);
             // A put pays below the kink, a call above.
             const auto is_put = hn::Gt(sign_, zero);
             const V from = hn::IfThenElse(is_put, low, kink);
             const V to = hn::IfThenElse(is_put, kink, high);
             const V length = log_bounded(D(), hn::Div(to, from));
-            const V mean = hn::Div(hn::NegMulAdd(strike_, length, hn::Sub(to, from)), step_);
+            const V mean = hn::Div(hn::NegMulAdd(strike_, length, hn::Sub(to, from)), cell);
             const V value = hn::Max(hn::Neg(hn::Mul(sign_, mean)), zero);
             put(kAmerican, j, value);
             put(kControl, j, value);
         }
     }
 
-    // Elimination of (1 - dt L) from the far end, kept while dt stays.
-    void factor(double dt) {
-        if (dt == factored_) return;
-        factored_ = dt;
+    struct Solved {
+        V american_low;
+        V american_high;
+        V control_low;
+        V control_high;
+    };
+
+    // Elimination of (1 - dt L) from the far end, of both columns at once: each waits for its own last
+    // node, so that two take no longer than one. What does not depend on values is kept while dt stays.
+    template <bool kFactor>
+    void eliminate(double implicit_dt, double explicit_dt, const Solved& to) {
         const V one = set(1.0);
-        const V diagonal = hn::NegMulAdd(set(dt), stay_, one);
-        const V upper = hn::Mul(set(-dt), up_);
-        const V lower = hn::Mul(set(-dt), down_);
+        const int last = nodes_ - 1;
+        const V implicit = set(implicit_dt);
+        const V taken = set(explicit_dt);
+        const V kept = hn::NegMulAdd(taken, rate_, one);
+        V american_above = get(kAmerican, last);
+        V american_here = get(kAmerican, last - 1);
+        V control_above = get(kControl, last);
+        V control_here = get(kControl, last - 1);
+        V american = to.american_high;
+        V control = to.control_high;
         V ratio = hn::Zero(D());
-        for (int j = nodes_ - 2; j > 0; --j) {
-            const V pivot = hn::Div(one, hn::NegMulAdd(upper, ratio, diagonal));
-            ratio = hn::Mul(lower, pivot);
-            put(kPivot, j, pivot);
-            put(kRatio, j, ratio);
+        for (int j = last - 1; j > 0; --j) {
+            const Place& place = place_[j];
+            const V up =
+                hn::MulAdd(spread_, set(place.spread_up), hn::Mul(tilt_, set(place.tilt_up)));
+            const V down = hn::NegMulAdd(tilt_, set(place.tilt_down),
+                                         hn::Mul(spread_, set(place.spread_down)));
+            const V both = hn::Add(up, down);
+            const V upper = hn::Mul(implicit, up);
+            V pivot;
+            if constexpr (kFactor) {
+                const V diagonal = hn::MulAdd(implicit, hn::Add(both, rate_), one);
+                pivot = hn::Div(one, hn::NegMulAdd(upper, ratio, diagonal));
+                ratio = hn::Mul(hn::Mul(implicit, down), pivot);
+                put(kPivot, j, pivot);
+                put(kRatio, j, ratio);
+            } else {
+                pivot = get(kPivot, j);
+            }
+            const V e_up = hn::Mul(taken, up);
+            const V e_down = hn::Mul(taken, down);
+            const V e_stay = hn::NegMulAdd(taken, both, kept);
+            const V carried = hn::Mul(upper, pivot);
+            const auto step = [&](Column column, V& above, V& here, V& done) {
+                const V below = get(column, j - 1);
+                const V right =
+                    hn::MulAdd(e_up, above, hn::MulAdd(e_stay, here, hn::Mul(e_down, below)));
+                done = hn::MulAdd(carried, done, hn::Mul(right, pivot));
+                put(column, j, done);
+                above = here;
+                here = below;
+            };
+            step(kAmerican, american_above, american_here, american);
+            step(kControl, control_above, control_here, control);
         }
-        upper_ = upper;
     }
 
-    // Elimination from the far end, then substitution from where exercise is due, each value at
-    // least that of exercise (Brennan and Schwartz).
+    // Substitution from where exercise is due, each value at least that of exercise (Brennan and
+    // Schwartz).
     template <bool kExercised>
-    void solve(Column column, V unpaid, double explicit_dt, V end_low, V end_high) {
+    void substitute(const Solved& to) {
         const int last = nodes_ - 1;
-        const V e_up = hn::Mul(set(explicit_dt), up_);
-        const V e_down = hn::Mul(set(explicit_dt), down_);
-        const V e_stay = hn::MulAdd(set(explicit_dt), stay_, set(1.0));
-        V above = get(column, last);
-        V here = get(column, last - 1);
-        V done = end_high;
-        for (int j = last - 1; j > 0; --j) {
-            const V below = get(column, j - 1);
-            const V right =
-                hn::MulAdd(e_up, above, hn::MulAdd(e_stay, here, hn::Mul(e_down, below)));
-            done = hn::Mul(hn::NegMulAdd(upper_, done, right), get(kPivot, j));
-            put(column, j, done);
-            above = here;
-            here = below;
-        }
-        put(column, 0, end_low);
-        put(column, last, end_high);
-        V value = end_low;
+        const V zero = hn::Zero(D());
+        put(kAmerican, 0, to.american_low);
+        put(kAmerican, last, to.american_high);
+        put(kControl, 0, to.control_low);
+        put(kControl, last, to.control_high);
+        V american = to.american_low;
+        V control = to.control_low;
         for (int j = 1; j < last; ++j) {
-            value = hn::NegMulAdd(get(kRatio, j), value, get(column, j));
-            if constexpr (kExercised) value = hn::Max(value, exercise(j, unpaid));
-            put(column, j, value);
+            const V ratio = get(kRatio, j);
+            american =
+                hn::Max(hn::MulAdd(ratio, american, get(kAmerican, j)), exercise(j, unpaid_));
+            put(kAmerican, j, american);
+            control = hn::MulAdd(ratio, control, get(kControl, j));
+            if constexpr (kExercised) control = hn::Max(control, exercise(j, zero));
+            put(kControl, j, control);
         }
+    }
+
+    // A node in shares of the grid's half width, the way to its neighbours, and the weights of both in
+    // the second and first derivative.
+    struct Place {
+        double at;
+        double below;
+        double above;
+        double spread_up;
+        double spread_down;
+        double tilt_up;
+        double tilt_down;
+    };
+    // Closer around the spot: sinh(stretch z)/sinh(stretch) at even steps of z.
+    static std::vector<Place> places(const DifferenceGrid& grid) {
+        const int half = grid.half_nodes;
+        const auto share = [&](int j) {
+            const double z = static_cast<double>(j) / half;
+            return grid.stretch > 0.0 ? std::sinh(grid.stretch * z) / std::sinh(grid.stretch) : z;
+        };
+        std::vector<Place> out;
+        for (int j = -half; j <= half; ++j) {
+            const double below = share(j) - share(j - 1);
+            const double above = share(j + 1) - share(j);
+            const double sum = below + above;
+            out.push_back({share(j), below, above, 1.0 / (above * sum), 1.0 / (below * sum),
+                           below / (above * sum), above / (below * sum)});
+        }
+        return out;
     }
 
     int half_;
     int nodes_;
     std::size_t lanes_;
     bool european_control_;
+    std::vector<Place> place_;
     hwy::AlignedFreeUniquePtr<double[]> memory_;
     V strike_;
     V rate_;
     V yield_;
     V sign_;
+    V width_;
     V step_;
-    V up_;
-    V down_;
-    V stay_;
-    V upper_ = hn::Zero(D());
+    V spread_;
+    V tilt_;
     V unpaid_ = hn::Zero(D());
     End low_;
     End high_;
@@ -260,13 +335,16 @@ class Columns {
     double factored_ = -1.0;
 };
 
-// From one kink back to the next: steps grow from it, the first ones are implicit.
+// From one kink back to the next: steps grow from it, three of a length, which share what elimination
+// divides by; the first two are implicit.
 void march(Columns& columns, double length, int steps) {
     double done = 0.0;
-    for (int k = 1; k <= steps; ++k) {
-        const double share = static_cast<double>(k) / steps;
+    for (int k = 0; k < steps;) {
+        const int last = k == 0 ? 2 : std::min(k + 3, steps);
+        const double share = static_cast<double>(last) / steps;
         const double next = length * share * share;
-        columns.back(next - done, k <= 2 ? 1.0 : 0.5);
+        const double dt = (next - done) / (last - k);
+        for (; k < last; ++k) columns.back(dt, k < 2 ? 1.0 : 0.5);
         done = next;
     }
 }

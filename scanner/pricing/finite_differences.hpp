@@ -5,9 +5,10 @@
 //           region has two boundaries.
 // Formulas: Black-Scholes in ln X, central differences, Crank-Nicolson with implicit first steps
 //           after each kink (Rannacher 1984), exercise inside the elimination (Brennan and Schwartz
-//           1977). Steps of time are shortest after a kink, and kinks are averaged over cells. The
-//           same option without its dividends goes over the same grid: its exact value
-//           (american.hpp), less the grid's, corrects what the grid does to both.
+//           1977). Steps of time are shortest after a kink, nodes closest around the spot, and kinks
+//           are averaged over cells. At the ends exercise is at the best certain time. The same
+//           option without its dividends goes over the same grid: its exact value (american.hpp),
+//           less the grid's, corrects what the grid does to both.
 // Threads:  pure functions. Instructions are chosen at run time (highway's dynamic dispatch).
 
 #include <array>
@@ -23,6 +24,7 @@ struct DifferenceGrid {
     int half_nodes;     // on each side of the spot
     int steps;          // over the whole time, more where dividends cut it
     double deviations;  // half width in sigma sqrt(T)
+    double stretch;     // 0: even steps; else closer around the spot by stretch/sinh(stretch)
 };
 
 inline constexpr std::size_t kDifferenceBlock = 16;  // a multiple of every lane count

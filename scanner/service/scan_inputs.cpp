@@ -51,7 +51,7 @@ filter::Known event_before(const ScanInputs& inputs, EventKind kind, WallMillis 
     for (const Event& event : inputs.events) {
         if (event.kind != kind) continue;
         if (event.moment <= moment) return filter::Known::yes;
-        known = true;
+        known = known || event.confirmed;  // another may yet come sooner than it is said to
     }
     if (kind == EventKind::ex_dividend) {
         for (const Dividend& dividend : inputs.dividends) {

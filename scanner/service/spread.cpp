@@ -118,11 +118,11 @@ class OneCandidate {
     LanePlace place_{};
 };
 
-double kelly_of(const Considered& c, const strategy::Payoff& payoff) {
+template <class Pay>
+double kelly_of(const Considered& c, const Pay& payoff) {
     return strategy::kelly_fraction(payoff, c.risk, c.levels.strike.data(), c.lane.rank_count(),
                                     *c.lane.distribution);
 }
-double kelly_of(const Considered&, const strategy::TwoExpiryPayoff&) { return kMissing; }
 
 std::span<const double> breakevens_of(const strategy::Breakevens& all) { return all.view(); }
 std::span<const double> breakevens_of(std::span<const double> all) { return all; }

@@ -21,17 +21,20 @@ double touch_probability(const TouchInput& in) noexcept {
     return direct + mirrored;
 }
 
-double kelly_fraction(const Payoff& payoff, double risk, const double* strikes, std::size_t count,
-                      const Distribution& distribution) noexcept {
-    constexpr int kGrid = 64;
+namespace {
+
+// grid: levels beside the strikes, between which the payoff is taken to be straight.
+template <class Pay>
+double kelly_on_grid(const Pay& payoff, double risk, const double* strikes, std::size_t count,
+                     const Distribution& distribution, int grid) {
     constexpr double kReach = 6.0;
     constexpr int kBisections = 30;
     if (std::isinf(payoff.max_loss()) || !(risk > 0.0)) return market::kMissing;
     const double v = distribution.total_deviation();
     std::vector<double> level;
-    level.reserve(kGrid + 1 + count);
-    for (int i = 0; i <= kGrid; ++i) {
-        level.push_back(distribution.forward() * std::exp(v * kReach * (2.0 * i / kGrid - 1.0)));
+    level.reserve(static_cast<std::size_t>(grid) + 1 + count);
+    for (int i = 0; i <= grid; ++i) {
+        level.push_back(distribution.forward() * std::exp(v * kReach * (2.0 * i / grid - 1.0)));
     }
     level.insert(level.end(), strikes, strikes + count);
     std::sort(level.begin(), level.end());
@@ -75,6 +78,19 @@ double kelly_fraction(const Payoff& payoff, double risk, const double* strikes, 
         (slope(middle) > 0.0 ? low : high) = middle;
     }
     return low;
+}
+
+}  // namespace
+
+double kelly_fraction(const Payoff& payoff, double risk, const double* strikes, std::size_t count,
+                      const Distribution& distribution) noexcept {
+    return kelly_on_grid(payoff, risk, strikes, count, distribution, 64);
+}
+
+double kelly_fraction(const TwoExpiryPayoff& payoff, double risk, const double* strikes,
+                      std::size_t count, const Distribution& distribution) noexcept {
+    // Its later legs bend.
+    return kelly_on_grid(payoff, risk, strikes, count, distribution, 256);
 }
 
 }  // namespace scanmq::strategy

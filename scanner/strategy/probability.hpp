@@ -4,6 +4,7 @@
 // Threads: pure functions.
 
 #include "scanner/strategy/payoff.hpp"
+#include "scanner/strategy/two_expiry.hpp"
 
 namespace scanmq::strategy {
 
@@ -24,6 +25,10 @@ struct TouchInput {
 // loss is unbounded: no fraction survives it.
 [[nodiscard]] double kelly_fraction(const Payoff& payoff, double risk, const double* strikes,
                                     std::size_t count, const Distribution& distribution) noexcept;
+// The same where it is taken at the nearer of two expiries, whose distribution it is.
+[[nodiscard]] double kelly_fraction(const TwoExpiryPayoff& payoff, double risk,
+                                    const double* strikes, std::size_t count,
+                                    const Distribution& distribution) noexcept;
 
 inline constexpr double kKellyMax = 0.25;
 

@@ -187,6 +187,9 @@ TEST(ExpiryFilters, EventsSettlementAndTheLaterExpiry) {
                       {"OTHER", 5'000, EventKind::earnings, true},
                       {"RND", 500, EventKind::earnings, true}};  // past
     EXPECT_EQ(dates(), std::vector<int>{first});
+    // What is not confirmed may come sooner: it proves nothing of the time before it.
+    request.events[0].confirmed = false;
+    EXPECT_TRUE(dates().empty());
     request.filters = {{"earnings", {{"before_expiry", true}}}};
     EXPECT_EQ(dates(), std::vector<int>{second});
     request.filters = {{"ex_dividend", {{"before_expiry", false}}}};

@@ -42,7 +42,8 @@ TEST(Touch, IsAtLeastTheChanceOfEndingBeyond) {
     }
 }
 
-double growth(const Payoff& payoff, double risk, const Distribution& distribution, double f) {
+template <class Pay>
+double growth(const Pay& payoff, double risk, const Distribution& distribution, double f) {
     constexpr int kSteps = 20'000;
     const double v = distribution.total_deviation();
     double sum = 0.0;
@@ -75,6 +76,31 @@ TEST(Kelly, IsWhereTheLogarithmGrowsMost) {
         << "nothing is staked on a loss";
     EXPECT_EQ(kelly_fraction(Payoff(shape, strikes, -3.0), 2.0, strikes, 2, distribution),
               kKellyMax);
+}
+
+// Of a calendar, at the nearer expiry.
+TEST(Kelly, OfTwoExpiries) {
+    const Distribution distribution(100.0, market::Smile::flat(0.20 * 0.20 * kYears));
+    const TwoExpiryMarket between =
+        TwoExpiryMarket::between({100.0, 1.0, kYears}, {100.0, 1.0, kYears + 0.1}, 0.2);
+    const PayoffShape shape = payoff_shape(*find_strategy("call_calendar"));
+    const double strike = 100.0;
+    const BackLeg back[] = {{Right::call, 1.0, strike, 0.2}};
+    const auto calendar = [&](double cost) {
+        return TwoExpiryPayoff(shape, &strike, back, between, distribution, cost);
+    };
+    for (const double cost : {0.90, 0.94}) {
+        const TwoExpiryPayoff payoff = calendar(cost);
+        const double risk = payoff.max_loss();
+        const double f = kelly_fraction(payoff, risk, &strike, 1, distribution);
+        ASSERT_GT(f, 0.0) << cost << " EV " << payoff.expected_value();
+        ASSERT_LT(f, kKellyMax) << cost << " EV " << payoff.expected_value();
+        const double best = growth(payoff, risk, distribution, f);
+        EXPECT_GE(best + 1e-7, growth(payoff, risk, distribution, f - 0.01)) << cost;
+        EXPECT_GE(best + 1e-7, growth(payoff, risk, distribution, f + 0.01)) << cost;
+    }
+    EXPECT_EQ(kelly_fraction(calendar(2.0), 2.0, &strike, 1, distribution), 0.0);
+    EXPECT_EQ(kelly_fraction(calendar(0.5), 0.5, &strike, 1, distribution), kKellyMax);
 }
 
 TEST(Kelly, IsNoneWhereTheLossHasNoBound) {
