@@ -33,7 +33,7 @@ transport::SocketOptions socket_options(const BrokerTierOptions& options) {
 
 class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
   public:
-    Impl(boost::asio::io_context& io, BrokerTierOptions options)
+    Impl(boost::asio::io_context& io, const BrokerTierOptions& options)
         : log_(options.log),
           endpoint_(options.endpoint),
           core_(options),
@@ -48,13 +48,17 @@ class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
         monitor_.start();
         settle();
     }
-    void close() {
-        core_.close(effects_);
-        carry_out();
+    void close() noexcept {
         closed_ = true;
-        frames_.stop();
-        monitor_.stop();
-        timer_.cancel();
+        try {
+            core_.close(effects_);
+            carry_out();
+            frames_.stop();
+            monitor_.stop();
+            timer_.cancel();
+        } catch (...) {
+            // No memory for a BYE: the broker will miss us by our silence. `closed_` keeps handlers quiet.
+        }
     }
     void get(std::vector<ContentId> keys, Time deadline, GetDone done) {
         core_.get(std::move(keys), deadline, std::move(done), clock_now(), effects_);
@@ -178,8 +182,8 @@ class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
     bool closed_ = false;
 };
 
-BrokerTier::BrokerTier(boost::asio::io_context& io, BrokerTierOptions options)
-    : impl_(std::make_shared<Impl>(io, std::move(options))) {
+BrokerTier::BrokerTier(boost::asio::io_context& io, const BrokerTierOptions& options)
+    : impl_(std::make_shared<Impl>(io, options)) {
     impl_->start();
 }
 BrokerTier::~BrokerTier() { impl_->close(); }

@@ -26,7 +26,7 @@ namespace scanmq::client {
 class BrokerTier final : public cache::Tier {
   public:
     // Begins to connect. Precondition: the endpoint is one that check_cache() takes.
-    BrokerTier(boost::asio::io_context& io, BrokerTierOptions options);
+    BrokerTier(boost::asio::io_context& io, const BrokerTierOptions& options);
     ~BrokerTier() override;
 
     void get(std::vector<ContentId> keys, Time deadline, GetDone done) override;

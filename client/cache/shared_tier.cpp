@@ -67,7 +67,7 @@ std::unique_ptr<cache::Tier> make_shared_tier(boost::asio::io_context& loop,
         tier.writes = options.writes;
         tier.timeout = options.wait;
         tier.log = options.log;
-        return std::make_unique<BrokerTier>(loop, std::move(tier));
+        return std::make_unique<BrokerTier>(loop, tier);
     }
     cache::RedisTierOptions tier;
     tier.url = cache::parse_redis_url(options.where).value();

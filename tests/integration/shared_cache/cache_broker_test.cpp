@@ -11,6 +11,8 @@
 #include <string>
 
 #include "client/cache/broker_tier.hpp"
+#include "common/cache/value_check.hpp"
+#include "tests/integration/broker/harness.hpp"
 #include "tests/integration/shared_cache/side.hpp"
 
 namespace scanmq::tests {
@@ -106,6 +108,49 @@ TEST(SharedBroker, ItsOwnResultsAnswerOthers) {
     std::size_t found = 0;
     for (const ContentId& key : keys) found += reader.get(key).starts_with("scan ") ? 1 : 0;
     EXPECT_EQ(found, 5U);
+}
+
+// What somebody else put there in their place: damaged, or checked in another way (of another version).
+TEST(SharedBroker, ValuesThatDoNotFitTheirChecksumsAreMisses) {
+    const CacheBroker broker;
+    Side side(broker.url(), kLong);
+    const auto all = payloads("scan", 4);
+    const auto computed = side.run(all);
+    wait_for_keys(broker, 4);
+    transport::Context context;
+    broker::Peer other(context, broker.url(), protocol::kCache);
+    other.hello("other");
+    const auto keys = side.kept();
+    protocol::CachePut put;
+    for (const ContentId& key : keys) {
+        Checksum check = cache::value_check(key, "poison");
+        check.bytes[3] ^= 1;
+        put.values.push_back(
+            {key, 0, 60'000, put.values.size() % 2 == 0 ? check : Checksum{}, "poison"});
+    }
+    other.send(protocol::Message(std::move(put)));
+    const auto* kept = other.expect<protocol::CacheKept>();
+    ASSERT_NE(kept, nullptr);
+    EXPECT_EQ(kept->results, keys.size());
+    side.forget_own();
+    const std::uint64_t before = side.attempts();
+    EXPECT_EQ(side.run(all), computed);
+    EXPECT_EQ(side.attempts(), before + 4) << "each ran again";
+    EXPECT_GE(std::stoull(side.row("cache", "", "unreadable", 1)), 4U);
+}
+
+// No role of a client's or worker's lets it put.
+TEST(SharedBroker, APutOfAnotherRoleIsRefused) {
+    const CacheBroker broker;
+    transport::Context context;
+    broker::Peer other(context, broker.url(), protocol::kProducer | protocol::kOperator);
+    other.hello("other");
+    other.send(
+        protocol::Message(protocol::CachePut{{{content_id("key"), 0, 60'000, {}, "poison"}}}));
+    const auto* error = other.expect<protocol::Error>();
+    ASSERT_NE(error, nullptr);
+    EXPECT_EQ(error->code, protocol::ErrorCode::not_permitted);
+    EXPECT_EQ(broker.keys(), 0U);
 }
 
 TEST(SharedBroker, ABrokerIsNotItsOwnTier) {

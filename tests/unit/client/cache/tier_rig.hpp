@@ -97,6 +97,7 @@ class TierRig {
     // The number of the get; its answer is in answers.
     int get(const std::vector<std::uint64_t>& numbers, Duration deadline = 1h) {
         std::vector<ContentId> keys;
+        keys.reserve(numbers.size());
         for (const std::uint64_t n : numbers) keys.push_back(key_of(n));
         const int id = ++gets_;
         core.get(
@@ -104,6 +105,7 @@ class TierRig {
             [this, id](const cache::Tier::Values& values) {
                 EXPECT_FALSE(answers.contains(id)) << "answered twice";
                 Answer& answer = answers[id];
+                answer.reserve(values.size());
                 for (const auto& value : values) answer.push_back(value ? *value->body : "-");
                 last = values;
             },
