@@ -16,6 +16,10 @@ enum class PlantedBug : std::uint8_t {
     acknowledges_early,  // ACCEPTED does not wait for the commit
     publishes_early,     // RESULTS do not
     mixes_versions,      // a fingerprint leaves the scanner version out
+    serves_too_old,      // a stale result may have any age
+    mixes_generations,   // a group's jobs see the newest aliases
+    forgets_standing,    // a standing scan that was set has no record
+    drops_pinned,        // room for a blob is made of what is pinned
     drops_unread,        // a lossless stream drops what is not acknowledged
 };
 

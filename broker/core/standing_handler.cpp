@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/core/names.hpp"
+#include "broker/core/planted_bug.hpp"
 
 namespace scanmq::broker {
 
@@ -158,8 +159,11 @@ void StandingHandler::set(Session& session, const protocol::Header& header,
         }
         const StandingScan& scan =
             state_->standing.set(message.name, std::move(job), state_->wall_millis(), state_->now);
-        state_->change(*queue, change::StandingSet{scan.name, row_of(scan), run_of(*state_, scan)},
-                       0, CoreState::kChangeBytesMax + scan.job.bytes());
+        if (!planted(PlantedBug::forgets_standing)) {
+            state_->change(*queue,
+                           change::StandingSet{scan.name, row_of(scan), run_of(*state_, scan)}, 0,
+                           CoreState::kChangeBytesMax + scan.job.bytes());
+        }
     }
     state_->send(session, protocol::Ok{header.seq}, true);
 }

@@ -168,7 +168,7 @@ void SubmitHandler::submit(Session& session, const protocol::Header& header,
     frame.generation = state_->aliases.generation();
     if (!message.group.is_zero()) {
         frame.group_slot = queue.groups.find(message.group);
-        if (frame.group_slot != kNoSlot) {
+        if (frame.group_slot != kNoSlot && !planted(PlantedBug::mixes_generations)) {
             frame.generation = queue.groups[frame.group_slot].generation;
         }
     }

@@ -1,6 +1,7 @@
 // BrokerNode's inspector: what the broker tells of itself, compared with its records.
 
 #include <map>
+#include <set>
 
 #include "tests/sim/broker_process.hpp"
 
@@ -57,6 +58,39 @@ std::string BrokerNode::worker_versions() {
     return out;
 }
 
+std::uint64_t BrokerNode::pinned() const {
+    std::uint64_t out = 0;
+    for (const BlobRecord* const blob : process_->blobs.list()) out += blob->pins > 0 ? 1 : 0;
+    return out;
+}
+
+void BrokerNode::inspect_standing() {
+    std::set<std::pair<std::string, std::string>> told;
+    const auto rows = query("standing", "");
+    for (const protocol::Row& row : rows ? *rows : std::vector<protocol::Row>{}) {
+        std::map<std::string, std::string> texts;
+        for (const auto& [key, value] : row) {
+            if (const auto* text = std::get_if<std::string>(&value)) texts[key] = *text;
+        }
+        told.emplace(texts["queue"], texts["name"]);
+    }
+    if (!rows || !process_) return;
+    std::set<std::pair<std::string, std::string>> records;
+    for (const auto& [key, scan] : oracle_.scans().standing())
+        records.emplace(scan.queue, key.second);
+    if (told != records) {
+        world_.fail("the broker tells " + std::to_string(told.size()) +
+                    " standing scans, its records have " + std::to_string(records.size()));
+    }
+    for (const ContentId& id : oracle_.scans().needed()) {
+        const BlobRecord* const blob = process_->blobs.find(id);
+        if (blob == nullptr || blob->pins == 0) {
+            world_.fail("blob " + id.hex() + " is needed and " +
+                        (blob == nullptr ? "gone" : "not pinned"));
+        }
+    }
+}
+
 void BrokerNode::inspect() {
     struct Told {
         std::uint64_t executions{}, jobs{}, first{}, next{};
@@ -64,6 +98,8 @@ void BrokerNode::inspect() {
     // The question is an event like any: what its call does besides, after the answer was made, is not
     // in the answer. A first one opens the session.
     (void)query("broker", "");
+    if (process_) inspect_standing();
+    if (!process_) return;
     std::map<std::string, Told> told_by_records;
     for (const auto& [number, part] : oracle_.model().partitions()) {
         if (number == 0 || part.deleted) continue;

@@ -34,14 +34,17 @@ std::uint64_t digest(const protocol::Job& job) {
 }  // namespace
 
 BrokerNode::BrokerNode(World& world, Network& network, Oracle& oracle, const Options& options,
-                       std::vector<std::string> queues)
+                       Snapshots& snapshots, std::vector<std::string> queues)
     : Node(world, "broker"),
       network_(network),
       oracle_(oracle),
       options_(options),
       queues_(std::move(queues)),
       store_(options.durable ? make_durable_store(world, options) : make_memory_store()),
-      tier_(world, options.faults) {}
+      tier_(world, options.faults),
+      snapshots_(snapshots) {
+    snapshots_.set_put([this](const ContentId& id) { return put_snapshot(id); });
+}
 
 BrokerNode::~BrokerNode() = default;
 
@@ -60,7 +63,9 @@ protocol::Settings BrokerNode::queue_settings() const {
             {"overload", options_.overload},
             {"shed_target_ms", options_.shed_target_ms},
             {"lossless", options_.lossless},
-            {"cache_ttl_ms", options_.cache_ttl_ms}};
+            {"cache_ttl_ms", options_.cache_ttl_ms},
+            {"stale_ms", options_.stale_ms},
+            {"degraded_ms", options_.degraded_ms}};
 }
 
 void BrokerNode::start() {
@@ -90,7 +95,11 @@ void BrokerNode::start() {
     o.wall_offset_ms =
         wall() -
         std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch()).count();
-    process_ = std::make_unique<Process>(o);
+    BlobTable::Options blobs;
+    blobs.count_max = options_.snapshots_held;
+    blobs.grace = 5s;  // longer than a record takes to be durable
+    process_ = std::make_unique<Process>(o, blobs);
+    for (const auto& [id, record] : snapshots_.disk) process_->blobs.restore(record, now());
     if (store_->survives()) {
         oracle_.recovered(store_->log().durable());
         store_->restore(process_->core, process_->bodies, now());
@@ -104,6 +113,26 @@ void BrokerNode::start() {
     network_.open([this] { wake(); });
     trace("started, epoch " + std::to_string(o.epoch));
     wake();
+}
+
+// BlobCore and the blob files, in one: what is stored is durable, what is dropped is gone.
+bool BrokerNode::put_snapshot(const ContentId& id) {
+    if (!process_) return false;
+    BlobTable& blobs = process_->blobs;
+    if (blobs.find(id) != nullptr) return true;
+    BlobRecord record;
+    record.id = id;
+    record.bytes = 1'000;
+    std::vector<ContentId> dropped;
+    const auto room = blobs.reserve(record, now(), dropped);
+    for (const ContentId& gone : dropped) snapshots_.disk.erase(gone);
+    if (!room) {
+        trace("snapshots_full");
+        return false;
+    }
+    blobs.stored(id, now());
+    snapshots_.disk[id] = record;
+    return true;
 }
 
 void BrokerNode::stop_process() {
@@ -258,7 +287,7 @@ void BrokerNode::obey() {
         position = *appended;
         note_keys(position);
         store_->appended();
-        oracle_.appended(p.effects.commits, position, p.bodies);
+        oracle_.appended(p.effects.commits, position, p.bodies, now());
         p.durable = store_->log().durable();
         oracle_.durable(p.durable);
     }

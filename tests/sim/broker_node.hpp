@@ -20,6 +20,7 @@
 #include "tests/sim/network.hpp"
 #include "tests/sim/node.hpp"
 #include "tests/sim/oracle.hpp"
+#include "tests/sim/snapshots.hpp"
 #include "tests/sim/store.hpp"
 
 namespace scanmq::sim {
@@ -27,7 +28,7 @@ namespace scanmq::sim {
 class BrokerNode final : public Node {
   public:
     BrokerNode(World& world, Network& network, Oracle& oracle, const Options& options,
-               std::vector<std::string> queues);
+               Snapshots& snapshots, std::vector<std::string> queues);
     ~BrokerNode() override;
 
     void start();
@@ -44,6 +45,8 @@ class BrokerNode final : public Node {
     [[nodiscard]] protocol::Settings queue_settings() const;
     // Compares rows and bodies with the records. Precondition: running().
     void inspect();
+    // Blobs that are held by something.
+    [[nodiscard]] std::uint64_t pinned() const;
 
   protected:
     void turn() override;
@@ -66,6 +69,8 @@ class BrokerNode final : public Node {
     void log_failed();
     // Of the workers that are there, each once; "-" for those that tell none.
     [[nodiscard]] std::string worker_versions();
+    [[nodiscard]] bool put_snapshot(const ContentId& id);
+    void inspect_standing();
     void ask(protocol::Message message);
     void serve_cache();
     void stop_process();
@@ -76,6 +81,7 @@ class BrokerNode final : public Node {
     std::vector<std::string> queues_;
     std::unique_ptr<Store> store_;
     CacheTier tier_;
+    Snapshots& snapshots_;
     std::unique_ptr<Process> process_;
     std::uint64_t starts_ = 0;
     std::uint64_t turns_ = 0;

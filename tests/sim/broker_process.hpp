@@ -22,8 +22,8 @@ struct BrokerNode::Process {
         std::size_t first_body{}, bodies{};
     };
 
-    explicit Process(const broker::BrokerOptions& options)
-        : blobs({}), core(options, blobs, bodies) {}
+    Process(const broker::BrokerOptions& options, const broker::BlobTable::Options& room)
+        : blobs(room), core(options, blobs, bodies) {}
 
     broker::BodyStore bodies;
     broker::BlobTable blobs;

@@ -29,7 +29,8 @@ Cluster::Cluster(const Options& options)
       world_(options.seed, options.trace),
       network_(world_),
       oracle_(world_, options_),
-      work_(world_, options_.faults),
+      snapshots_(world_, options_.snapshots),
+      work_(world_, options_.faults, snapshots_),
       fleet_(world_, options_),
       target_(world_, work_) {
     for (std::uint32_t i = 0; i < options_.queues; ++i) queues_.push_back("q" + std::to_string(i));
@@ -37,7 +38,8 @@ Cluster::Cluster(const Options& options)
 }
 
 void Cluster::make_nodes() {
-    broker_ = std::make_unique<BrokerNode>(world_, network_, oracle_, options_, queues_);
+    broker_ =
+        std::make_unique<BrokerNode>(world_, network_, oracle_, options_, snapshots_, queues_);
     for (std::uint32_t i = 0; i < options_.workers; ++i) {
         workers_.push_back(std::make_unique<WorkerNode>(world_, network_, options_, work_, fleet_,
                                                         options_.remote ? &target_ : nullptr,
@@ -58,8 +60,8 @@ void Cluster::make_nodes() {
                                                           "durable" + std::to_string(i), queues_,
                                                           kPatterns.at(3 * i % kPatterns.size())));
     }
-    operator_ = std::make_unique<OperatorNode>(world_, network_, oracle_, options_, fleet_, queues_,
-                                               broker_->queue_settings());
+    operator_ = std::make_unique<OperatorNode>(world_, network_, oracle_, options_, fleet_, work_,
+                                               queues_, broker_->queue_settings());
 }
 
 Summary Cluster::run() {
@@ -175,6 +177,8 @@ void Cluster::schedule_faults() {
         repeat(f.version_every, [this] { operator_->version_one(); });
         repeat(f.release_every, [this] { fleet_.release(); });
     }
+    if (options_.aliases > 0) repeat(f.alias_every, [this] { operator_->move_alias(); });
+    if (options_.standing > 0) repeat(f.standing_every, [this] { operator_->standing_one(); });
     repeat(f.flow_every, [this] { operator_->limit_flow(); });
     if (!broker_->store().survives()) return;
     repeat(f.broker_crash_every, [this, down] { broker_->crash(down()); });
@@ -286,6 +290,12 @@ void Cluster::audit() {
     broker_->inspect();
     operator_->delete_all();
     wait_for("the end", 30s, [this] { return operator_->deleted() == queues_.size(); });
+    operator_->remove_aliases();
+    wait_for("the removal of aliases", 30s, [this] { return operator_->idle(); });
+    if (broker_->pinned() != 0) {
+        world_.fail(std::to_string(broker_->pinned()) +
+                    " blobs are pinned, and nothing reads them");
+    }
     if (broker_->bodies() != 0) {
         world_.fail(std::to_string(broker_->bodies()) + " bodies are held and no queue is there");
     }

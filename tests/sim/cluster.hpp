@@ -62,6 +62,7 @@ class Cluster {
     World world_;
     Network network_;
     Oracle oracle_;
+    Snapshots snapshots_;
     Work work_;
     Fleet fleet_;
     RemoteTarget target_;

@@ -79,6 +79,10 @@ int main(int argc, char** argv) {
         {"acknowledges-early", PlantedBug::acknowledges_early},
         {"publishes-early", PlantedBug::publishes_early},
         {"mixes-versions", PlantedBug::mixes_versions},
+        {"serves-too-old", PlantedBug::serves_too_old},
+        {"mixes-generations", PlantedBug::mixes_generations},
+        {"forgets-standing", PlantedBug::forgets_standing},
+        {"drops-pinned", PlantedBug::drops_pinned},
         {"drops-unread", PlantedBug::drops_unread}};
     app.add_option("--planted-bug", broker::planted_bug, "the bug that is in")
         ->transform(CLI::CheckedTransformer(bugs));

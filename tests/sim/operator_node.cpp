@@ -7,10 +7,11 @@ using protocol::ErrorCode;
 using protocol::Kind;
 
 OperatorNode::OperatorNode(World& world, Network& network, Oracle& oracle, const Options& options,
-                           Fleet& fleet, std::vector<std::string> queues,
+                           Fleet& fleet, Work& work, std::vector<std::string> queues,
                            protocol::Settings settings)
     : ClientNode(world, network, oracle, options, "operator", protocol::kOperator),
       fleet_(fleet),
+      work_(work),
       queues_(std::move(queues)),
       settings_(std::move(settings)) {}
 
@@ -20,9 +21,12 @@ void OperatorNode::request(const std::string& queue, protocol::Message message) 
     if (const auto* set = std::get_if<protocol::QueueVersion>(&message)) {
         version = set->scanner_version;
     }
+    ContentId names;
+    if (const auto* set = std::get_if<protocol::AliasSet>(&message)) names = set->id;
+    if (const auto* set = std::get_if<protocol::StandingSet>(&message)) version = set->queue;
     const std::uint64_t id = core().request(std::move(message), now() + 15s, effects());
     if (id == 0) world_.fail("the operator has too many requests under way");
-    asked_[id] = {queue, kind, last_, std::move(version)};
+    asked_[id] = {queue, kind, last_, std::move(version), names};
     commit();
 }
 
@@ -100,6 +104,7 @@ void OperatorNode::create(const std::string& queue) {
 
 void OperatorNode::restore() {
     restoring_ = true;
+    for (std::uint64_t i = 0; i < options_.aliases; ++i) set_alias(Work::alias_name(i), false);
     for (const std::string& queue : queues_) {
         create(queue);
         request(queue, protocol::QueueControl{queue, protocol::QueueAction::resume});
@@ -115,7 +120,7 @@ bool OperatorNode::idle() const {
     for (const auto& [queue, missing] : missing_) {
         if (missing) return false;
     }
-    return asked_.empty();
+    return asked_.empty() && waiting_ == 0;
 }
 
 void OperatorNode::on_request(client::RequestDone& done) {
@@ -153,6 +158,11 @@ void OperatorNode::on_request(client::RequestDone& done) {
             }
             if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
             break;
+        case Kind::alias_set:
+            return answered_alias(asked.queue, done, asked.id);
+        case Kind::standing_set:
+        case Kind::standing_drop:
+            return answered_standing(asked.queue, done, asked.version);
         default:
             if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
             // A repeated one, or of a queue that is new.

@@ -140,6 +140,17 @@ Options draw(std::uint64_t seed) {
     d.every(f.version_every, p, 500ms, 8s);
     d.every(f.release_every, p, 2s, 15s);
     o.worker_cache = d.chance(0.5);
+    o.aliases = d.chance(0.6) ? d.count(1, 4) : 0;
+    o.snapshots = d.count(2, 12);
+    o.snapshots_held = d.chance(0.3) ? d.count(3, 10) : 50;
+    o.standing = o.aliases != 0 && d.chance(0.5) ? d.count(1, 4) : 0;
+    o.stale_ms = d.chance(0.6) ? d.count(50, 20'000) : 0;
+    o.degraded_ms = d.chance(0.4) ? d.count(50, 30'000) : 0;
+    f.alias_share = d.chance(0.8) ? 0.6 : 0.1;
+    d.share(f.fresh_share, p, 0.3);
+    // Aliases that never move are no test.
+    d.every(f.alias_every, 0.9, 50ms, 3s);
+    d.every(f.standing_every, p, 500ms, 8s);
     if (o.cache != 0 && d.chance(0.5)) {
         o.pure = 1;
         f.pure_share = 0.2 + f.pure_share;
@@ -199,6 +210,12 @@ std::vector<Knob> knobs(Options& o) {
     share("cache-lie-share", f.cache_lie_share);
     count("versions", o.versions);
     share("version-share", o.version_share);
+    count("aliases", o.aliases);
+    count("snapshots", o.snapshots);
+    count("snapshots-held", o.snapshots_held);
+    count("standing", o.standing);
+    count("stale-ms", o.stale_ms);
+    count("degraded-ms", o.degraded_ms);
     out.push_back({"worker-cache", Kind::flag, &o.worker_cache});
     out.push_back({"retries-cold", Kind::flag, &o.features.retries_cold});
     out.push_back({"wall-jumps", Kind::flag, &o.features.wall_jumps});
@@ -222,6 +239,8 @@ std::vector<Knob> knobs(Options& o) {
     duration("dead-every", f.dead_every);
     duration("delete-every", f.delete_every);
     duration("alter-every", f.alter_every);
+    duration("alias-every", f.alias_every);
+    duration("standing-every", f.standing_every);
     duration("version-every", f.version_every);
     duration("release-every", f.release_every);
     duration("flow-every", f.flow_every);
@@ -238,6 +257,8 @@ std::vector<Knob> knobs(Options& o) {
     share("poison-share", f.poison_share);
     share("again-share", f.again_share);
     share("option-share", f.option_share);
+    share("alias-share", f.alias_share);
+    share("fresh-share", f.fresh_share);
     share("flow-share", f.flow_share);
     share("pure-share", f.pure_share);
     share("large-share", f.large_share);

@@ -35,6 +35,8 @@ struct FaultOptions {
     Duration dead_every{};       // dead letters are retried or dropped
     Duration delete_every{};     // a queue, by force; made again a little later
     Duration alter_every{};      // a queue's room
+    Duration alias_every{};      // an alias moves, or goes
+    Duration standing_every{};   // a standing scan is set or dropped
     Duration version_every{};    // a queue's scanner version is set, or follows its workers
     Duration release_every{};    // workers that start are of another version
     Duration flow_every{};       // limits of a flow of a queue are set, or taken away
@@ -54,6 +56,8 @@ struct FaultOptions {
     double again_share{};   // submitted again some time after its answer
     double option_share{};  // with priority, delay ... as Features allow
     double pure_share{};    // same payload as another
+    double alias_share{};   // over aliases
+    double fresh_share{};   // of those: not answered out of a cache
     double flow_share{};    // of one of a few flows, instead of their producer's
     double large_share{};   // up to 100 KiB
     double sheddable_share{};
@@ -120,6 +124,12 @@ struct Options {
     std::uint32_t versions = 0;  // of scanners; 0: they tell none
     double version_share = 0.0;  // of workers that start: of any version
     bool worker_cache = false;   // workers keep results, too
+    std::uint32_t aliases = 0;
+    std::uint32_t snapshots = 8;        // that there are
+    std::uint32_t snapshots_held = 50;  // room for so many
+    std::uint32_t standing = 0;         // names of standing scans
+    std::uint32_t stale_ms = 0;
+    std::uint32_t degraded_ms = 0;
     FaultOptions faults;
     Features features = supported();
 };

@@ -46,6 +46,9 @@ void Oracle::sent(const std::string& queue, const protocol::Job& job, const Id12
     at->second.subject = std::string(job.subject);
     at->second.group = group;
     at->second.first_sent = world_.now();
+    at->second.inputs = std::string(job.inputs);
+    if (job.options) at->second.aliases = job.options->aliases;
+    at->second.fresh = job.options && (job.options->flags & protocol::JobOptions::kFresh) != 0;
     at->second.has_deadline = job.options && job.options->deadline_ms != 0;
     at->second.conflates = job.options && !job.options->conflate_key.empty();
     at->second.sheddable =
@@ -80,6 +83,10 @@ void Oracle::refused(const std::string& queue, const Id128& id, ErrorCode code,
         case ErrorCode::item_too_large:
         case ErrorCode::store_full:
             return;
+        case ErrorCode::unknown_alias:
+        case ErrorCode::unknown_snapshot:
+            if (options_.aliases != 0) return;
+            break;
         case ErrorCode::queue_full:
             if (options_.overload == 1) return;
             break;
@@ -88,15 +95,6 @@ void Oracle::refused(const std::string& queue, const Id128& id, ErrorCode code,
     }
     world_.fail("job " + id.hex() + " of '" + queue + "' is refused: " +
                 std::string(protocol::to_string(code)) + ": " + std::string(sentence));
-}
-
-void Oracle::sets_version(const std::string& queue) {
-    versions_[queue] = {std::nullopt, world_.now()};
-}
-
-void Oracle::version_set(const std::string& queue, const std::string& version) {
-    versions_[queue].first = version;
-    check_versions();
 }
 
 void Oracle::deletes(const std::string& queue) { deleted_[queue] = world_.now(); }
@@ -123,15 +121,27 @@ bool Oracle::excused(const std::string& queue, const JobInfo& job) const {
 }
 
 void Oracle::appended(std::span<const broker::CommitRecord> records, broker::LogPosition last,
-                      const broker::BodyStore& bodies) {
+                      const broker::BodyStore& bodies, Time broker_now) {
     broker::LogPosition position = last - records.size();
+    const auto view = [&](broker::BodyHandle handle) { return bodies.view(handle); };
+    // Which of a batch's records came first in it is not told.
+    scans_.begin_batch();
+    for (const broker::CommitRecord& record : records) {
+        if (record.partition != 0) continue;
+        scratch_.clear();
+        broker::assemble(record, view, scratch_);
+        scans_.apply_broker(scratch_);
+    }
     for (const broker::CommitRecord& record : records) {
         scratch_.clear();
-        broker::assemble(
-            record, [&](broker::BodyHandle handle) { return bodies.view(handle); }, scratch_);
+        broker::assemble(record, view, scratch_);
         world_.note(scratch_);
         model_.apply(record.partition, record.previous, record.sequence, scratch_);
         flows_.apply(record.partition, scratch_, world_.now());
+        if (record.partition != 0) {
+            const std::string& queue = name_of_queue(record.partition);
+            scans_.apply(record.partition, queue, scratch_, broker_now, jobs_[queue]);
+        }
         if (options_.durable) {
             records_.push_back({++position, record.partition, record.previous, record.sequence,
                                 scratch_, world_.now()});
@@ -160,12 +170,17 @@ void Oracle::recovered(broker::LogPosition position) {
     durable_ = position;
     model_.clear();
     flows_.clear();
+    scans_.clear();
     for (const Record& r : records_) {
         model_.apply(r.partition, r.previous, r.sequence, r.changes);
         flows_.apply(r.partition, r.changes, r.at);
+        const std::string& queue = name_of_queue(r.partition);
+        scans_.replay(r.partition, queue, r.changes, jobs_[queue]);
     }
     check_acknowledged(false);
+    scans_.replayed();
     check_versions();
+    check_told();
     for (const auto& [incarnation, entries] : seen_) {
         const ModelPartition* part = model_.find(incarnation);
         if (part == nullptr) world_.fail("entries were seen of a stream that a crash took away");
@@ -285,7 +300,16 @@ void Oracle::seen(const std::string& who, const std::string& queue, const Id128&
     if (job == jobs_[queue].end()) world_.fail(what + "a job that was never sent");
     if (entry.subject != job->second.subject) world_.fail(what + "a wrong subject");
     check_outcome(queue, job->second, entry.id, entry.outcome, entry.code);
-    if (entry.outcome == FinalOutcome::done) {
+    const auto number =
+        std::find_if(model_.partitions().begin(), model_.partitions().end(),
+                     [&](const auto& one) { return one.second.incarnation == incarnation; });
+    const std::uint64_t* const stale = scans_.stale_body(number->first, entry.offset);
+    if ((entry.code == ErrorCode::stale) != (stale != nullptr)) {
+        world_.fail(what + "a result that is stale for one and not for another");
+    }
+    if (stale != nullptr) {
+        if (*stale != body) world_.fail(what + "another stale result than was committed");
+    } else if (entry.outcome == FinalOutcome::done) {
         check_result(what, job->second.payload, *expected.origin, entry.body.bytes);
     }
 }
@@ -326,7 +350,13 @@ std::string Oracle::unfinished() const {
             out += "  queue '" + part.name + "': " + std::to_string(open) + " groups not ended\n";
         }
     }
-    return out;
+    return out + scans_.behind();
+}
+
+const std::string& Oracle::name_of_queue(broker::PartitionId partition) const {
+    static const std::string kNone;
+    const auto found = model_.partitions().find(partition);
+    return found == model_.partitions().end() ? kNone : found->second.name;
 }
 
 std::string Oracle::subject_of(const std::string& queue, const ModelPartition& part,

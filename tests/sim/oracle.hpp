@@ -21,6 +21,7 @@
 #include "common/protocol/messages.hpp"
 #include "tests/sim/flow_model.hpp"
 #include "tests/sim/record_model.hpp"
+#include "tests/sim/scan_model.hpp"
 #include "tests/sim/workload.hpp"
 
 namespace scanmq::sim {
@@ -28,7 +29,7 @@ namespace scanmq::sim {
 class Oracle {
   public:
     Oracle(World& world, const Options& options)
-        : world_(world), options_(options), model_(world), flows_(world) {}
+        : world_(world), options_(options), model_(world), flows_(world), scans_(world, options) {}
 
     // --- producers
     void sent(const std::string& queue, const protocol::Job& job, const Id128& group);
@@ -38,11 +39,16 @@ class Oracle {
     // --- the broker
     void sets_version(const std::string& queue);  // a QUEUE_VERSION of it is sent
     void version_set(const std::string& queue, const std::string& version);  // and answered
+    // A request is sent that sets, or takes away ("" and zero): of an alias, of a standing scan.
+    void sets_alias(const std::string& alias);
+    void alias_set(const std::string& alias, const ContentId& id);
+    void sets_standing(const std::string& name);
+    void standing_set(const std::string& name, const std::string& queue);
     void deletes(const std::string& queue);  // it takes a QUEUE_DELETE in
     void cancels(const std::string& queue, const Id128& id);
     void purges(const std::string& queue) { purged_[queue] = true; }
     void appended(std::span<const broker::CommitRecord> records, broker::LogPosition last,
-                  const broker::BodyStore& bodies);
+                  const broker::BodyStore& bodies, Time broker_now);
     void durable(broker::LogPosition position);
     // It starts anew from its log, which goes to this position.
     void recovered(broker::LogPosition position);
@@ -60,6 +66,7 @@ class Oracle {
     [[nodiscard]] std::string unfinished() const;
 
     [[nodiscard]] const RecordModel& model() const noexcept { return model_; }
+    [[nodiscard]] const ScanModel& scans() const noexcept { return scans_; }
     // Of the job or what it is a retry of.
     [[nodiscard]] std::string subject_of(const std::string& queue, const ModelPartition& part,
                                          const Id128& id) const;
@@ -71,17 +78,6 @@ class Oracle {
     [[nodiscard]] const Counts& counts() const noexcept { return counts_; }
 
   private:
-    struct JobInfo {
-        std::string payload;
-        std::string subject;
-        Id128 group;
-        Time first_sent;
-        bool acknowledged{};
-        bool cancelled{};
-        bool has_deadline{};
-        bool conflates{};
-        bool sheddable{};
-    };
     struct Record {
         broker::LogPosition position{};
         broker::PartitionId partition{};
@@ -103,6 +99,8 @@ class Oracle {
                       const ModelOrigin& origin, ByteView body) const;
     // What an operator was told stands in the records.
     void check_versions() const;
+    void check_told() const;
+    [[nodiscard]] const std::string& name_of_queue(broker::PartitionId partition) const;
     void check_completion(const ModelPartition& part, const protocol::Entry& entry) const;
     [[nodiscard]] bool excused(const std::string& queue, const JobInfo& job) const;
 
@@ -110,6 +108,7 @@ class Oracle {
     const Options& options_;
     RecordModel model_;
     FlowModel flows_;
+    ScanModel scans_;
     std::vector<Record> records_;
     broker::LogPosition durable_ = 0;
     std::map<std::string, std::unordered_map<Id128, JobInfo>> jobs_;
@@ -118,6 +117,8 @@ class Oracle {
     std::map<std::string, std::pair<std::optional<std::string>, Time>> versions_;
     std::map<std::string, bool> purged_;
     std::map<Id128, std::unordered_map<std::uint64_t, Seen>> seen_;  // by incarnation, offset
+    std::map<std::string, std::optional<ContentId>> alias_told_;
+    std::map<std::string, std::pair<std::optional<std::string>, Time>> standing_told_;
     std::string scratch_;
     Counts counts_;
 };

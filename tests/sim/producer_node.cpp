@@ -90,6 +90,14 @@ void ProducerNode::draw_options(Spec& spec) {
     if (flow_share > 0 && world_.chance(flow_share)) {
         spec.flow = Work::flow_name(world_.rng.below(Work::kFlows));
     }
+    if (options_.aliases != 0 && world_.chance(options_.faults.alias_share)) {
+        Work::Request request = work_.any_request(options_.aliases);
+        spec.payload = std::move(request.payload);
+        spec.inputs = std::move(request.inputs);
+        spec.aliases = std::move(request.aliases);
+        spec.pure = world_.chance(0.9);
+        spec.fresh = world_.chance(options_.faults.fresh_share);
+    }
     spec.sheddable = world_.chance(options_.faults.sheddable_share);
 }
 
@@ -117,6 +125,9 @@ bool ProducerNode::hand_over(const Spec& spec) {
     client::Job job;
     job.subject = spec.subject;
     job.payload = spec.payload;
+    job.inputs = spec.inputs;
+    job.aliases = spec.aliases;
+    job.fresh = spec.fresh;
     job.group = spec.group;
     job.id = spec.id;
     job.priority = spec.priority;
@@ -202,6 +213,7 @@ void ProducerNode::on_answers(const client::JobsAnswered& answered) {
             oracle_.acknowledged(spec.queue, answer.id);
         } else {
             oracle_.refused(spec.queue, answer.id, answer.code, answer.sentence);
+            if (answer.code == ErrorCode::unknown_snapshot) put_again(spec);
         }
         const auto group = groups_.find(spec.group);
         if (!spec.again && group != groups_.end()) {
@@ -219,6 +231,16 @@ void ProducerNode::on_answers(const client::JobsAnswered& answered) {
             });
         }
     }
+}
+
+// As clients do: the snapshot first, then the job. In a group it would be one too many.
+void ProducerNode::put_again(const Spec& spec) {
+    if (!spec.group.is_zero() || finishing_) return;
+    if (!work_.snapshots().put(Snapshots::id(0))) return;
+    Spec repeated = spec;
+    repeated.id = ids_.next(wall());
+    repeated.restored = false;
+    submit(std::move(repeated));
 }
 
 void ProducerNode::on_request(client::RequestDone& done) {

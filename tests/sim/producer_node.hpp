@@ -52,6 +52,9 @@ class ProducerNode final : public ClientNode {
         std::string conflate_key;
         std::string flow;
         std::optional<bool> pure;
+        std::string inputs;
+        std::vector<std::string> aliases;
+        bool fresh{};
         bool finish_late{};
         bool sheddable{};
         bool restored{};  // from the memory of an earlier process
@@ -72,6 +75,7 @@ class ProducerNode final : public ClientNode {
     void draw_options(Spec& spec);
     void submit(Spec spec);
     bool hand_over(const Spec& spec);
+    void put_again(const Spec& spec);
     void open_group(const std::string& queue, std::uint32_t jobs);
     void advance(const Id128& id, Group& group);
     [[nodiscard]] std::string any_subject();

@@ -82,6 +82,40 @@ TEST(Simulation, TheChainHoldsAndCannotLockItself) {
     }
 }
 
+// Aliases move under stale results, standing scans, groups and releases of scanners; the broker crashes.
+TEST(Simulation, WhatMovesUnderAJobIsSeenByIt) {
+    std::map<std::string, std::uint64_t> reached;
+    for (std::uint64_t seed = 1; seed <= 40 && !HasFailure(); ++seed) {
+        SCOPED_TRACE("seed " + std::to_string(seed));
+        Options options = draw(seed);
+        options.durable = true;
+        options.pure = 1;
+        options.cache = 1 + static_cast<std::uint32_t>(seed % 2);
+        options.versions = 2;
+        options.aliases = 2;
+        options.standing = 2;
+        options.stale_ms = 5'000;
+        options.degraded_ms = seed % 3 == 0 ? 20'000 : 0;
+        options.snapshots_held = seed % 4 == 0 ? 4 : 50;
+        options.faults.alias_share = 0.6;
+        options.faults.alias_every = std::chrono::milliseconds(700);
+        options.faults.standing_every = std::chrono::seconds(2);
+        options.faults.release_every = std::chrono::seconds(4);
+        options.faults.broker_crash_every = std::chrono::seconds(6);
+        try {
+            for (const auto& [name, value] : Cluster(options).run().reached) {
+                reached[name] += value;
+            }
+        } catch (const CheckFailed& failure) {
+            ADD_FAILURE() << failure.what() << "\noptions: " << describe(options);
+        }
+    }
+    for (const char* const name :
+         {"jobs_stale", "refreshes", "standing_runs", "aliases_moved", "jobs_cached"}) {
+        EXPECT_GT(reached[name], 0U) << name << ": it did not come to that";
+    }
+}
+
 // Seeds that failed once, by what they found. Their mixtures move when draw() changes; what was mended
 // has a unit test of its own where it is.
 

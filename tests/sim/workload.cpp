@@ -18,6 +18,16 @@ std::string result_of(ByteView payload, ByteView scanner_version, ByteView input
     return out;
 }
 
+Work::Request Work::any_request(std::uint32_t aliases) {
+    const std::uint64_t number = world_.rng.below(6);
+    Request out;
+    out.payload = "d" + std::to_string(1'000'000 + number) + '|' + std::string(number * 3, '.');
+    out.aliases.push_back(alias_name(number % aliases));
+    if (number >= 3 && aliases > 1) out.aliases.push_back(alias_name((number + 1) % aliases));
+    if (number == 5) out.inputs = std::string(Snapshots::id(0).view());
+    return out;
+}
+
 std::string Work::next_payload() {
     Rng& rng = world_.rng;
     if (!plain_.empty() && world_.chance(faults_.pure_share)) {

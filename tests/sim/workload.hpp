@@ -7,10 +7,12 @@
 #include <deque>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "common/base/bytes.hpp"
 #include "common/base/time.hpp"
 #include "tests/sim/options.hpp"
+#include "tests/sim/snapshots.hpp"
 #include "tests/sim/world.hpp"
 
 namespace scanmq::sim {
@@ -37,10 +39,22 @@ class Work {
         return "flow " + std::to_string(number);
     }
 
-    Work(World& world, const FaultOptions& faults) : world_(world), faults_(faults) {}
+    Work(World& world, const FaultOptions& faults, Snapshots& snapshots)
+        : world_(world), faults_(faults), snapshots_(snapshots) {}
+    [[nodiscard]] Snapshots& snapshots() noexcept { return snapshots_; }
 
     // A new payload, or now and then one that was there.
     [[nodiscard]] std::string next_payload();
+    // One of a few requests over aliases: what it is, of the aliases and inputs that belong to it.
+    struct Request {
+        std::string payload;
+        std::string inputs;
+        std::vector<std::string> aliases;
+    };
+    [[nodiscard]] Request any_request(std::uint32_t aliases);
+    [[nodiscard]] static std::string alias_name(std::uint64_t number) {
+        return "alias " + std::to_string(number);
+    }
     // One more run of it; how many there were before.
     [[nodiscard]] std::uint64_t count_run(ByteView payload) {
         return runs_[std::string(payload)]++;
@@ -56,6 +70,7 @@ class Work {
   private:
     World& world_;
     FaultOptions faults_;
+    Snapshots& snapshots_;
     std::uint64_t number_ = 0;
     static constexpr std::size_t kAgainMax = 30;
     std::deque<std::string> plain_;  // the newest last
