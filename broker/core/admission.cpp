@@ -104,7 +104,9 @@ void SubmitHandler::leave_flow(Frame& frame) {
 Slot SubmitHandler::add_execution(Frame& frame, Slot job_slot, const NewExecution& parts) {
     const ByteView inputs = parts.inputs;
     const Slot slot = state_->table.executions.allocate();
-    if (inputs == frame.inputs) {
+    // Whoever held them last may be gone: a later job of the frame took its place, and joined what runs.
+    const bool same = inputs == frame.inputs;
+    if (same && (inputs.empty() || state_->inputs.references(frame.inputs_slot) > 0)) {
         state_->inputs.retain(frame.inputs_slot);
     } else {
         frame.inputs_slot = state_->hold_inputs(inputs);

@@ -321,5 +321,21 @@ TEST_F(CoalescingTest, APayloadThatIsABlobIsPinnedOnce) {
     EXPECT_TRUE(h.handles.empty());
 }
 
+TEST_F(CoalescingTest, InputsOutliveTheJobOfTheirFrameThatIsReplaced) {
+    const ContentId chain = h.put_blob("chain");
+    accept(jobs(job(1, "S", "one")));
+    protocol::Job replaced = job_with(2, {.conflate_key = "k"});
+    replaced.inputs = chain.view();
+    protocol::Job joins = job_with(3, {.conflate_key = "k"}, "one");
+    protocol::Job last = job(4, "S", "two");
+    last.inputs = chain.view();
+    offer(jobs(std::move(replaced), std::move(joins), std::move(last)));
+    EXPECT_EQ(queue_row("superseded"), 1U);
+    EXPECT_EQ(queue_row("coalesced"), 1U);
+    EXPECT_EQ(h.pins(chain), 1U) << "of job 4";
+    cancel({4});
+    EXPECT_EQ(h.pins(chain), 0U);
+}
+
 }  // namespace
 }  // namespace scanmq::broker
