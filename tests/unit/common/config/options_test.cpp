@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <fstream>
 
+#include "common/config/file.hpp"
 #include "common/config/shared.hpp"
 
 namespace scanmq::config {
@@ -157,6 +158,23 @@ TEST(Options, FileErrorsNameTheLine) {
     EXPECT_THAT(Program().error({"--config", "/nowhere.toml"}), HasSubstr("cannot read"));
     const File typed("threads = 2020-01-01\n");
     EXPECT_THAT(Program().error({"--config", typed.path()}), HasSubstr(":1: threads must be"));
+}
+
+TEST(Options, FilesAreReadWholeOrNotAtAll) {
+    EXPECT_THAT(Program().error({"--config", ::testing::TempDir()}), HasSubstr("cannot read"));
+    const File large(std::string(kFileBytesMax, '#'));
+    EXPECT_TRUE(read_file(large.path(), "worker").ok());
+    const File larger(std::string(kFileBytesMax + 1, '#'));
+    EXPECT_THAT(read_file(larger.path(), "worker").error(), HasSubstr("has over 16777216 bytes"));
+}
+
+TEST(Options, NumbersOfAFileKeepEveryDigit) {
+    const auto values =
+        parse_file("rate = 12345.678\nsmall = 1e-7\nwhole = 250000.0\n", "a.toml", "");
+    ASSERT_TRUE(values.ok()) << values.error();
+    EXPECT_THAT(values->at("rate").values, ElementsAre("12345.678"));
+    EXPECT_THAT(values->at("small").values, ElementsAre("1e-07"));
+    EXPECT_THAT(values->at("whole").values, ElementsAre("250000"));
 }
 
 TEST(Options, ToolCommandsSkipKeysOfOtherCommands) {
