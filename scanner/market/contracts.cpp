@@ -41,12 +41,6 @@ std::vector<RootSpec> shipped_rows() {
     };
 }
 
-// The engine counts ticks in 1.00, so that prices on the grid are the doubles nearest to them.
-bool divides_one(double tick) noexcept {
-    if (!(tick > 0) || tick > 1) return false;
-    return std::abs(1.0 / tick - std::round(1.0 / tick)) < 1e-9 / tick;
-}
-
 }  // namespace
 
 ContractTable::ContractTable(std::vector<RootSpec> rows) : rows_(std::move(rows)) {
@@ -71,6 +65,12 @@ const RootSpec& ContractTable::find(std::string_view root) const noexcept {
     return at != rows_.end() && at->root == root ? *at : otherwise;
 }
 
+// The engine counts ticks in 1.00, so that prices on the grid are the doubles nearest to them.
+bool valid_tick(double tick) noexcept {
+    if (!(tick >= kTickMin) || tick > 1) return false;
+    return std::abs(1.0 / tick - std::round(1.0 / tick)) < 1e-9 / tick;
+}
+
 std::string spec_problem(const RootSpec& spec) {
     if (!valid_symbol(spec.root)) return "a root has 1 to 16 characters without blanks";
     if (!spec.symbol.empty() && !valid_symbol(spec.symbol)) {
@@ -82,7 +82,7 @@ std::string spec_problem(const RootSpec& spec) {
     if (!(spec.tick_threshold >= 0) || !std::isfinite(spec.tick_threshold)) {
         return "tick_threshold must be a price";
     }
-    if (!divides_one(spec.tick_below) || !divides_one(spec.tick_above)) {
+    if (!valid_tick(spec.tick_below) || !valid_tick(spec.tick_above)) {
         return "a tick must divide 1.00, like 0.01, 0.05 or 0.10";
     }
     return {};

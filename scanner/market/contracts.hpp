@@ -18,6 +18,7 @@
 namespace scanmq::market {
 
 inline constexpr std::size_t kRootsMax = 10'000;
+inline constexpr double kTickMin = 1e-6;
 
 struct RootSpec {
     std::string root;
@@ -51,6 +52,8 @@ class ContractTable {
     std::vector<RootSpec> rows_;
 };
 
+// A tick that prices can lie on: at least kTickMin, and a whole number of them is 1.00.
+[[nodiscard]] bool valid_tick(double tick) noexcept;
 // One sentence about what a row cannot mean; empty when it is right.
 [[nodiscard]] std::string spec_problem(const RootSpec& spec);
 

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "common/base/nearest.hpp"
+#include "scanner/market/contracts.hpp"
 
 namespace scanmq::service {
 namespace {
@@ -91,9 +92,11 @@ std::optional<Error> check_inputs(const ScanRequest& request) {
         return too_many("ticks", request.ticks.size(), kTicksMax);
     }
     for (const RootTicks& each : request.ticks) {
-        if (!(each.threshold >= 0.0) || !std::isfinite(each.threshold) || !(each.below > 0.0) ||
-            !(each.above > 0.0) || !(each.below <= 1.0) || !(each.above <= 1.0)) {
-            return refuse("ticks must have a threshold of 0 or more and ticks above 0, at most 1");
+        if (!(each.threshold >= 0.0) || !std::isfinite(each.threshold) ||
+            !market::valid_tick(each.below) || !market::valid_tick(each.above)) {
+            return refuse(
+                "ticks must have a threshold of 0 or more and ticks that divide 1.00, like 0.01, "
+                "0.05 or 0.10");
         }
     }
     if (request.events.size() > kEventsMax) {
@@ -131,13 +134,13 @@ Result<score::Weights, Error> weights_of(const ScanRequest& request) {
     double usable = 0.0;
     for (std::size_t i = 0; i < score::kComponents; ++i) {
         const double weight = request.weights->value[i];
-        if (!(weight >= 0.0) || !std::isfinite(weight)) {
-            return invalid(fmt::format("weight \"{}\" must be a finite number, not negative",
-                                       score::component_names()[i]));
+        if (weight != 0.0 && !(weight >= kWeightMin && weight <= kWeightMax)) {
+            return invalid(fmt::format("weight \"{}\" must be 0, or from {} to {:.0f}",
+                                       score::component_names()[i], kWeightMin, kWeightMax));
         }
         usable += weight;
     }
-    if (!(usable > 0.0) || !std::isfinite(usable)) {
+    if (!(usable > 0.0)) {
         return invalid("weights must give a positive weight to at least one component");
     }
     return *request.weights;

@@ -27,6 +27,9 @@ inline constexpr char kEngineVersion[] = "scanmq-scanner/3";
 inline constexpr std::uint32_t kLimitDefault = 50;
 inline constexpr std::uint32_t kLimitMax = 10'000;
 inline constexpr double kFeeMax = 1'000.0;
+// Of a weight that is not 0: beyond, sums of weighted components lose their digits or overflow.
+inline constexpr double kWeightMin = 1e-6;
+inline constexpr double kWeightMax = 1e6;
 inline constexpr double kVolatilityMax = 20.0;
 // Candidates of one strategy that a scan may have to look at: some seconds of work.
 inline constexpr std::uint64_t kCandidatesDefault = 500'000'000;

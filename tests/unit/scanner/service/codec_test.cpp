@@ -104,6 +104,9 @@ TEST(RequestCodec, RefusesWithTheFieldAndTheNearestName) {
     expect_refused(R"({"limit":4294967297})", kInvalid, "\"limit\"");
     expect_refused(R"({"limit":10001})", kInvalid, "10000");
     expect_refused(R"({"symbol":5})", kInvalid, "\"symbol\"");
+    expect_refused(R"({"ticks":[{"below":0.03}]})", kInvalid, "divide 1.00");
+    expect_refused(R"({"ticks":[{"above":1e-7}]})", kInvalid, "divide 1.00");
+    expect_refused(R"({"ticks":[{"below":5e-324}]})", kInvalid, "divide 1.00");
     expect_refused(R"({"strategies":"bull_put"})", kInvalid, "a list");
     expect_refused(R"({"strategies":[1]})", kInvalid, "strategies[0]");
     expect_refused(R"({"strategies":["bull_puts"]})", kInvalid, "\"bull_put\"");
@@ -115,6 +118,9 @@ TEST(RequestCodec, RefusesWithTheFieldAndTheNearestName) {
     expect_refused(R"({"preset":"balanced","weights":{"delta":1}})", kInvalid, "one of them");
     expect_refused(R"({"weights":{"risk-reward":1}})", kInvalid, "\"risk_reward\"");
     expect_refused(R"({"weights":{"delta":"1"}})", kInvalid, "\"delta\"");
+    expect_refused(R"({"weights":{"delta":1e308,"theta":1e308}})", kInvalid,
+                   "from 1e-06 to 1000000");
+    expect_refused(R"({"weights":{"delta":5e-324}})", kInvalid, "from 1e-06 to 1000000");
     expect_refused(R"({"weights":[]})", kInvalid, "a map");
     expect_refused(R"({"filters":[{"params":{}}]})", kInvalid, "type");
     expect_refused(R"({"filters":[{"type":"dte","param":{}}]})", kInvalid, "\"params\"");
