@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/base/nearest.hpp"
+#include "common/config/file.hpp"
 #include "common/config/values.hpp"
 #include "scanner/market/date_text.hpp"
 
@@ -134,6 +135,7 @@ constexpr std::array kKeys{
     Key{"as_of_time", set_as_of_time},
 };
 constexpr std::string_view kMissingKey = "missing";
+constexpr std::string_view kTable = "columns";
 
 std::string unknown_key(const std::string& key, const std::string& place) {
     std::vector<std::string_view> known(market::kFieldNames.begin(), market::kFieldNames.end());
@@ -142,8 +144,6 @@ std::string unknown_key(const std::string& key, const std::string& place) {
     return fmt::format("{}: unknown key \"{}\"; did you mean \"{}\"?", place, key,
                        nearest_name(key, known));
 }
-
-}  // namespace
 
 Result<ColumnMapping, std::string> column_mapping(const config::FileValues& values,
                                                   const std::string& path) {
@@ -176,8 +176,17 @@ Result<ColumnMapping, std::string> column_mapping(const config::FileValues& valu
     return mapping;
 }
 
+}  // namespace
+
+Result<ColumnMapping, std::string> parse_columns_file(std::string_view text,
+                                                      const std::string& path) {
+    const auto values = config::parse_file(text, path, kTable);
+    if (!values) return fail(values.error());
+    return column_mapping(*values, path);
+}
+
 Result<ColumnMapping, std::string> read_columns_file(const std::string& path) {
-    const auto values = config::read_file(path, "columns", "--columns");
+    const auto values = config::read_file(path, kTable, "--columns");
     if (!values) return fail(values.error());
     return column_mapping(*values, path);
 }

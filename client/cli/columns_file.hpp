@@ -7,17 +7,17 @@
 // Threads:  pure functions but for the file system.
 
 #include <string>
+#include <string_view>
 
 #include "common/base/result.hpp"
-#include "common/config/file.hpp"
 #include "scanner/market/columns.hpp"
 
 namespace scanmq::cli {
 
 [[nodiscard]] Result<market::ColumnMapping, std::string> read_columns_file(const std::string& path);
 
-// The same from values that are in memory; `path` is for errors about the whole.
-[[nodiscard]] Result<market::ColumnMapping, std::string> column_mapping(
-    const config::FileValues& values, const std::string& path);
+// The same from text that is in memory; `path` stands for it in errors.
+[[nodiscard]] Result<market::ColumnMapping, std::string> parse_columns_file(
+    std::string_view text, const std::string& path);
 
 }  // namespace scanmq::cli

@@ -99,23 +99,21 @@ Result<void, std::string> take_top(const config::FileValues& values, market::Con
         }
         const auto fee = value.values.size() == 1 ? config::parse_decimal(value.values[0])
                                                   : Result<double, std::string>{-1.0};
-        if (!fee || !(*fee >= 0)) {
-            return fail(fmt::format("{}: {}: write money per contract and side, like 0.65",
-                                    value.place, name));
+        if (!fee || !(*fee >= 0 && *fee <= service::kFeeMax)) {
+            return fail(
+                fmt::format("{}: {}: write money per contract and side, 0 to 1000, like 0.65",
+                            value.place, name));
         }
         table.fee_per_contract = *fee;
     }
     return {};
 }
 
-}  // namespace
-
-Result<market::ContractTable, std::string> read_contracts_file(const std::string& path) {
-    auto tables = config::read_tables(path, "--contracts");
-    if (!tables) return fail(std::move(tables).error());
+Result<market::ContractTable, std::string> contract_table(const config::FileTables& tables,
+                                                          const std::string& path) {
     RootSpec otherwise;
     std::vector<RootSpec> rows;
-    if (const auto at = tables->find(std::string(kDefaultTable)); at != tables->end()) {
+    if (const auto at = tables.find(std::string(kDefaultTable)); at != tables.end()) {
         if (auto taken = take(at->second, otherwise); !taken) return fail(std::move(taken).error());
         otherwise.root = "X";  // any root will do for the check
         const auto problem = market::spec_problem(otherwise);
@@ -125,7 +123,7 @@ Result<market::ContractTable, std::string> read_contracts_file(const std::string
         }
         otherwise.root.clear();
     }
-    for (const auto& [name, values] : *tables) {
+    for (const auto& [name, values] : tables) {
         if (name.empty() || name == kDefaultTable || name == kRoots) continue;
         const std::string prefix = std::string(kRoots) + ".";
         if (name.substr(0, prefix.size()) != prefix) {
@@ -146,8 +144,23 @@ Result<market::ContractTable, std::string> read_contracts_file(const std::string
     }
     market::ContractTable table(std::move(rows));
     table.otherwise = std::move(otherwise);
-    if (auto taken = take_top(tables->at(""), table); !taken) return fail(std::move(taken).error());
+    if (auto taken = take_top(tables.at(""), table); !taken) return fail(std::move(taken).error());
     return table;
+}
+
+}  // namespace
+
+Result<market::ContractTable, std::string> parse_contracts_file(std::string_view text,
+                                                                const std::string& path) {
+    const auto tables = config::parse_tables(text, path);
+    if (!tables) return fail(tables.error());
+    return contract_table(*tables, path);
+}
+
+Result<market::ContractTable, std::string> read_contracts_file(const std::string& path) {
+    const auto tables = config::read_tables(path, "--contracts");
+    if (!tables) return fail(tables.error());
+    return contract_table(*tables, path);
 }
 
 void add_contracts(const market::ContractTable& table, service::ScanRequest& request) {

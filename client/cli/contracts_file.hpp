@@ -6,6 +6,7 @@
 //           nearest known one.
 
 #include <string>
+#include <string_view>
 
 #include "common/base/result.hpp"
 #include "scanner/market/contracts.hpp"
@@ -15,6 +16,9 @@ namespace scanmq::cli {
 
 [[nodiscard]] Result<market::ContractTable, std::string> read_contracts_file(
     const std::string& path);
+// The same from text that is in memory; `path` stands for it in errors.
+[[nodiscard]] Result<market::ContractTable, std::string> parse_contracts_file(
+    std::string_view text, const std::string& path);
 
 // Puts into a request what the table says of ticks where that is not what is shipped, unless the request has
 // ticks of its own, and its fee.

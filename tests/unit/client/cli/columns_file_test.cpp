@@ -41,7 +41,7 @@ TEST_F(ColumnsFile, EveryKeyIsTaken) {
              "quoted = \"At\"\nquoted_as = \"unix_s\"\niv = \"Vol\"\niv_unit = \"percent\"\n"
              "theta_unit = \"per_day\"\nvega_unit = \"per_point\"\nrho_unit = \"per_one\"\n"
              "default_style = \"european\"\ndefault_settlement = \"am\"\n"
-             "default_symbol = \"XYZ\"\ndefault_spot = 101.5\n"
+             "default_symbol = \"XYZ\"\ndefault_spot = 12345.678\n"
              "as_of = \"2021-11-22T21:00:00Z\"\nas_of_time = \"15:45\"\n");
     ASSERT_TRUE(mapping.ok()) << mapping.error();
     EXPECT_EQ(mapping->name(Field::expiry), "Exp");
@@ -57,7 +57,7 @@ TEST_F(ColumnsFile, EveryKeyIsTaken) {
     EXPECT_EQ(mapping->style, market::ExerciseStyle::european);
     EXPECT_EQ(mapping->settlement, market::Settlement::am);
     EXPECT_EQ(mapping->symbol, "XYZ");
-    EXPECT_EQ(mapping->spot, 101.5);
+    EXPECT_EQ(mapping->spot, 12345.678);
     EXPECT_EQ(mapping->as_of, 1637614800000);
     EXPECT_EQ(mapping->as_of_minute, 15 * 60 + 45);
 }

@@ -115,11 +115,13 @@ TEST_F(ContractsFile, ErrorsSayWhatIsRight) {
     expect_refused("[roots.SPX]\nsettlement = \"noon\"\n", {".toml:2:", "\"am\" or \"pm\""});
     expect_refused("[roots.SPX]\ntick_above = 0.03\n", {"roots.SPX", "divide 1.00"});
     expect_refused("[roots.SPX]\ntick_below = 0\n", {"divide 1.00"});
+    expect_refused("[roots.SPX]\ntick_below = 1e-300\n", {"divide 1.00"});
     expect_refused("[roots.SPX]\nmultiplier = 0\n", {"multiplier"});
     expect_refused("[default]\nsymbol = \"A\"\n", {"[default]"});
     expect_refused("[root.SPX]\nstyle = \"american\"\n", {"did you mean \"roots\"?"});
     expect_refused("fee = 1\n", {"did you mean \"fee_per_contract\"?"});
     expect_refused("fee_per_contract = -1\n", {"0.65"});
+    expect_refused("fee_per_contract = 1000.5\n", {"0 to 1000"});
     expect_refused("[roots.WAYTOOLONGFORAROOT]\nstyle = \"american\"\n", {"1 to 16 characters"});
 }
 
