@@ -1,4 +1,5 @@
 // libFuzzer target: any bytes as the output of a scanner process. Run: build/fuzz/bin/fuzz-process
+// tests/fuzz/corpus/process
 
 #include <cstdint>
 #include <cstdlib>

@@ -1,10 +1,8 @@
 // The fuzz target's corpus, replayed.
 
-#include <gtest/gtest.h>
+#include "tests/support/corpus.hpp"
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <gtest/gtest.h>
 
 #include "tests/fuzz/log_check.hpp"
 
@@ -12,17 +10,13 @@ namespace scanmq::broker {
 namespace {
 
 TEST(FuzzCorpus, LogsKeepTheReadersPromises) {
-    std::size_t files = 0;
-    for (const auto& file : std::filesystem::directory_iterator(std::string(SCANMQ_SOURCE_DIR) +
-                                                                "/tests/fuzz/corpus/log")) {
-        std::ifstream in(file.path(), std::ios::binary);
-        const std::string bytes((std::istreambuf_iterator<char>(in)),
-                                std::istreambuf_iterator<char>());
-        EXPECT_TRUE(tests::log_keeps_promises(bytes, true)) << file.path();
-        EXPECT_TRUE(tests::log_keeps_promises(bytes, false)) << file.path();
-        ++files;
+    const auto files = testing::corpus_of("log");
+    for (const auto& file : files) {
+        for (const bool repair : {true, false}) {
+            EXPECT_TRUE(tests::log_keeps_promises(file.bytes, repair)) << file.name;
+        }
     }
-    EXPECT_GE(files, 8U);
+    EXPECT_GE(files.size(), 8U);
 }
 
 }  // namespace

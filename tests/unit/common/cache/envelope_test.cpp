@@ -2,11 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
-
 #include "tests/fuzz/envelope_check.hpp"
+#include "tests/support/corpus.hpp"
 
 namespace scanmq::cache {
 namespace {
@@ -77,16 +74,11 @@ TEST(Envelope, ErrorsHaveNames) {
 }
 
 TEST(FuzzCorpus, EnvelopesKeepTheirPromises) {
-    std::size_t files = 0;
-    for (const auto& file : std::filesystem::directory_iterator(std::string(SCANMQ_SOURCE_DIR) +
-                                                                "/tests/fuzz/corpus/envelope")) {
-        std::ifstream in(file.path(), std::ios::binary);
-        const std::string bytes((std::istreambuf_iterator<char>(in)),
-                                std::istreambuf_iterator<char>());
-        EXPECT_TRUE(tests::envelope_keeps_promises(bytes)) << file.path();
-        ++files;
+    const auto files = testing::corpus_of("envelope");
+    for (const auto& file : files) {
+        EXPECT_TRUE(tests::envelope_keeps_promises(file.bytes)) << file.name;
     }
-    EXPECT_GE(files, 8U);
+    EXPECT_GE(files.size(), 8U);
 }
 
 }  // namespace

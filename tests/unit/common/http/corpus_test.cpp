@@ -1,10 +1,8 @@
 // The fuzz target's corpus, replayed.
 
-#include <gtest/gtest.h>
+#include "tests/support/corpus.hpp"
 
-#include <filesystem>
-#include <fstream>
-#include <iterator>
+#include <gtest/gtest.h>
 
 #include "tests/fuzz/http_check.hpp"
 
@@ -12,16 +10,11 @@ namespace scanmq::http {
 namespace {
 
 TEST(FuzzCorpus, RequestsKeepTheReadersPromises) {
-    std::size_t files = 0;
-    for (const auto& file : std::filesystem::directory_iterator(std::string(SCANMQ_SOURCE_DIR) +
-                                                                "/tests/fuzz/corpus/http")) {
-        std::ifstream in(file.path(), std::ios::binary);
-        const std::string bytes((std::istreambuf_iterator<char>(in)),
-                                std::istreambuf_iterator<char>());
-        EXPECT_TRUE(tests::requests_keep_promises(bytes)) << file.path();
-        ++files;
+    const auto files = testing::corpus_of("http");
+    for (const auto& file : files) {
+        EXPECT_TRUE(tests::requests_keep_promises(file.bytes)) << file.name;
     }
-    EXPECT_GE(files, 15U);
+    EXPECT_GE(files.size(), 15U);
 }
 
 }  // namespace

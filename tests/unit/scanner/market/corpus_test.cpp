@@ -1,12 +1,10 @@
 // The fuzz target's corpus, replayed as it is and damaged; and inputs too large to store.
 
+#include "tests/support/corpus.hpp"
+
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <string>
 #include <vector>
 
@@ -17,23 +15,7 @@
 namespace scanmq::market {
 namespace {
 
-struct CorpusFile {
-    std::string name;
-    std::string bytes;
-};
-
-std::vector<CorpusFile> corpus() {
-    std::vector<CorpusFile> files;
-    for (const auto& file : std::filesystem::directory_iterator(std::string(SCANMQ_SOURCE_DIR) +
-                                                                "/tests/fuzz/corpus/chain")) {
-        std::ifstream in(file.path(), std::ios::binary);
-        files.push_back({file.path().filename().string(),
-                         {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()}});
-    }
-    std::sort(files.begin(), files.end(),
-              [](const auto& a, const auto& b) { return a.name < b.name; });
-    return files;
-}
+std::vector<testing::CorpusFile> corpus() { return testing::corpus_of("chain"); }
 
 TEST(FuzzCorpus, ChainsKeepTheReadersPromises) {
     const auto files = corpus();
