@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/core/flow_handler.hpp"
+#include "broker/core/millis.hpp"
 #include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
@@ -12,11 +13,6 @@ using protocol::ErrorCode;
 using protocol::Row;
 
 namespace {
-
-std::uint64_t millis(Duration duration) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
-}
 
 std::uint64_t ago(WallMillis now, WallMillis then) {
     return then > now ? 0 : static_cast<std::uint64_t>(now - then);

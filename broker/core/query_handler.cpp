@@ -5,6 +5,7 @@
 
 #include "broker/core/cache_handler.hpp"
 #include "broker/core/flow_handler.hpp"
+#include "broker/core/millis.hpp"
 #include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
@@ -15,11 +16,6 @@ using protocol::Kind;
 using protocol::Row;
 
 namespace {
-
-std::uint64_t millis(Duration duration) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
-}
 
 // An upper bound of a row's encoded size, and the msgpack elements it has.
 std::pair<std::uint64_t, std::uint64_t> size_of(const Row& row) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/core/millis.hpp"
 #include "broker/core/query_handler.hpp"
 
 namespace scanmq::broker {
@@ -12,11 +13,6 @@ namespace {
 
 // More rows than that are counted, not made: there may be millions.
 constexpr std::size_t kRowsMax = protocol::kLimits.items_per_frame_max;
-
-std::uint64_t millis(Duration duration) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
-}
 
 // A row's text has at most sentence_bytes_max bytes.
 std::string joined(const std::vector<std::string>& names) {

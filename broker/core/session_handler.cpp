@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/millis.hpp"
+
 namespace scanmq::broker {
 
 using protocol::ErrorCode;
 using protocol::Kind;
 
 namespace {
-
-std::uint32_t millis(Duration duration) {
-    return static_cast<std::uint32_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-}
 
 bool printable_name(std::string_view name) {
     return !name.empty() && name.size() <= protocol::kLimits.name_bytes_max &&
@@ -154,8 +151,8 @@ void SessionHandler::welcome(Session& session, const protocol::Header& header,
     welcome.re = header.seq;
     welcome.session = session.id;
     welcome.epoch = state_->options.epoch;
-    welcome.heartbeat_ms = millis(state_->options.heartbeat);
-    welcome.dead_after_ms = millis(state_->options.dead_after);
+    welcome.heartbeat_ms = static_cast<std::uint32_t>(millis(state_->options.heartbeat));
+    welcome.dead_after_ms = static_cast<std::uint32_t>(millis(state_->options.dead_after));
     welcome.blob_endpoint = state_->options.blob_endpoint;
     welcome.clock_ms = state_->wall_millis();
     welcome.limits = announced_limits(state_->options);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/core/millis.hpp"
+
 namespace scanmq::broker {
 
 using protocol::ErrorCode;
@@ -10,9 +12,7 @@ using protocol::JobOptions;
 
 namespace {
 
-std::string text(Duration duration) {
-    return std::to_string(std::chrono::duration_cast<std::chrono::milliseconds>(duration).count());
-}
+std::string text(Duration duration) { return std::to_string(millis(duration)); }
 
 }  // namespace
 

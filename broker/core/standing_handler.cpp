@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/millis.hpp"
 #include "broker/core/names.hpp"
 #include "broker/core/planted_bug.hpp"
 
@@ -90,8 +91,7 @@ std::optional<StandingHandler::Refusal> StandingHandler::check(
     if (auto verdict = submits_->check_options(options, message.aliases.size())) {
         return Refusal{verdict->code, std::move(verdict->sentence)};
     }
-    const auto most = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(state_->options.delay_max).count());
+    const std::uint64_t most = millis(state_->options.delay_max);
     if (message.min_interval_ms > most) {
         return Refusal{ErrorCode::bad_option,
                        "min_interval_ms is at most delay_max, " + std::to_string(most)};

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/millis.hpp"
 #include "broker/core/names.hpp"
 #include "broker/core/planted_bug.hpp"
 #include "broker/core/stream_hold.hpp"
@@ -248,8 +249,7 @@ std::optional<JobVerdict> SubmitHandler::check_options(const JobOptions& options
         return refusal(ErrorCode::bad_option,
                        "priority is " + std::to_string(options.priority) + "; it is 0 to 9");
     }
-    const auto most = static_cast<std::uint64_t>(
-        std::chrono::duration_cast<std::chrono::milliseconds>(state_->options.delay_max).count());
+    const std::uint64_t most = millis(state_->options.delay_max);
     if (options.delay_ms > most || options.deadline_ms > most) {
         return refusal(ErrorCode::bad_option,
                        "delay_ms and deadline_ms are at most delay_max, " + std::to_string(most));

@@ -6,8 +6,8 @@ namespace scanmq::broker {
 
 std::string_view name_of(Table table) {
     static constexpr std::array<std::string_view, kTables> kNames = {
-        "meta",    "queues", "executions", "runs",  "entries", "results",  "ids",          "groups",
-        "cursors", "dead",   "aliases",    "blobs", "flows",   "standing", "standing_runs"};
+        "meta",   "queues",  "executions", "runs",    "entries", "results",  "ids",
+        "groups", "cursors", "dead",       "aliases", "flows",   "standing", "standing_runs"};
     return kNames[static_cast<std::size_t>(table)];
 }
 

@@ -36,12 +36,11 @@ enum class Table : std::uint8_t {
     cursors,
     dead,
     aliases,
-    blobs,
     flows,
     standing,
     standing_runs,
 };
-inline constexpr std::size_t kTables = 15;
+inline constexpr std::size_t kTables = 14;
 inline constexpr std::size_t kStateKeyBytesMax = 500;
 // Of the tables and their rows; a store of a later one is not opened, one of an earlier one becomes this.
 // 1: no flows; executions without one are read. 2: no standing scans.
