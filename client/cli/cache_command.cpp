@@ -8,7 +8,6 @@
 #include "client/cli/command.hpp"
 #include "client/cli/files.hpp"
 #include "client/cli/query_command.hpp"
-#include "client/cli/rows.hpp"
 #include "client/cli/session.hpp"
 #include "client/cli/table.hpp"
 #include "common/config/shared.hpp"
@@ -35,24 +34,7 @@ Result<std::vector<ContentId>, Problem> read_keys(const std::vector<std::string>
 }  // namespace
 
 Outcome cache_stats(Invocation& invocation) {
-    BrokerOptions broker;
-    config::Options declared(invocation.program, invocation.summary);
-    add_broker_options(declared, broker);
-    config::add_json(declared, invocation.json);
-    if (auto over = parse(declared, invocation)) return *std::move(over);
-    auto client = connect(broker);
-    if (!client) return fail(client.error());
-    const auto rows = (*client)->query("cache");
-    if (!rows) return fail(problem_of(rows.error(), "cannot ask for the cache's figures"));
-    if (invocation.json) {
-        print_rows(*rows, "tiers", {}, true);
-        return ExitCode::ok;
-    }
-    for (const protocol::Row& row : *rows) {
-        print_row(row, false);
-        fmt::print("\n");
-    }
-    return ExitCode::ok;
+    return show_topic(invocation, "cache", "tiers", "cannot ask for the cache's figures");
 }
 
 Outcome cache_list(Invocation& invocation) {

@@ -168,21 +168,7 @@ Outcome restore(Invocation& invocation) {
 }
 
 Outcome store_show(Invocation& invocation) {
-    BrokerOptions broker;
-    config::Options declared(invocation.program, invocation.summary);
-    add_broker_options(declared, broker);
-    config::add_json(declared, invocation.json);
-    if (auto over = parse(declared, invocation)) return *std::move(over);
-    auto client = connect(broker);
-    if (!client) return fail(client.error());
-    const auto rows = (*client)->query("store");
-    if (!rows) return fail(problem_of(rows.error(), "cannot ask for the store's figures"));
-    if (invocation.json) {
-        print_rows(*rows, "store", {}, true);
-        return ExitCode::ok;
-    }
-    for (const protocol::Row& row : *rows) print_row(row, false);
-    return ExitCode::ok;
+    return show_topic(invocation, "store", "store", "cannot ask for the store's figures");
 }
 
 }  // namespace scanmq::cli

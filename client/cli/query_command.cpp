@@ -29,6 +29,28 @@ Outcome list_topic(Invocation& invocation, std::string_view topic,
     return ExitCode::ok;
 }
 
+Outcome show_topic(Invocation& invocation, std::string_view topic, std::string_view key,
+                   std::string_view doing) {
+    BrokerOptions broker;
+    config::Options declared(invocation.program, invocation.summary);
+    add_broker_options(declared, broker);
+    config::add_json(declared, invocation.json);
+    if (auto over = parse(declared, invocation)) return *std::move(over);
+    auto client = connect(broker);
+    if (!client) return fail(client.error());
+    const auto rows = (*client)->query(topic);
+    if (!rows) return fail(problem_of(rows.error(), std::string(doing)));
+    if (invocation.json) {
+        print_rows(*rows, key, {}, true);
+        return ExitCode::ok;
+    }
+    for (std::size_t i = 0; i < rows->size(); ++i) {
+        if (i > 0) fmt::print("\n");
+        print_row((*rows)[i], false);
+    }
+    return ExitCode::ok;
+}
+
 Outcome show_job(Invocation& invocation, const JobTopic& topic,
                  const std::function<void(const std::vector<protocol::Row>&)>& print) {
     BrokerOptions broker;

@@ -20,6 +20,11 @@ enum class QueueArgument { none, optional, required };
 Outcome list_topic(Invocation& invocation, std::string_view topic,
                    std::initializer_list<std::string_view> columns, QueueArgument queue);
 
+// A command that prints every figure of a topic's rows, with a blank line between them; `key` names the
+// rows in JSON. `doing` says what failed when the broker refuses.
+Outcome show_topic(Invocation& invocation, std::string_view topic, std::string_view key,
+                   std::string_view doing);
+
 // A topic that has rows for one job. In the sentences {queue} and {id} stand for the arguments.
 struct JobTopic {
     std::string_view name;
