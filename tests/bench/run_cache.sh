@@ -46,16 +46,14 @@ start_redis() {
     local port
     for _ in 1 2 3 4 5 6 7 8; do
         port=$((20000 + (RANDOM * 32768 + RANDOM) % 40000))
+        : >"$work/redis.log"
         redis-server --bind 127.0.0.1 --port "$port" --dir "$work" --save '' --appendonly no >"$work/redis.log" 2>&1 &
         pids+=($!)
-        for _ in {1..100}; do
-            if grep -q 'Ready to accept' "$work/redis.log" && kill -0 "${pids[-1]}" 2>/dev/null; then
-                redis=redis://127.0.0.1:$port/0
-                return
-            fi
-            kill -0 "${pids[-1]}" 2>/dev/null || break
-            sleep 0.05
-        done
+        # Until it says so, ends (its port is taken) or time is up.
+        if grep -qm 1 'Ready to accept' < <(timeout 10 tail -n +1 -f --pid="${pids[-1]}" "$work/redis.log"); then
+            redis=redis://127.0.0.1:$port/0
+            return
+        fi
     done
     die "redis-server did not start"
 }

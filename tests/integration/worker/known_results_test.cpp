@@ -18,7 +18,7 @@ namespace {
 using namespace std::chrono_literals;
 using protocol::AttemptOutcome;
 
-// Counts its runs. A payload "fail" fails, "block" waits until it is cancelled; others say which run it was.
+// Counts its runs. A payload "fail" fails; others say which run it was.
 class CountingScanner final : public Scanner {
   public:
     CountingScanner(std::atomic<int>& runs, bool on_loop) : runs_(runs), on_loop_(on_loop) {}
@@ -28,8 +28,6 @@ class CountingScanner final : public Scanner {
     void run(const Task& task, Outcome& out) const noexcept override {
         const int run = ++runs_;
         if (task.payload == "fail") return out.failed("it failed");
-        while (task.payload == "block" && !task.cancelled()) std::this_thread::sleep_for(1ms);
-        if (task.cancelled()) return out.failed("cancelled");
         out.storage = "run " + std::to_string(run) + " of " + std::string(task.payload);
         out.body = out.storage;
     }
