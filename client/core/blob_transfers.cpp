@@ -83,13 +83,21 @@ void BlobTransfers::pump(bool writable, Now now) {
 }
 
 void BlobTransfers::begin_puts() {
+    std::size_t under_way = 0;
+    for (const Put& put : puts_) under_way += put.seq != 0 ? 1 : 0;
     for (std::size_t i = 0; i < std::min(puts_.size(), kPutsAhead); ++i) {
-        if (puts_[i].seq != 0) continue;
+        Put& put = puts_[i];
+        if (put.alone && (put.seq != 0 || under_way > 0)) return;
+        if (put.seq != 0) continue;
         // One put of one blob at a time: the second begins when the first has ended.
         const auto until = puts_.begin() + static_cast<std::ptrdiff_t>(i);
-        const bool same = std::any_of(
-            puts_.begin(), until, [&](const Put& put) { return put.job.id == puts_[i].job.id; });
-        if (!same) begin(puts_[i]);
+        if (std::any_of(puts_.begin(), until,
+                        [&](const Put& other) { return other.job.id == put.job.id; })) {
+            continue;
+        }
+        begin(put);
+        ++under_way;
+        if (put.alone) return;
     }
 }
 
@@ -260,6 +268,15 @@ void BlobTransfers::put_again_or_fail(std::size_t index, const protocol::Error& 
     const bool again = error.code == ErrorCode::bad_chunk || error.code == ErrorCode::blob_mismatch;
     if (again && ++put.restarts <= kRestartsMax) {
         begin(put);
+        return;
+    }
+    // What is under way takes room that it may give up to the next one when it has ended.
+    const bool beside = std::any_of(puts_.begin(), puts_.end(), [&](const Put& other) {
+        return &other != &put && other.seq != 0;
+    });
+    if (error.code == ErrorCode::snapshots_full && beside && !put.alone) {
+        put.alone = true;
+        put.begin_again();
         return;
     }
     finish_put(index, fail(Error{ErrorKind::refused, error.code, error.sentence}));

@@ -64,6 +64,7 @@ class BlobTransfers {
         std::uint64_t seq{};  // of its BLOB_PUT in this session; 0: not begun
         std::uint32_t restarts{};
         bool ready{};
+        bool alone{};  // there was no room for it beside others that were under way
         std::uint64_t offset{};
         ByteView bytes{};  // what its chunks carry
         // Of its chunks; those of other puts are not between them.

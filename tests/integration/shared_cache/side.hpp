@@ -122,6 +122,14 @@ class Side {
                 << column << " is " << row("cache", "", column, 1);
         }
     }
+    // Until it is so much at least.
+    void wait_for_figure(const std::string& column, std::uint64_t wanted) {
+        const auto until = std::chrono::steady_clock::now() + kPatience;
+        while (std::stoull(row("cache", "", column, 1)) < wanted) {
+            ASSERT_LT(std::chrono::steady_clock::now(), until)
+                << column << " is " << row("cache", "", column, 1);
+        }
+    }
     [[nodiscard]] bool shared() {
         const auto rows = client_->query("cache");
         return rows.ok() && rows->size() > 1;

@@ -95,11 +95,38 @@ TEST_F(ClientBlob, SixteenPutsAreUnderWay) {
     const auto first = rig.take<protocol::BlobPut>();
     ASSERT_TRUE(first);
     EXPECT_EQ(rig.count<protocol::BlobPut>(), 15U);
-    rig.error(first, ErrorCode::snapshots_full, "no room");
+    rig.error(first, ErrorCode::not_permitted, "no");
+    const auto done = rig.take_notices<PutDone>();
+    ASSERT_EQ(done.size(), 1U);
+    EXPECT_EQ(done[0].result.error().code, ErrorCode::not_permitted);
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 16U);
+}
+
+// A small store: what is under way is in the way of the next, and makes room for it later.
+TEST_F(ClientBlob, APutWithoutRoomIsTriedAgainAlone) {
+    open();
+    const std::vector<std::string> bytes{"one", "two", "three"};
+    for (const std::string& one : bytes) put(one);
+    blob_connected();
+    const auto one = rig.take<protocol::BlobPut>();
+    const auto two = rig.take<protocol::BlobPut>();
+    const auto three = rig.take<protocol::BlobPut>();
+    ASSERT_TRUE(one && two && three);
+    rig.error(two, ErrorCode::snapshots_full, "no room");
+    EXPECT_TRUE(rig.take_notices<PutDone>().empty());
+    feed(protocol::BlobReady{one->frame.header.seq, content_id(bytes[0]), true, {}});
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 0U) << "another is under way";
+    feed(protocol::BlobReady{three->frame.header.seq, content_id(bytes[2]), true, {}});
+    EXPECT_EQ(rig.take_notices<PutDone>().size(), 2U);
+    const auto again = rig.take<protocol::BlobPut>();
+    ASSERT_TRUE(again);
+    put("four");
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 0U) << "nothing goes beside it";
+    rig.error(again, ErrorCode::snapshots_full, "no room");
     const auto done = rig.take_notices<PutDone>();
     ASSERT_EQ(done.size(), 1U);
     EXPECT_EQ(done[0].result.error().code, ErrorCode::snapshots_full);
-    EXPECT_EQ(rig.count<protocol::BlobPut>(), 16U);
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 1U);
 }
 
 TEST_F(ClientBlob, TheSameBlobIsPutOnceAtATime) {
