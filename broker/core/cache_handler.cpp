@@ -4,6 +4,7 @@
 #include <chrono>
 #include <utility>
 
+#include "broker/core/millis.hpp"
 #include "broker/core/result_keeping.hpp"
 #include "broker/core/stream_hold.hpp"
 
@@ -20,11 +21,6 @@ constexpr std::size_t kExpireSlice = 4'096;
 constexpr Duration kExpireEvery = std::chrono::seconds(1);
 // An age or time that a peer tells counts as no more: a year.
 constexpr std::uint64_t kAgeMsMax = 366ULL * 24 * 3'600 * 1'000;
-
-std::uint64_t millis(Duration duration) {
-    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(duration).count();
-    return ms < 0 ? 0 : static_cast<std::uint64_t>(ms);
-}
 
 }  // namespace
 
