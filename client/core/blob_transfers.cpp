@@ -6,7 +6,6 @@
 namespace scanmq::client {
 
 using protocol::ErrorCode;
-using protocol::Kind;
 using protocol::Link;
 
 BlobTransfers::BlobTransfers(std::uint32_t chunks_ahead, std::uint64_t accepts, Outbox& outbox)
