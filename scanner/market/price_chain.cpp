@@ -19,8 +19,7 @@ namespace {
 using pricing::IvStatus;
 
 constexpr double kMillisPerYear = 365.0 * 86'400'000.0;  // ACT/365
-constexpr double kSpotTolerance = 0.0005;                // header against parity
-constexpr double kRateYears = 1.0;  // where PricedChain::rate is read off the curve
+constexpr double kRateYears = 1.0;                       // where PricedChain::rate is read off the curve
 
 // European parity is a straight line: wide windows only lower the noise. American quotes keep to it
 // near the money alone, where early exercise is worth least; once its premium is taken off, further

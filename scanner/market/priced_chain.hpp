@@ -19,6 +19,9 @@
 
 namespace scanmq::market {
 
+// A spot is trusted to this share of itself: what the options say may lie so far away.
+inline constexpr double kSpotTolerance = 0.0005;
+
 struct ExpiryMarket {
     double years{};             // T, ACT/365 from as_of to the settlement moment; <= 0 when expired
     int dte{};                  // calendar days between the two dates in New York

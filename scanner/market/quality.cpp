@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "scanner/market/quote_order.hpp"
+
 namespace scanmq::market {
 
 namespace {
@@ -136,6 +138,8 @@ class SplitCheck {
     }
     // What the options say the underlying is worth, roughly; NaN when they do not.
     [[nodiscard]] double middle() const noexcept { return middle_; }
+    // An expiry's own, roughly; NaN where its quotes do not say.
+    [[nodiscard]] double forward(std::size_t expiry) const noexcept { return forwards_[expiry]; }
 
   private:
     void mark(std::size_t row) {
@@ -176,37 +180,85 @@ class SplitCheck {
     std::uint64_t marked_ = 0;
 };
 
-// The dearer of two contracts of one expiry and right cannot be asked for less than the other is bid.
-bool out_of_order(const Chain& chain, std::size_t dearer, std::size_t cheaper) noexcept {
-    return chain.ask[dearer] > 0 && chain.ask[dearer] < chain.bid[cheaper];
-}
+// How far from parity a price may lie before it is the less credible of two that contradict each other:
+// of the forward, and of |F - K| a year for rates, dividends and early exercise.
+constexpr double kParityBase = 0.005;
+constexpr double kParityPerYear = 0.06;
+constexpr int kCredible = 2;  // weight of a quote that parity does not speak against, of others 1
 
-// Marks contracts in [begin, end), one right's by rising strike, that are out of order with two of the
-// nearest three on one side: of a good and a bad quote side by side only the bad one is.
-std::uint64_t mark_out_of_line(const Chain& chain, std::size_t begin, std::size_t end, bool calls,
-                               std::vector<bool>& leaves) {
-    constexpr std::size_t kNear = 3;
-    constexpr std::size_t kConflictsMin = 2;
-    const auto conflict = [&](std::size_t lower, std::size_t higher) {
-        return calls ? out_of_order(chain, lower, higher) : out_of_order(chain, higher, lower);
+// Marks quotes that cannot stand beside the others of their expiry and right.
+class OrderCheck {
+  public:
+    OrderCheck(const Chain& chain, std::vector<bool>& leaves) : chain_(chain), leaves_(leaves) {}
+
+    // forward: roughly; NaN where it is not known.
+    std::uint64_t run(const Expiry& expiry, double forward) {
+        const double years =
+            std::max(0.0, static_cast<double>(expiry.moment - chain_.as_of) / kMillisPerYear);
+        const auto calls = quotes(expiry.call_begin, expiry.put_begin, Right::call);
+        const auto puts = quotes(expiry.put_begin, expiry.end, Right::put);
+        return mark(calls, expiry.put_begin, expiry.end, forward, years) +
+               mark(puts, expiry.call_begin, expiry.put_begin, forward, years);
+    }
+
+  private:
+    struct Side {
+        Right right{};
+        std::vector<OrderedQuote> quotes;
+        std::vector<std::size_t> rows;
     };
-    std::uint64_t marked = 0;
-    for (std::size_t i = begin; i + 1 < end; ++i) {
-        if (!conflict(i, i + 1)) continue;  // strikes next to each other nearly always are in order
-        for (const std::size_t at : {i, i + 1}) {
-            std::size_t above = 0;
-            std::size_t below = 0;
-            for (std::size_t step = 1; step <= kNear; ++step) {
-                if (at >= begin + step) below += conflict(at - step, at) ? 1U : 0U;
-                if (at + step < end) above += conflict(at, at + step) ? 1U : 0U;
-            }
-            if (std::max(above, below) < kConflictsMin || leaves[at]) continue;
-            leaves[at] = true;
+
+    [[nodiscard]] Side quotes(std::size_t begin, std::size_t end, Right right) const {
+        Side out{right, {}, {}};
+        for (std::size_t i = begin; i < end; ++i) {
+            const double bid = chain_.bid[i] > 0 ? chain_.bid[i] : 0.0;
+            const double ask =
+                chain_.ask[i] > 0 ? chain_.ask[i] : std::numeric_limits<double>::infinity();
+            if (leaves_[i] || bid > ask || (bid == 0.0 && std::isinf(ask))) continue;
+            const double at = right == Right::call ? chain_.strike[i] : -chain_.strike[i];
+            out.quotes.push_back({at, bid, ask});
+            out.rows.push_back(i);
+        }
+        if (right == Right::put) {
+            std::reverse(out.quotes.begin(), out.quotes.end());
+            std::reverse(out.rows.begin(), out.rows.end());
+        }
+        return out;
+    }
+
+    // [begin, end): the rows of the other right, by rising strike.
+    std::uint64_t mark(Side side, std::size_t begin, std::size_t end, double forward,
+                       double years) {
+        if (market::out_of_line(side.quotes).empty()) return 0;  // nearly always
+        for (std::size_t i = 0; i < side.rows.size(); ++i) {
+            const double strike = chain_.strike[side.rows[i]];
+            const double inside = side.right == Right::call ? forward - strike : strike - forward;
+            const double room =
+                kParityBase * forward + kParityPerYear * years * std::abs(forward - strike);
+            const auto first = chain_.strike.begin();
+            const auto other = static_cast<std::size_t>(
+                std::lower_bound(first + static_cast<std::ptrdiff_t>(begin),
+                                 first + static_cast<std::ptrdiff_t>(end), strike) -
+                first);
+            const bool known =
+                other < end && chain_.strike[other] == strike && chain_.ask[other] > 0;
+            const double time_value =
+                known ? chain_.ask[other] : std::numeric_limits<double>::infinity();
+            const bool doubtful = inside > 0 && (side.quotes[i].bid > inside + time_value + room ||
+                                                 side.quotes[i].ask < inside - room);
+            side.quotes[i].weight = doubtful ? 1 : kCredible;
+        }
+        std::uint64_t marked = 0;
+        for (const std::size_t place : market::out_of_line(side.quotes)) {
+            leaves_[side.rows[place]] = true;
             ++marked;
         }
+        return marked;
     }
-    return marked;
-}
+
+    const Chain& chain_;
+    std::vector<bool>& leaves_;
+};
 
 }  // namespace
 
@@ -239,9 +291,9 @@ bool check_quotes(Chain& chain, const QualityRules& rules, ReasonCounts& skipped
     if (!drop_split && split > 0) leaves.assign(chain.size(), false);
     auto lines = leaves;
     std::uint64_t off_line = 0;
-    for (const auto& expiry : chain.expiries) {
-        off_line += mark_out_of_line(chain, expiry.call_begin, expiry.put_begin, true, lines);
-        off_line += mark_out_of_line(chain, expiry.put_begin, expiry.end, false, lines);
+    OrderCheck order(chain, lines);
+    for (std::size_t e = 0; e < chain.expiries.size(); ++e) {
+        off_line += order.run(chain.expiries[e], splits.forward(e));
     }
     const bool drop_lines = rules.drop.has(Reason::out_of_line);
     (drop_lines ? skipped : flagged)[Reason::out_of_line] += off_line;

@@ -112,6 +112,18 @@ strategy::Margin Considered::margin() const noexcept {
                              .cash_secured = lane.definition->cash_secured});
 }
 
+bool exercise_pays(const Considered& c) noexcept {
+    const auto& specs = c.lane.definition->legs;
+    const auto row = c.rows();
+    for (std::size_t i = 0; i < specs.size(); ++i) {
+        if (specs[i].side != strategy::Side::long_leg) continue;
+        const double price = strategy::buy_price(
+            c.chain.chain->bid[row[i]], c.chain.chain->ask[row[i]], c.lane.fill, c.lane.ticks);
+        if (exercise_gain(c.chain, row[i], price) > 0.0) return true;
+    }
+    return false;
+}
+
 score::Inputs score_inputs(const Considered& c) noexcept {
     const Sums& sum = c.sum;
     return {.pop = 0.0,

@@ -92,6 +92,9 @@ void take_extremes(Considered& c, const Pay& payoff) noexcept {
     c.risk = std::isinf(c.max_loss) ? c.margin().requirement : c.max_loss;
 }
 
+// Does a long leg cost less than exercising it at once gives?
+[[nodiscard]] bool exercise_pays(const Considered& c) noexcept;
+
 [[nodiscard]] score::Inputs score_inputs(const Considered& c) noexcept;
 
 // One figure of a candidate. The first kind needs no payoff.

@@ -59,6 +59,12 @@ Lane bare_lane(const LaneParts& parts, std::uint32_t expiry, std::uint32_t back,
 Lane LaneMaker::make(std::uint32_t expiry, std::uint32_t back, std::size_t strategy) {
     Lane lane = bare_lane({chain_, request_, plan_, inputs_, *book_[expiry].distribution}, expiry,
                           back, strategy);
+    for (const strategy::LegSpec& leg : lane.definition->legs) {
+        const ExpiryLegs& legs = book_[leg.expiry > 0 ? back : expiry];
+        lane.exercise_pays =
+            lane.exercise_pays || (leg.side == strategy::Side::long_leg &&
+                                   legs.exercise_pays[ExpiryLegs::index(leg.right, leg.side)]);
+    }
     for (std::size_t r = 0; r < lane.shape.ranks; ++r) {
         lane.ranks[r] = &book_.rank(*lane.definition, r, expiry, back, scratch_[r]);
     }

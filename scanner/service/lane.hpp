@@ -49,6 +49,7 @@ struct Lane {
     score::Scale scale;
     strategy::Stance delta{};
     strategy::Stance vega{};
+    bool exercise_pays{};  // maybe of a long leg: each candidate is asked
 
     [[nodiscard]] std::size_t rank_count() const noexcept { return shape.ranks; }
     [[nodiscard]] std::array<strategy::StrikeList, strategy::kMaxRanks> strikes() const noexcept {

@@ -76,6 +76,7 @@ Outcome judge(Considered& c, const Pay& payoff, const SearchState& state, Counts
 
 Outcome judge(Considered& c, LaterLegs& later, const SearchState& state, Counts* counts) {
     const Lane& lane = c.lane;
+    if (lane.exercise_pays && exercise_pays(c)) return {Verdict::arbitrage_quote};
     const double cost = c.sum.price + lane.stock + lane.fees;
     if (!lane.between) {
         const strategy::Payoff payoff(lane.shape, c.levels.strike.data(), cost);

@@ -92,6 +92,14 @@ RowRange rows_of(const market::Expiry& expiry, Right right) noexcept {
                                 : RowRange{expiry.put_begin, expiry.end};
 }
 
+double exercise_gain(const market::PricedChain& priced, std::uint32_t row, double price) noexcept {
+    const market::Chain& chain = *priced.chain;
+    if (chain.style != market::ExerciseStyle::american || !(priced.spot > 0.0)) return 0.0;
+    const double inside = chain.right[row] == Right::call ? priced.spot - chain.strike[row]
+                                                          : chain.strike[row] - priced.spot;
+    return inside - price - market::kSpotTolerance * priced.spot;
+}
+
 LegBook::LegBook(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
                  const ScanInputs& inputs)
     : chain_(chain),
@@ -211,7 +219,11 @@ void LegBook::load_columns(std::uint32_t expiry) {
         for (const Side side : kSides) {
             if (!passed_[i].on[static_cast<std::size_t>(side)]) continue;
             const std::size_t role = ExpiryLegs::index(chain.right[row], side);
-            out.columns[role].set(next[role]++, leg_row(chain_, request_.fill, ticks, both, side));
+            const LegColumns::Row leg = leg_row(chain_, request_.fill, ticks, both, side);
+            out.columns[role].set(next[role]++, leg);
+            if (side == Side::long_leg && exercise_gain(chain_, row, leg.price) > 0.0) {
+                out.exercise_pays[role] = true;
+            }
         }
     }
 }

@@ -23,6 +23,7 @@ struct ExpiryLegs {
     bool later{};  // may be the later one
     std::optional<strategy::Distribution> distribution;
     std::array<strategy::LegColumns, 4> columns;  // see of()
+    std::array<bool, 4> exercise_pays{};  // does a long leg of it cost less than exercise gives?
 
     [[nodiscard]] static constexpr std::size_t index(market::Right right,
                                                      strategy::Side side) noexcept {
@@ -33,6 +34,11 @@ struct ExpiryLegs {
         return columns[index(right, side)];
     }
 };
+
+// What buying a contract at this price and exercising it at once gains beyond what is known of the spot,
+// before fees; 0 or less where nothing, and where it cannot be exercised at once.
+[[nodiscard]] double exercise_gain(const market::PricedChain& chain, std::uint32_t row,
+                                   double price) noexcept;
 
 class LegBook {
   public:

@@ -118,8 +118,8 @@ VectorSearch::VectorSearch(const ScanRequest& request, const ScanPlan& plan)
 }
 
 bool VectorSearch::takes(const Lane& lane) const noexcept {
-    return filters_in_vectors_ && !lane.between && lane.shares == 0.0 && lane.rank_count() >= 2 &&
-           lane.shape.first_slope == 0.0 && lane.shape.last_slope == 0.0;
+    return filters_in_vectors_ && !lane.between && !lane.exercise_pays && lane.shares == 0.0 &&
+           lane.rank_count() >= 2 && lane.shape.first_slope == 0.0 && lane.shape.last_slope == 0.0;
 }
 
 const search::Columns& VectorSearch::columns_of(const strategy::LegColumns& legs) {

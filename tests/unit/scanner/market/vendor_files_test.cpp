@@ -96,9 +96,7 @@ TEST(VendorFiles, OptionlabHasFiveColumnsAndNoSpot) {
     EXPECT_EQ(chain.symbol, "MSFT");
     EXPECT_EQ(chain.style, ExerciseStyle::american);
     EXPECT_EQ(report.rows, 1995U);
-    // Old quotes: the call at 95 of 2022-09-16 is asked for 210.65 while the one at 100 is bid 241.70.
-    EXPECT_EQ(report.skipped[Reason::out_of_line], 17U);
-    EXPECT_EQ(chain.size(), 1978U);
+    EXPECT_EQ(chain.size() + report.skipped.total(), 1995U);
     EXPECT_EQ(chain.expiries.size(), 17U);
     EXPECT_EQ(chain.as_of, new_york_moment(20211122, kCloseMinute));
     EXPECT_TRUE(std::isnan(chain.spot));
@@ -108,6 +106,73 @@ TEST(VendorFiles, OptionlabHasFiveColumnsAndNoSpot) {
     EXPECT_EQ(chain.bid[call], 71.3);
     EXPECT_EQ(chain.ask[call], 74.6);
     EXPECT_EQ(report.flagged[Reason::one_sided], 84U);
+}
+
+bool has(const Chain& chain, YearMonthDay date, double strike, Right right) {
+    for (std::size_t i = 0; i < chain.size(); ++i) {
+        if (chain.strike[i] == strike && chain.right[i] == right &&
+            chain.expiries[chain.expiry[i]].date == date) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// The file has runs of old quotes: the puts at 425 to 440 of 2022-09-16 are bid about 145 while the one at
+// 420 is 85.10 to 85.70 and the one at 460 120.60 to 121.65.
+TEST(VendorFiles, OldQuotesLeaveAndTheirNeighboursStay) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "optionlab_msft_2021-11-22.csv");
+    const auto report = read_file(path);
+    const Chain& chain = report.chains.at(0);
+    EXPECT_EQ(report.skipped[Reason::out_of_line], report.skipped.total());
+    for (const double strike : {390.0, 425.0, 430.0, 435.0, 440.0}) {
+        EXPECT_FALSE(has(chain, 20220916, strike, Right::put)) << strike;
+    }
+    for (const double strike : {385.0, 395.0, 400.0, 415.0, 420.0, 460.0, 500.0}) {
+        EXPECT_TRUE(has(chain, 20220916, strike, Right::put)) << strike;
+    }
+    EXPECT_FALSE(has(chain, 20220916, 450.0, Right::put))
+        << "3.50 above the line from 420 to 460: a butterfly for nothing";
+    EXPECT_FALSE(has(chain, 20220916, 95.0, Right::call))
+        << "asked 210.65, the one at 100 bid 241.70";
+    EXPECT_TRUE(has(chain, 20220916, 90.0, Right::call));
+    EXPECT_TRUE(has(chain, 20220916, 100.0, Right::call));
+    EXPECT_FALSE(has(chain, 20220617, 420.0, Right::put)) << "one of a run of rising old quotes";
+    EXPECT_TRUE(has(chain, 20220617, 410.0, Right::put));
+    // Whatever two puts or two calls are left of an expiry, the dearer one cannot be had for less than the
+    // other sells at, nor the cheaper one together with the strikes' difference.
+    for (const auto& expiry : chain.expiries) {
+        const auto check = [&](std::size_t begin, std::size_t end, bool calls) {
+            for (std::size_t i = begin; i < end; ++i) {
+                for (std::size_t j = i + 1; j < end; ++j) {
+                    const std::size_t dear = calls ? i : j;
+                    const std::size_t cheap = calls ? j : i;
+                    const double width = chain.strike[j] - chain.strike[i];
+                    if (chain.ask[dear] > 0) {
+                        ASSERT_LE(chain.bid[cheap], chain.ask[dear] + 1e-6) << chain.strike[i];
+                    }
+                    if (chain.ask[cheap] > 0 && chain.bid[dear] > 0) {
+                        ASSERT_LE(chain.bid[dear] - chain.ask[cheap], 1.02 * width + 1e-6)
+                            << chain.strike[i];
+                    }
+                }
+            }
+        };
+        check(expiry.call_begin, expiry.put_begin, true);
+        check(expiry.put_begin, expiry.end, false);
+    }
+}
+
+// What is not out of line stays: no quote of the other files contradicts its neighbours.
+TEST(VendorFiles, NoOtherFileHasQuotesOutOfLine) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "tda_msft_2021-05-17.json");
+    for (const char* name :
+         {"cboe_spx_2023-09-14_quotedata.csv", "cboe_tsla_2023-11-10_quotedata_fr.csv",
+          "hod_l3_spx_2017_subset.csv", "ivolatility_spx_2011-01-03_07.csv",
+          "lean_goog_2015-12-24_1300et_snapshot.csv", "tda_msft_2021-05-17.json"}) {
+        const auto file = std::filesystem::path(path).parent_path() / name;
+        EXPECT_EQ(read_file(file.string()).skipped[Reason::out_of_line], 0U) << name;
+    }
 }
 
 TEST(VendorFiles, BrokerJsonInOurUnits) {

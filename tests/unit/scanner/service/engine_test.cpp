@@ -146,6 +146,45 @@ TEST(Engine, ThetaAndVegaFiltersAreOfTheSpread) {
     }
 }
 
+// An American call at 70 on a spot of 99.67 cannot be worth the 25 it is asked for: whoever buys it may
+// exercise it at once. No spread with it is ranked.
+TEST(Engine, ALongLegThatPaysToExerciseIsAnArbitrageQuote) {
+    const auto chain_of = [](market::ExerciseStyle style) {
+        auto chain = PricedChainBuilder("TST")
+                         .expiry({.root = "TST", .dte = 30, .forward = 100.0})
+                         .quote({Right::call, 70.0, 24.50, 25.00, kNone})
+                         .quote({Right::call, 75.0, 24.60, 25.20, 0.26})
+                         .quote({Right::call, 100.0, 2.20, 2.30, 0.20})
+                         .quote({Right::call, 105.0, 0.70, 0.80, 0.20})
+                         .quote({Right::call, 110.0, 0.20, 0.25, 0.20})
+                         .build();
+        auto priced = chain;
+        auto quotes = std::make_shared<market::Chain>(*chain.chain);
+        quotes->style = style;
+        priced.chain = std::move(quotes);
+        return priced;
+    };
+    const auto american = chain_of(market::ExerciseStyle::american);
+    const auto with_70 = [](const Spread& spread) {
+        return std::ranges::any_of(spread.legs, [](const SpreadLeg& leg) {
+            return leg.strike == 70.0 && leg.side == strategy::Side::long_leg;
+        });
+    };
+    for (const char* name : {"bull_call", "call_condor", "long_call"}) {
+        const ScanResult result = scanned(american, request_for({name}));
+        EXPECT_TRUE(std::ranges::none_of(result.spreads, with_70)) << name;
+        EXPECT_TRUE(std::ranges::any_of(result.arbitrage, with_70)) << name;
+        EXPECT_GT(result.counts.ranked, 0U) << name << ": the others stay";
+        const ScanResult european =
+            scanned(chain_of(market::ExerciseStyle::european), request_for({name}));
+        EXPECT_TRUE(std::ranges::any_of(european.spreads, with_70)) << name;
+    }
+    const ScanResult vertical = scanned(american, request_for({"bull_call"}));
+    EXPECT_TRUE(std::ranges::all_of(vertical.arbitrage,
+                                    [](const Spread& spread) { return std::isnan(spread.score); }));
+    EXPECT_EQ(vertical.counts.arbitrage_quote, 4U) << "70 against each of the others";
+}
+
 TEST(Engine, SaysWhatItAssumed) {
     market::PricedChain chain = two_puts();
     chain.rate = 0.04;
