@@ -2,12 +2,15 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "client/cli/chain_summary.hpp"
+#include "client/cli/deadline.hpp"
+#include "client/cli/figures.hpp"
 #include "client/cli/files.hpp"
 #include "client/cli/read_flags.hpp"
 #include "client/cli/session.hpp"
@@ -44,6 +47,7 @@ void print_json(const market::ReadReport& report, const std::vector<Shown>& chai
     const Json out{{"files", report.files},
                    {"rows", report.rows},
                    {"contracts", report.contracts},
+                   {"saturdays", report.saturdays},
                    {"interpolated", report.interpolated},
                    {"left_out", counts_json(report.skipped)},
                    {"marked", counts_json(report.flagged)},
@@ -64,21 +68,31 @@ std::string moment_text(WallMillis moment) {
                        minute / 60, minute % 60);
 }
 
-void print_chain(const Shown& shown) {
-    const market::PricedChain& priced = shown.priced;
+void print_chain(const Shown& shown_chain) {
+    const market::PricedChain& priced = shown_chain.priced;
     const market::Chain& chain = *priced.chain;
     fmt::print("{}: {} contracts of {} expiries, quotes of {}, {}, {}\n", printable(chain.symbol),
                grouped(chain.size()), chain.expiries.size(), moment_text(chain.as_of),
                chain.style == market::ExerciseStyle::american ? "american" : "european",
                printable(chain.source));
-    std::string spot = fmt::format("{:.2f}", priced.spot);
+    std::string spot = shown(priced.spot, 2);
     if (priced.spot_is_implied) {
         spot += std::isfinite(chain.spot)
-                    ? fmt::format(" (implied; the file says {:.2f})", chain.spot)
+                    ? fmt::format(" (implied; the file says {})", shown(chain.spot, 2))
                     : " (implied; the file has none)";
     }
-    fmt::print("spot {}, rate at one year {:.4f} ({})\n\n{}\n", spot, priced.rate,
-               priced.rate_is_input ? "given" : "fitted", summary_table(shown.expiries).text());
+    fmt::print("spot {}, rate at one year {:.4f} ({})\n", spot, priced.rate,
+               market::to_string(priced.rate_source));
+    const auto carried = std::ranges::count_if(shown_chain.expiries, [](const ExpirySummary& each) {
+        return each.market->forward_is_carried;
+    });
+    if (carried > 0) {
+        fmt::print(
+            "{} of {} forwards are carried: the spot's, at the rate, as no strike near the money "
+            "has a quoted call and put\n",
+            carried, shown_chain.expiries.size());
+    }
+    fmt::print("\n{}\n", summary_table(shown_chain.expiries).text());
 }
 
 void print_report(const market::ReadReport& report) {
@@ -118,6 +132,7 @@ struct ChainFlags {
     std::string chain;
     std::vector<std::string> expiries;
     double rate{};
+    Duration timeout = std::chrono::minutes(5);
     std::string plot;
 };
 
@@ -170,11 +185,15 @@ Outcome chain_show(Invocation& invocation) {
                   "SVG file for the smiles: quotes and curve of the expiries named, else of a few");
     ReadFlags read_flags;
     add_read_flags(declared, read_flags);
+    declared.duration("timeout", flags.timeout,
+                      {std::chrono::milliseconds(1), std::chrono::hours(24 * 7)},
+                      "How long it may take");
     config::add_json(declared, invocation.json);
     if (auto over = parse(declared, invocation)) return *std::move(over);
 
     const auto settings = ReadSettings::make(declared, read_flags);
     if (!settings) return fail(settings.error());
+    const Deadline deadline(Time(std::chrono::steady_clock::now()) + flags.timeout);
     auto report = market::read_chains(flags.path, settings->options());
     if (!report) {
         return fail(Problem{ExitCode::failed, market::to_string(report.error().code),
@@ -184,8 +203,22 @@ Outcome chain_show(Invocation& invocation) {
     if (declared.given("rate")) options.rate = flags.rate;
     options.spot = settings->spot();
     options.as_of = settings->as_of().value_or(0);
+    options.cancel = &deadline.over();
     const auto chains = price_all(*report, flags, options);
+    if (deadline.over()) {
+        return fail(Problem{
+            deadline.timed_out() ? ExitCode::timed_out : ExitCode::partial,
+            deadline.timed_out() ? "timed_out" : "interrupted",
+            fmt::format(
+                "{} is not priced yet; give --chain for one of several, or a longer --timeout",
+                flags.path)});
+    }
     if (!chains) return fail(chains.error());
+    for (const Shown& shown : *chains) {
+        if (const auto warning = spot_warning(shown.priced, options.spot); !warning.empty()) {
+            fmt::print(stderr, "{}: {}\n", invocation.program, printable(warning));
+        }
+    }
     if (!flags.plot.empty()) {
         if (const auto drawn = plot(*chains, !flags.expiries.empty(), flags.plot); !drawn) {
             return fail(drawn.error());

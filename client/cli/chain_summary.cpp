@@ -164,6 +164,22 @@ std::vector<ExpirySummary> summarise(const market::PricedChain& priced,
     return out;
 }
 
+std::string spot_warning(const market::PricedChain& priced, double given) {
+    constexpr double kFar =
+        0.20;  // of the forward's value today: no dividend and no rate goes so far
+    if (!std::isfinite(given)) return {};
+    for (const market::ExpiryMarket& market : priced.expiries) {
+        if (std::isnan(market.spot) || market.forward_is_carried) continue;
+        if (std::fabs(std::log(given / market.spot)) <= kFar) return {};
+        return fmt::format(
+            "the spot of {} is given as {:g}, and its options say {:.2f}; all that is priced off "
+            "the "
+            "spot is wrong if that is",
+            priced.chain->symbol, given, market.spot);
+    }
+    return {};
+}
+
 Table summary_table(const std::vector<ExpirySummary>& summaries) {
     Table table({{"root"},
                  {"expiry"},
@@ -210,6 +226,7 @@ Json summary_json(const market::PricedChain& priced, const std::vector<ExpirySum
                         {"years", market.years},
                         {"tradable", market.tradable},
                         {"forward", number(market.forward)},
+                        {"forward_is_carried", market.forward_is_carried},
                         {"discount", alive ? number(market.discount) : Json()},
                         {"rate", alive ? number(market.rate) : Json()},
                         {"atm_volatility", number(market.atm_volatility)},
@@ -232,6 +249,7 @@ Json summary_json(const market::PricedChain& priced, const std::vector<ExpirySum
             {"spot_in_file", number(chain.spot)},
             {"rate", number(priced.rate)},
             {"rate_is_input", priced.rate_is_input},
+            {"rate_source", market::to_string(priced.rate_source)},
             {"contracts", chain.size()},
             {"expiries", std::move(list)}};
 }

@@ -44,6 +44,9 @@ struct ExpiryChoice {
 // "2024-06-21".
 [[nodiscard]] std::string date_text(market::YearMonthDay date);
 
+// A sentence where a spot that was given is far from what the options say; else empty. given: NaN, none.
+[[nodiscard]] std::string spot_warning(const market::PricedChain& priced, double given);
+
 [[nodiscard]] Table summary_table(const std::vector<ExpirySummary>& summaries);
 [[nodiscard]] nlohmann::ordered_json summary_json(const market::PricedChain& priced,
                                                   const std::vector<ExpirySummary>& summaries);

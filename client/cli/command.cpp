@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "client/cli/table.hpp"
 #include "common/base/nearest.hpp"
 
 namespace scanmq::cli {
@@ -127,7 +128,8 @@ ExitCode unknown_command(std::span<const std::string> arguments) {
 
 ExitCode report(const Invocation& invocation, const Problem& problem) {
     std::fflush(stdout);
-    fmt::print(stderr, "{}: {}: {}\n", invocation.program, problem.code, problem.sentence);
+    fmt::print(stderr, "{}: {}: {}\n", invocation.program, problem.code,
+               printable(problem.sentence));
     if (invocation.json) {
         const nlohmann::ordered_json object{
             {"error", {{"code", problem.code}, {"sentence", problem.sentence}}}};

@@ -13,9 +13,11 @@ namespace scanmq::cli {
 [[nodiscard]] inline nlohmann::ordered_json number(double value) {
     return std::isfinite(value) ? nlohmann::ordered_json(value) : nlohmann::ordered_json();
 }
-// "-" where it is no number.
+// "-" where it is no number; from 1e12 on with an exponent, not as a row of digits.
 [[nodiscard]] inline std::string shown(double value, int places) {
-    return std::isfinite(value) ? fmt::format("{:.{}f}", value, places) : "-";
+    if (!std::isfinite(value)) return "-";
+    return std::fabs(value) < 1e12 ? fmt::format("{:.{}f}", value, places)
+                                   : fmt::format("{:.6g}", value);
 }
 
 }  // namespace scanmq::cli

@@ -19,6 +19,12 @@ constexpr std::array kDroppable{market::Reason::crossed, market::Reason::locked,
                                 market::Reason::one_sided, market::Reason::no_quote,
                                 market::Reason::stale};
 
+// Some sentences name the flag themselves.
+Problem flag_problem(const char* flag, const std::string& sentence) {
+    return usage_problem(sentence.starts_with(flag) ? sentence
+                                                    : fmt::format("{}: {}", flag, sentence));
+}
+
 }  // namespace
 
 void add_read_flags(config::Options& declared, ReadFlags& flags) {
@@ -42,12 +48,12 @@ Result<ReadSettings, Problem> ReadSettings::make(const config::Options& declared
     ReadSettings out;
     if (!flags.columns.empty()) {
         auto mapping = read_columns_file(flags.columns);
-        if (!mapping) return fail(usage_problem("--columns: " + mapping.error()));
+        if (!mapping) return fail(flag_problem("--columns", mapping.error()));
         out.columns_ = *std::move(mapping);
     }
     if (!flags.contracts.empty()) {
         auto table = read_contracts_file(flags.contracts);
-        if (!table) return fail(usage_problem("--contracts: " + table.error()));
+        if (!table) return fail(flag_problem("--contracts", table.error()));
         out.contracts_ = *std::move(table);
     }
     out.options_.symbol = flags.symbol;

@@ -72,9 +72,12 @@ Outcome run_locally(const ScanFlags& flags, const ReadSettings& settings,
     std::vector<ScanFailure> unread;
     auto inputs = read_inputs(flags.local, settings.options(), unread);
     if (!inputs) return fail(inputs.error());
-    ScanReport report =
-        scan_locally(request, std::move(*inputs),
-                     {flags.threads, Progress::choose(flags.progress), !flags.plot.empty(), json});
+    ScanReport report = scan_locally(request, std::move(*inputs),
+                                     {.threads = flags.threads,
+                                      .progress = Progress::choose(flags.progress),
+                                      .keep_chains = !flags.plot.empty(),
+                                      .end = Time(started) + flags.broker.timeout,
+                                      .identify = json});
     report.elapsed = std::chrono::steady_clock::now() - started;  // from text to spreads
     report.failures.insert(report.failures.end(), unread.begin(), unread.end());
     const auto merged = take_merged(report, request);

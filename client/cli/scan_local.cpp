@@ -6,7 +6,8 @@
 #include <optional>
 #include <thread>
 
-#include "client/cli/interrupt.hpp"
+#include "client/cli/chain_summary.hpp"
+#include "client/cli/deadline.hpp"
 #include "client/cli/scan_run.hpp"
 #include "scanner/market/priced_chain.hpp"
 #include "scanner/market/snapshot.hpp"
@@ -17,7 +18,7 @@ namespace scanmq::cli {
 ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInput> inputs,
                         const LocalScan& options) {
     const auto now = [] { return Time(std::chrono::steady_clock::now()); };
-    const Interrupt interrupt(nullptr);
+    const Deadline deadline(options.end);
     ScanReport report;
     report.jobs = inputs.size();
     Progress progress(options.progress);
@@ -29,33 +30,33 @@ ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInp
     if (options.keep_chains) report.chains.resize(inputs.size());
     const Time started = now();
     std::atomic<std::size_t> next{0};
-    std::atomic<bool> cancel{false};
     std::mutex mutex;  // guards all of the above but the elements, which have one writer each
     const auto work = [&] {
         for (std::size_t i = next++; i < inputs.size(); i = next++) {
             const Time begun = now();
             const auto chain = std::make_shared<const market::Chain>(std::move(inputs[i].chain));
             if (options.keep_chains) report.chains[i] = chain;
-            auto result = service::scan(
-                market::price_chain(chain, service::pricing_options(request, chain->symbol)),
-                request, &cancel);
+            auto pricing = service::pricing_options(request, chain->symbol);
+            pricing.cancel = &deadline.over();
+            const auto priced = market::price_chain(chain, pricing);
+            auto result = service::scan(priced, request, &deadline.over());
             if (result) {
                 if (options.identify) {
                     result->snapshot = content_id(market::encode_snapshot(*chain)).hex();
                 }
                 results[i] = std::move(*result);
             } else {
+                const bool given_up = result.error().code == service::ErrorCode::cancelled;
                 failures[i] =
-                    ScanFailure{inputs[i].label, "rejected",
+                    ScanFailure{inputs[i].label, given_up ? "unfinished" : "rejected",
                                 service::to_string(result.error().code), result.error().message};
             }
             const std::scoped_lock lock(mutex);
             report.latency.record(now() - begun);
             failed += failures[i] ? 1 : 0;
             progress.update(++done, inputs.size(), failed, now());
-            if (interrupt.requested()) {
-                report.interrupted = true;
-                cancel = true;
+            if (auto warning = spot_warning(priced, pricing.spot); !warning.empty()) {
+                report.warnings.push_back(std::move(warning));
             }
         }
     };
@@ -70,6 +71,9 @@ ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInp
     for (auto& failure : failures) {
         if (failure) report.failures.push_back(std::move(*failure));
     }
+    std::ranges::sort(report.warnings);
+    report.interrupted = deadline.interrupted();
+    report.timed_out = deadline.timed_out() && !report.failures.empty();
     report.elapsed = now() - started;
     return report;
 }

@@ -51,9 +51,44 @@ void print_json(const ScanReport& report, const service::ScanResult& merged) {
     fmt::print("{}\n", out.dump(-1, ' ', false, Json::error_handler_t::replace));
 }
 
+// What a scan without spreads was emptied by, from its counts.
+std::string why_empty(const ScanReport& report, const service::ScanResult& merged) {
+    const service::Counts& counts = merged.counts;
+    if (merged.sources.empty()) {
+        return report.failures.empty() ? "Nothing was scanned."
+                                       : "Nothing was scanned, see the errors.";
+    }
+    std::string why;
+    const auto add = [&why](std::uint64_t count, std::string_view what) {
+        if (count == 0) return;
+        why += fmt::format("{}{} {}", why.empty() ? "" : "; ", grouped(count), what);
+    };
+    add(counts.contracts_not_tradable, "contracts are expired or past their last trade");
+    add(counts.contracts_unpriced,
+        "contracts are of expiries without a forward or a volatility (scanmq chain show says why)");
+    add(counts.legs_unquoted, "sides of contracts have no quote to trade at");
+    add(counts.legs_crossed, "sides of contracts are bid above the ask");
+    add(counts.lanes_without_stock, "expiries are of an index, of which there are no shares");
+    for (const service::FilterCount& filter : counts.filters) {
+        add(filter.removed, fmt::format("of {} do not pass the filter {}",
+                                        grouped(filter.evaluated), printable(filter.type)));
+    }
+    if (counts.candidates == 0 && counts.legs > 0) {
+        why += fmt::format("{}what is left has no strikes that make a spread",
+                           why.empty() ? "" : "; ");
+    }
+    add(counts.arbitrage_quote, "are arbitrage quotes (--json lists them)");
+    add(counts.no_risk, "have no maximum loss above 0");
+    add(counts.no_profit, "have no maximum profit of a tick");
+    add(counts.no_value, "have a later leg that cannot be repriced");
+    add(counts.unscored, "have no score");
+    return fmt::format("No spread of {} contracts, {} candidates{}{}.", grouped(counts.contracts),
+                       grouped(counts.candidates), why.empty() ? "" : ": ", why);
+}
+
 void print_text(const ScanReport& report, const service::ScanResult& merged, bool explain) {
     if (merged.spreads.empty()) {
-        fmt::print("No spread passes the filters.\n");
+        fmt::print("{}\n", why_empty(report, merged));
     } else {
         fmt::print("{}", service::format_table(merged, merged.spreads.size(), explain));
     }
@@ -82,7 +117,7 @@ Result<void, Problem> plot_spread(const ScanReport& report, const service::ScanR
                                   const std::string& path) {
     if (merged.spreads.empty()) {
         return fail(Problem{ExitCode::failed, "no_spread",
-                            "there is no spread to draw: none passes the filters"});
+                            "there is no spread to draw; the scan without --plot says why"});
     }
     if (rank > merged.spreads.size()) {
         return fail(
@@ -92,6 +127,7 @@ Result<void, Problem> plot_spread(const ScanReport& report, const service::ScanR
     const service::Spread& spread = merged.spreads[rank - 1];
     for (const auto& chain : report.chains) {
         if (chain->symbol != spread.symbol) continue;
+        if (!request.as_of && chain->as_of != spread.as_of) continue;
         const auto priced =
             market::price_chain(chain, service::pricing_options(request, chain->symbol));
         if (!holds(priced, spread)) continue;
@@ -115,6 +151,9 @@ ExitCode print_report(const ScanReport& report, const service::ScanResult& merge
         case ReportFormat::explained:
             print_text(report, merged, format == ReportFormat::explained);
             break;
+    }
+    for (const std::string& warning : report.warnings) {
+        fmt::print(stderr, "scanmq scan: {}\n", printable(warning));
     }
     for (const ScanFailure& failure : report.failures) {
         fmt::print(stderr, "scanmq scan: {}: {}: {}: {}\n", printable(failure.label),

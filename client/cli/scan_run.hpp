@@ -50,6 +50,7 @@ struct ScanReport {
     // In this process, where they are asked for: what was scanned.
     std::vector<std::shared_ptr<const market::Chain>> chains;
     std::vector<ScanFailure> failures;
+    std::vector<std::string> warnings;  // sentences for stderr
     bool timed_out = false;
     bool interrupted = false;
 };
@@ -93,6 +94,7 @@ struct LocalScan {
     std::uint32_t threads = 1;
     Progress::Mode progress = Progress::Mode::off;
     bool keep_chains = false;  // in the report
+    Time end = Time::max();    // what is not done by then is given up
     bool identify = false;     // results name their chain's snapshot, which costs encoding it
 };
 

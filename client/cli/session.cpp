@@ -21,7 +21,13 @@ void add_broker_options(config::Options& declared, BrokerOptions& options) {
 
 std::optional<Outcome> parse(config::Options& declared, Invocation& invocation) {
     const auto parsed = declared.parse(invocation.arguments, config::process_environment());
-    if (!parsed) return fail(usage_problem(parsed.error().sentence));
+    if (!parsed) {
+        // The program's name is put before every problem.
+        const std::string prefix = invocation.program + ": ";
+        std::string sentence = parsed.error().sentence;
+        if (sentence.starts_with(prefix)) sentence.erase(0, prefix.size());
+        return fail(usage_problem(std::move(sentence)));
+    }
     if (parsed->run) return std::nullopt;
     fmt::print("{}", parsed->text);
     return ExitCode::ok;

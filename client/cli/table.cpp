@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "common/base/assert.hpp"
+#include "common/base/text.hpp"
 
 namespace scanmq::cli {
 namespace {
@@ -57,6 +58,10 @@ std::string printable(std::string_view text) {
     std::string out(text);
     for (char& c : out) {
         if (static_cast<unsigned char>(c) < 0x20U || c == 0x7f) c = '?';
+    }
+    if (printable_utf8(out)) return out;
+    for (char& c : out) {
+        if (static_cast<unsigned char>(c) > 0x7eU) c = '?';
     }
     return out;
 }

@@ -57,7 +57,7 @@ struct Chain {
     WallMillis as_of{};            // the quotes' moment
     YearMonthDay as_of_date{};     // that moment's date in New York
     double spot{kMissing};         // as the source gave it; may be stale
-    double vendor_rate{kMissing};  // the source's own rate, as it gave it; not kept in a snapshot
+    double vendor_rate{kMissing};  // the source's own rate, as it gave it
     ExerciseStyle style{ExerciseStyle::european};
     std::uint32_t multiplier{100};
     std::vector<Expiry> expiries;  // sorted by (moment, root, date)

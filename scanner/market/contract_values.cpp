@@ -29,8 +29,9 @@ void values(const PricedChain& priced, const ExpiryMarket& market, double elapse
         return;
     }
     std::vector<pricing::Greeks> greeks(out.size());
-    pricing::bsm_greeks({market.spot, market.rate, 0.0, years}, contracts.strike, volatility,
-                        contracts.right, greeks);
+    pricing::BsmExpiry terms = european_terms(priced, market);
+    terms.years = years;
+    pricing::bsm_greeks(terms, contracts.strike, volatility, contracts.right, greeks);
     for (std::size_t i = 0; i < out.size(); ++i) out[i] = greeks[i].price;
 }
 
@@ -53,7 +54,9 @@ void contract_values(const PricedChain& priced, std::uint32_t expiry,
     if (market.years > kDay) {
         values(priced, market, kDay, contracts, volatility, value);
     } else {
-        const double spot = chain.style == ExerciseStyle::american ? priced.spot : market.spot;
+        const double spot = chain.style == ExerciseStyle::american
+                                ? priced.spot
+                                : european_terms(priced, market).spot;
         for (std::size_t i = 0; i < out.size(); ++i) {
             const double inside = contracts.right[i] == Right::call ? spot - contracts.strike[i]
                                                                     : contracts.strike[i] - spot;

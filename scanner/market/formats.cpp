@@ -88,7 +88,8 @@ Error no_contracts(std::string_view name, const ReadReport& report) {
     auto message = fmt::format("{}: has no usable contract ({} rows read", name, report.rows);
     if (report.skipped.total() > 0)
         message += fmt::format("; left out: {}", report.skipped.sentence());
-    message += ")";
+    message +=
+        "); a file needs a header row and below it rows with expiry, strike, right, bid and ask";
     return {ErrorCode::no_contracts, std::move(message)};
 }
 

@@ -135,7 +135,10 @@ class LongReader {
         auto date = fields_.has(Field::expiry) ? fields_.date(Field::expiry) : series->date;
         if (rows_.failed()) return;
         // Before 2015 monthly series were listed under the Saturday after their last day.
-        if (weekday(date) == 6) date = add_days(date, -1);
+        if (weekday(date) == 6) {
+            date = add_days(date, -1);
+            ++report_.saturdays;
+        }
         ChainBuilder::Row row;
         row.right = fields_.has(Field::right) ? fields_.right() : series->right;
         row.strike = fields_.has(Field::strike) ? fields_.strike() : series->strike;

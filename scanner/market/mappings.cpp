@@ -118,19 +118,17 @@ std::span<const LongFormat> long_formats() {
 }
 
 std::string mapping_problem(const ColumnMapping& mapping) {
-    for (const auto field : {Field::bid, Field::ask}) {
-        if (mapping.name(field).empty()) {
-            return fmt::format("names no column for {}; add it",
-                               kFieldNames[static_cast<std::size_t>(field)]);
-        }
+    const bool by_symbol = !mapping.name(Field::option_symbol).empty();
+    std::string lacks;
+    for (const auto field : {Field::expiry, Field::strike, Field::right, Field::bid, Field::ask}) {
+        const bool is_price = field == Field::bid || field == Field::ask;
+        if (!mapping.name(field).empty() || (by_symbol && !is_price)) continue;
+        lacks += fmt::format("{}{}", lacks.empty() ? "" : ", ",
+                             kFieldNames[static_cast<std::size_t>(field)]);
     }
-    if (mapping.name(Field::option_symbol).empty()) {
-        for (const auto field : {Field::expiry, Field::strike, Field::right}) {
-            if (mapping.name(field).empty()) {
-                return fmt::format("names no column for {}; add it, or option_symbol",
-                                   kFieldNames[static_cast<std::size_t>(field)]);
-            }
-        }
+    if (!lacks.empty()) {
+        return fmt::format("names no column for {}; add the names that the header row has{}", lacks,
+                           by_symbol ? "" : ", or option_symbol for expiry, strike and right");
     }
     if (mapping.old_option_symbols &&
         (mapping.name(Field::expiry).empty() || mapping.name(Field::strike).empty() ||

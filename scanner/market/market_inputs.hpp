@@ -5,6 +5,7 @@
 //          out; beyond pricing::kDividendsMax the latest dividends are. Requests bound both lists.
 // Threads: plain data.
 
+#include <atomic>
 #include <vector>
 
 #include "scanner/market/chain.hpp"
@@ -30,6 +31,7 @@ struct PricingOptions {
     std::vector<CashDividend> dividends{};  // known cash dividends, in any order
     double spot{kMissing};  // instead of the source's, believed as it is; NaN: none given
     WallMillis as_of{};     // pricing clock; 0: the snapshot's
+    const std::atomic<bool>* cancel{};  // may be null; once true pricing ends after this expiry
 };
 
 }  // namespace scanmq::market

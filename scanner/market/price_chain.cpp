@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -35,6 +37,14 @@ constexpr int kAmericanRounds = 5;
 constexpr double kAmericanRateMin = -0.01;
 constexpr double kAmericanRateMax = 0.15;
 constexpr double kAmericanRateDeviationMax = 0.01;
+// A source's own rate is used in this range.
+constexpr double kVendorRateMin = -0.05;
+constexpr double kVendorRateMax = 0.30;
+
+// Volatility indices have a forward per expiry that the spot says nothing of.
+bool own_forward(const std::string& root) noexcept { return root == "VIX" || root == "VIXW"; }
+
+constexpr const char* kNoPair = "no strike near the money with a two-sided call and put";
 
 class Pricer {
   public:
@@ -51,18 +61,23 @@ class Pricer {
         for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_times(e);
         take_dividends();
         set_market(kAmericanMoney);
-        for (int round = 0; american_ && round < kAmericanRounds; ++round) {
+        for (int round = 0; american_ && round < kAmericanRounds && !cancelled(); ++round) {
             take_off_premiums(round);
             set_market(kAdjustedMoney);
         }
         decltype(pairs_)().swap(pairs_);  // what comes takes as much memory
         price_contracts();
+        if (cancelled()) return std::move(out_);
         set_smiles(out_);
         price_the_rest();
         return std::move(out_);
     }
 
   private:
+    [[nodiscard]] bool cancelled() const noexcept {
+        return options_.cancel != nullptr && options_.cancel->load(std::memory_order_relaxed);
+    }
+
     void set_times(std::size_t e) {
         const auto& expiry = chain_.expiries[e];
         auto& market = out_.expiries[e];
@@ -73,9 +88,18 @@ class Pricer {
             market.problem = "expired";
         } else if (!market.tradable) {
             market.problem = "past its last trade";
+        } else if (american_ && expiry.end - expiry.call_begin > american_left_) {
+            american_left_ = 0;
+            market.problem = fmt::format("beyond the {} contracts of American exercise of a chain",
+                                         kAmericanContractsMax);
         } else {
+            if (american_) american_left_ -= expiry.end - expiry.call_begin;
             find_parity_pairs(chain_, expiry, pairs_[e]);
         }
+    }
+    // Is it among the contracts that are priced?
+    [[nodiscard]] static bool counts(const ExpiryMarket& market) noexcept {
+        return market.tradable && (market.problem.empty() || market.problem == kNoPair);
     }
 
     void take_dividends() {
@@ -98,15 +122,26 @@ class Pricer {
         for (std::size_t e = 0; e < chain_.expiries.size(); ++e) set_forward(e);
         set_spot();
         if (!spot_has_pair_) carry_spot();
-        for (auto& market : out_.expiries) {
-            if (american_ && !std::isnan(market.forward)) {
-                market.yield = implied_yield(market.forward, carried(market));
-            }
+        for (std::size_t e = 0; e < out_.expiries.size(); ++e) {
+            auto& market = out_.expiries[e];
+            if (!std::isnan(market.forward)) set_yield(market, chain_.expiries[e]);
         }
+    }
+
+    void set_yield(ExpiryMarket& market, const Expiry& expiry) const {
+        if (american_) {
+            market.yield = implied_yield(market.forward, carried(market));
+            return;
+        }
+        const double yield =
+            implied_yield(market.forward, {{out_.spot, market.rate, 0.0, market.years}, {}});
+        market.has_own_spot = std::isnan(yield) || own_forward(expiry.root);
+        market.yield = market.has_own_spot ? 0.0 : yield;
     }
 
     RateCurve find_curve(NearMoney near_money) {
         out_.rate_is_input = true;
+        out_.rate_source = RateSource::given;
         if (auto given = RateCurve::through(options_.rate_curve); given.has_points()) return given;
         if (std::isfinite(options_.rate)) return RateCurve::flat(options_.rate);
         out_.rate_is_input = false;
@@ -118,17 +153,25 @@ class Pricer {
                 estimates.push_back(estimate);
             }
         }
+        out_.rate_source = RateSource::fitted;
         const auto curve = RateCurve::fit(estimates, american_);
-        if (!american_) return curve;
         const double rate = curve.rate(kRateYears);
-        const bool sensible = rate >= kAmericanRateMin && rate <= kAmericanRateMax &&
-                              curve.level_deviation() <= kAmericanRateDeviationMax;
-        return sensible && !estimates.empty() ? curve : RateCurve::flat(carried_rate());
+        const bool sensible =
+            !american_ || (rate >= kAmericanRateMin && rate <= kAmericanRateMax &&
+                           curve.level_deviation() <= kAmericanRateDeviationMax);
+        if (sensible && !estimates.empty()) return curve;
+        if (chain_.vendor_rate >= kVendorRateMin && chain_.vendor_rate <= kVendorRateMax) {
+            out_.rate_source = RateSource::vendor;
+            return RateCurve::flat(chain_.vendor_rate);
+        }
+        const auto points = american_ ? known_forwards() : std::vector<ForwardPoint>{};
+        out_.rate_source = points.size() < 2 ? RateSource::assumed : RateSource::carried;
+        return RateCurve::flat(std::clamp(carry_rate(points), 0.0, kAmericanRateMax));
     }
 
     // Where quotes do not settle a rate, it is what the forwards grow by, as if nothing but the known
     // dividends were paid; what they fall by is a yield.
-    double carried_rate() const {
+    std::vector<ForwardPoint> known_forwards() const {
         std::vector<ForwardPoint> points;
         for (std::size_t e = 0; e < pairs_.size(); ++e) {
             const double forward =
@@ -137,7 +180,7 @@ class Pricer {
             const double years = out_.expiries[e].years;
             points.push_back({years, forward + present_value(out_.dividends, 0.0, years)});
         }
-        return std::clamp(carry_rate(points), 0.0, kAmericanRateMax);
+        return points;
     }
 
     void set_forward(std::size_t e) {
@@ -152,7 +195,7 @@ class Pricer {
                                               american_ ? kAmericanPairsMax : kEuropeanPairsMax);
         if (!(forward > 0)) {
             market.forward = market.spot = kMissing;
-            market.problem = "no strike near the money with a two-sided call and put";
+            if (counts(market)) market.problem = kNoPair;
             return;
         }
         market.forward = forward;
@@ -165,7 +208,7 @@ class Pricer {
         for (auto& market : out_.expiries) {
             const double value =
                 out_.spot - present_value(out_.dividends, market.rate, market.years);
-            if (!market.tradable || !(value > 0)) continue;
+            if (!counts(market) || !(value > 0)) continue;
             market.spot = value;
             market.forward = value / market.discount;
             market.forward_is_carried = true;
@@ -221,6 +264,7 @@ class Pricer {
         for (std::size_t e = 0; e < chain_.expiries.size(); ++e) {
             const auto& expiry = chain_.expiries[e];
             const auto& market = out_.expiries[e];
+            if (cancelled()) return;
             imply(expiry, market);
             if (std::isnan(market.spot)) continue;
             const auto rows = [&](auto& column) {
@@ -239,8 +283,7 @@ class Pricer {
             const auto [terms, dividends] = carried(market);
             pricing::american_greeks(terms, dividends, strike, volatility, right, out);
         } else {
-            pricing::bsm_greeks({market.spot, market.rate, 0.0, market.years}, strike, volatility,
-                                right, out);
+            pricing::bsm_greeks(european_terms(out_, market), strike, volatility, right, out);
         }
         for (std::size_t i = 0; i < out.size(); ++i) {
             if (std::isnan(volatility[i])) out[i] = kNone;
@@ -324,6 +367,7 @@ class Pricer {
     const Chain& chain_;
     const PricingOptions& options_;
     bool american_;
+    std::uint32_t american_left_ = kAmericanContractsMax;
     bool spot_has_pair_{};  // some expiry has a forward by parity
     WallMillis as_of_{};
     YearMonthDay as_of_date_{};
@@ -333,6 +377,11 @@ class Pricer {
 };
 
 }  // namespace
+
+const char* to_string(RateSource source) noexcept {
+    constexpr std::array<const char*, 5> kNames{"given", "fitted", "vendor", "carried", "assumed"};
+    return kNames[static_cast<std::size_t>(source)];
+}
 
 double greeks_volatility(const PricedChain& priced, std::uint32_t expiry,
                          std::uint32_t row) noexcept {

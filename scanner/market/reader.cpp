@@ -130,6 +130,7 @@ void add(ReadReport& total, ReadReport&& part) {
     total.rows += part.rows;
     total.contracts += part.contracts;
     total.interpolated += part.interpolated;
+    total.saturdays += part.saturdays;
     total.skipped.add(part.skipped);
     total.flagged.add(part.flagged);
     total.spots_dropped += part.spots_dropped;
@@ -235,6 +236,10 @@ std::vector<std::string> report_lines(const ReadReport& report) {
     }
     if (report.flagged.total() > 0) {
         lines.push_back(fmt::format("kept as they are: {}", report.flagged.sentence()));
+    }
+    if (report.saturdays > 0) {
+        lines.push_back(fmt::format(
+            "{} rows with an expiry on a Saturday: taken as the Friday before", report.saturdays));
     }
     if (report.interpolated > 0) {
         lines.push_back(

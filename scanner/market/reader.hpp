@@ -66,6 +66,7 @@ struct ReadReport {
     std::uint64_t files{};         // of a known format, read
     std::uint64_t rows{};          // data rows in those files
     std::uint64_t contracts{};     // contracts in chains
+    std::uint64_t saturdays{};     // rows whose expiry is a Saturday, taken as the Friday before
     std::uint64_t interpolated{};  // rows whose vendor volatility is not from their own quote
     ReasonCounts skipped;          // contracts left out
     ReasonCounts flagged;          // contracts kept as they are; one may count under several

@@ -186,6 +186,12 @@ class Reader {
         if (!std::isnan(chain_.spot) && !(std::isfinite(chain_.spot) && chain_.spot > 0)) {
             return refuse("spot is neither above zero nor NaN");
         }
+        if (find("vendor_rate") != nullptr) {
+            chain_.vendor_rate = scalar<double>("vendor_rate");
+            if (!error_ && !std::isfinite(chain_.vendor_rate)) {
+                return refuse("vendor_rate is not finite");
+            }
+        }
         read_expiries();
         const auto contracts = count_of("strike", kContractsMax);
         column("strike", chain_.strike, contracts);

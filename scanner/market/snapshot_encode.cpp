@@ -105,9 +105,10 @@ std::string encode_snapshot(const Chain& chain) {
                   chain.right.size() == contracts);
     SCANMQ_ASSERT(chain.quoted.empty() || chain.quoted.size() == contracts);
     constexpr std::size_t kColumns = 25;
-    // A chain without quote times has the bytes it had before there were any.
+    // A chain without quote times or a rate has the bytes it had before there were any.
     const bool timed = !chain.quoted.empty();
-    Writer out(kColumns + (timed ? 1 : 0));
+    const bool rated = std::isfinite(chain.vendor_rate);
+    Writer out(kColumns + (timed ? 1 : 0) + (rated ? 1 : 0));
     out.reserve(contracts * (timed ? 68 : 60) + expiries.size() * 64 + 1024);
     out.string("symbol", chain.symbol);
     out.string("source", chain.source);
@@ -129,6 +130,7 @@ std::string encode_snapshot(const Chain& chain) {
     out.field<std::uint32_t>("expiry.put_begin", expiries,
                              [](const Expiry& e) { return e.put_begin; });
     out.field<std::uint32_t>("expiry.end", expiries, [](const Expiry& e) { return e.end; });
+    if (rated) out.scalar<double>("vendor_rate", chain.vendor_rate);
     out.column<double>("strike", chain.strike);
     out.column<double>("bid", chain.bid);
     out.column<double>("ask", chain.ask);

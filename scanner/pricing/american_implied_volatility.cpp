@@ -160,6 +160,10 @@ void move(Search& search, double rounding, double value, double nearby) noexcept
         search.close(0.5 * (search.low + search.high), IvStatus::ok);
         return;
     }
+    if (search.rounds >= kAmericanIvStepsMax) {  // no volatility tried has a price that high
+        search.close(kNaN, IvStatus::above_max);
+        return;
+    }
     // Where it has not settled by then, what the dividends change is not even.
     const bool by_distance = !std::isnan(nearby) && search.rounds <= kDistanceRounds;
     const double height = by_distance ? at - nearby : search.height(value);

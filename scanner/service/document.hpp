@@ -118,6 +118,15 @@ class Fields {
         }
         out = value->get<Integer>();
     }
+    // The message says these bounds; values of the type beyond them are the caller's to refuse.
+    template <class Integer>
+    void integer_within(const char* key, Integer& out, Integer min, Integer max) const {
+        const Json* value = find(key);
+        if (value != nullptr && !fits<Integer>(*value)) {
+            return refuse(key, fmt::format("a whole number from {} to {}", min, max));
+        }
+        integer(key, out);
+    }
     // Calls read(element, "key[i]") for each element of a list.
     void list(const char* key,
               const std::function<void(const Json&, const std::string&)>& read) const {

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 
 #include "scanner/service/lane.hpp"
@@ -180,6 +181,9 @@ Assumptions assumptions_of(const market::PricedChain& chain, const ScanRequest& 
     out.weights = plan.weights;
     out.rate = chain.rate;
     out.rate_is_input = chain.rate_is_input;
+    out.rate_source = market::to_string(chain.rate_source);
+    out.forward_is_carried =
+        std::ranges::any_of(chain.expiries, &market::ExpiryMarket::forward_is_carried);
     out.spot = chain.spot;
     out.spot_is_implied = chain.spot_is_implied;
     out.best_per = to_string(request.best_per);

@@ -19,8 +19,12 @@ bool contract_before(const Spread& a, const Spread& b) {
         return std::tie(spread.symbol, leg.root, leg.expiry, leg.settlement, spread.strategy);
     };
     if (head(a, left) != head(b, right)) return head(a, left) < head(b, right);
-    return std::ranges::lexicographical_compare(a.legs, b.legs, {}, &SpreadLeg::strike,
-                                                &SpreadLeg::strike);
+    const auto lower = [](const Spread& x, const Spread& y) {
+        return std::ranges::lexicographical_compare(x.legs, y.legs, {}, &SpreadLeg::strike,
+                                                    &SpreadLeg::strike);
+    };
+    if (lower(a, b) || lower(b, a)) return lower(a, b);
+    return a.as_of < b.as_of;  // the same contracts on several days
 }
 
 void add_counts(Counts& sum, const Counts& more) {
@@ -119,6 +123,10 @@ ScanResult merge_results(std::vector<ScanResult> results, std::uint32_t limit) {
         if (result.symbol != merged.symbol) merged.symbol.clear();
         if (result.engine != merged.engine) merged.engine.clear();
         merged.as_of = std::min(merged.as_of, result.as_of);
+        merged.assumptions.forward_is_carried |= result.assumptions.forward_is_carried;
+        if (result.assumptions.rate_source != merged.assumptions.rate_source) {
+            merged.assumptions.rate_source = "several";
+        }
         merged.assumptions.spot_is_implied |= result.assumptions.spot_is_implied;
         add_counts(merged.counts, result.counts);
         if (result.sources.empty()) {

@@ -276,7 +276,7 @@ Result<ScanRequest, Error> decode_request(ByteView bytes) {
     fields.number("fee_per_contract", request.fee_per_contract);
     read_stance(fields, reader, "delta_stance", request.delta_stance);
     read_stance(fields, reader, "vega_stance", request.vega_stance);
-    fields.integer("limit", request.limit);
+    fields.integer_within("limit", request.limit, 1U, kLimitMax);
     if (fields.find("as_of_ms") != nullptr) fields.integer("as_of_ms", request.as_of.emplace());
     if (fields.find("rate") != nullptr) fields.number("rate", request.rate.emplace());
     fields.integer("candidates_max", request.candidates_max);

@@ -52,6 +52,7 @@ struct SpreadLeg {
 
 struct Spread {
     std::string symbol;
+    WallMillis as_of{};  // of its result: which day's chain it is of
     std::string strategy;
     std::vector<SpreadLeg> legs;   // by rising strike
     int stock{};                   // shares held for each share of a contract
@@ -128,6 +129,8 @@ struct Assumptions {
     score::Weights weights;
     double rate{kMissing};
     bool rate_is_input{};
+    std::string rate_source{"assumed"};  // market::RateSource; "several" of merged results that differ
+    bool forward_is_carried{};  // some expiry's forward is the spot's: no call and put of one strike
     double spot{kMissing};
     bool spot_is_implied{};
     std::string best_per{"spread"};

@@ -90,6 +90,7 @@ SpreadLeg read_leg(Reader& reader, const Json& value, const std::string& where) 
 Spread read_spread(Reader& reader, const Json& value, const std::string& where) {
     const Fields fields(reader, value, where,
                         {"symbol",
+                         "as_of_ms",
                          "strategy",
                          "dte",
                          "stock",
@@ -129,6 +130,7 @@ Spread read_spread(Reader& reader, const Json& value, const std::string& where) 
                          "score"});
     Spread spread;
     fields.text("symbol", spread.symbol);
+    fields.integer("as_of_ms", spread.as_of);
     fields.text("strategy", spread.strategy);
     fields.integer("dte", spread.dte);
     fields.integer("stock", spread.stock);
@@ -181,7 +183,7 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     const Fields fields(
         reader, value, "assumptions",
         {"fill", "fee_per_contract", "volatility", "volatility_value", "weights", "rate",
-         "rate_is_input", "spot", "spot_is_implied", "best_per", "realised_volatility", "dividends",
+         "rate_is_input", "rate_source", "forward_is_carried", "spot", "spot_is_implied", "best_per", "realised_volatility", "dividends",
          "events", "ticks", "drift", "day_count"});
     fields.number("fill", out.fill);
     fields.number("fee_per_contract", out.fee_per_contract);
@@ -189,6 +191,8 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     get_components(reader, fields, "weights", out.weights.value);
     fields.number_or_nan("rate", out.rate);
     fields.flag("rate_is_input", out.rate_is_input);
+    fields.text("rate_source", out.rate_source);
+    fields.flag("forward_is_carried", out.forward_is_carried);
     fields.number_or_nan("spot", out.spot);
     fields.flag("spot_is_implied", out.spot_is_implied);
     fields.number_or_nan("volatility_value", out.volatility_value);
@@ -252,6 +256,12 @@ Result<ScanResult, Error> decode_result(ByteView bytes) {
         result.sources.push_back(read_source(reader, each, where));
     });
     if (!reader.ok()) return fail(reader.error());
+    for (auto* list : {&result.spreads, &result.arbitrage}) {
+        // Documents of before spreads said it.
+        for (Spread& spread : *list) {
+            if (spread.as_of == 0) spread.as_of = result.as_of;
+        }
+    }
     return result;
 }
 

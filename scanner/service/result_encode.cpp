@@ -9,7 +9,7 @@ namespace {
 constexpr std::size_t kGreekEntries = std::size(kGreeks);
 constexpr std::size_t kLegEntries =
     7 + std::size(kLegNumbers) + kGreekEntries + std::size(kLegCounts);
-constexpr std::size_t kSpreadEntries = 9 + std::size(kSpreadNumbers);
+constexpr std::size_t kSpreadEntries = 10 + std::size(kSpreadNumbers);
 
 void text(DocumentWriter& out, const char* key, std::string_view value) {
     out.key(key);
@@ -85,6 +85,7 @@ void write(DocumentWriter& out, const SpreadLeg& leg) {
 void write(DocumentWriter& out, const Spread& spread) {
     out.map(kSpreadEntries);
     text(out, "symbol", spread.symbol);
+    integer(out, "as_of_ms", spread.as_of);
     text(out, "strategy", spread.strategy);
     integer(out, "dte", spread.dte);
     integer(out, "stock", spread.stock);
@@ -128,7 +129,7 @@ void write(DocumentWriter& out, const Counts& from) {
 }
 
 void write(DocumentWriter& out, const Assumptions& from) {
-    out.map(16);
+    out.map(18);
     number(out, "fill", from.fill);
     number(out, "fee_per_contract", from.fee_per_contract);
     text(out, "volatility", from.volatility);
@@ -136,6 +137,8 @@ void write(DocumentWriter& out, const Assumptions& from) {
     by_component(out, "weights", from.weights.value);
     number(out, "rate", from.rate);
     flag(out, "rate_is_input", from.rate_is_input);
+    text(out, "rate_source", from.rate_source);
+    flag(out, "forward_is_carried", from.forward_is_carried);
     number(out, "spot", from.spot);
     flag(out, "spot_is_implied", from.spot_is_implied);
     text(out, "best_per", from.best_per);

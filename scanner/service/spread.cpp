@@ -180,6 +180,7 @@ Spread build_spread(const market::PricedChain& chain, const ScanRequest& request
     const strategy::Strategy& definition = *lane.definition;
     Spread spread;
     spread.symbol = chain.chain->symbol;
+    spread.as_of = request.as_of.value_or(chain.chain->as_of);
     spread.strategy = definition.name;
     spread.greeks = {lane.shares, 0.0, 0.0, 0.0, 0.0};
     for (std::size_t i = 0; i < definition.legs.size(); ++i) {

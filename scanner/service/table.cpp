@@ -8,17 +8,19 @@
 #include <iterator>
 #include <vector>
 
+#include "scanner/market/calendar.hpp"
 #include "scanner/service/result_fields.hpp"
 
 namespace scanmq::service {
 namespace {
 
-constexpr std::array kHeadings = {"#", "symbol", "strategy",  "expiry", "dte", "strikes", "net",
-                                  "G", "R",      "breakeven", "POP",    "EV",  "score"};
+constexpr std::array kHeadings = {"#",   "symbol", "day", "strategy",  "expiry", "dte", "strikes",
+                                  "net", "G",      "R",   "breakeven", "POP",    "EV",  "score"};
+constexpr std::size_t kDayColumn = 2;  // shown where the spreads are of several days
 constexpr std::size_t kColumns = kHeadings.size();
 // Numbers are set to the right, names to the left.
-constexpr std::array<bool, kColumns> kRight = {true, false, false, false, true, false, true,
-                                               true, true,  true,  true,  true, true};
+constexpr std::array<bool, kColumns> kRight = {true, false, false, false, false, true, false,
+                                               true, true,  true,  true,  true,  true, true};
 
 using Row = std::array<std::string, kColumns>;
 
@@ -26,7 +28,7 @@ std::string decimals(double value, int places) {
     return std::isfinite(value) ? fmt::format("{:.{}f}", value, places) : "-";
 }
 
-// A largest profit or loss: without a bound where there is no number.
+// A largest profit: without a bound where there is no number.
 std::string extreme(double value) {
     return std::isfinite(value) ? fmt::format("{:.2f}", value) : "inf";
 }
@@ -76,13 +78,14 @@ std::string leg_text(const SpreadLeg& leg) {
 Row row_of(std::size_t number, const Spread& spread) {
     return {fmt::format("{}", number),
             spread.symbol,
+            date_text(market::new_york_date(spread.as_of)),
             spread.strategy,
             expiry_text(spread),
             fmt::format("{}", spread.dte),
             strikes_text(spread),
             net_text(spread.net_price),
             extreme(spread.max_profit),
-            extreme(spread.max_loss),
+            decimals(spread.risk, 2),
             breakevens_text(spread),
             decimals(spread.pop, 3),
             decimals(spread.ev, 3),
@@ -154,6 +157,10 @@ std::string format_table(const ScanResult& result, std::size_t rows, bool explai
     for (std::size_t i = 0; i < std::min(rows, result.spreads.size()); ++i) {
         table.push_back(row_of(i + 1, result.spreads[i]));
     }
+    bool days = false;
+    for (std::size_t r = 1; r < table.size(); ++r) {
+        days = days || table[r][kDayColumn] != table[1][kDayColumn];
+    }
     std::array<std::size_t, kColumns> width{};
     for (const Row& row : table) {
         for (std::size_t c = 0; c < kColumns; ++c) width[c] = std::max(width[c], row[c].size());
@@ -163,6 +170,7 @@ std::string format_table(const ScanResult& result, std::size_t rows, bool explai
         const Row& row = table[r];
         std::string line;
         for (std::size_t c = 0; c < kColumns; ++c) {
+            if (c == kDayColumn && !days) continue;
             if (c > 0) line += "  ";
             line += kRight[c] ? fmt::format("{:>{}}", row[c], width[c])
                               : fmt::format("{:<{}}", row[c], width[c]);
@@ -180,7 +188,7 @@ std::string format_csv(const ScanResult& result) {
     for (const auto& field : kSpreadNumbers) out += fmt::format(",{}", field.key);
     for (const auto& field : kGreeks) out += fmt::format(",{}", field.key);
     for (const auto name : score::component_names()) out += fmt::format(",score_{}", name);
-    out += ",reason";
+    out += ",reason,as_of_ms";
     out += '\n';
     std::size_t rank = 0;
     for (const Spread& spread : result.spreads) {
@@ -192,7 +200,7 @@ std::string format_csv(const ScanResult& result) {
                            csv_text(spread.strategy), expiry_text(spread), spread.dte,
                            legs_text(spread), breakevens);
         for (const std::string& number : csv_numbers(spread)) out += ',' + number;
-        out += ',' + csv_text(spread.reason) + '\n';
+        out += fmt::format(",{},{}\n", csv_text(spread.reason), spread.as_of);
     }
     return out;
 }

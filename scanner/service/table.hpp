@@ -21,8 +21,9 @@ namespace scanmq::service {
 // "1.10 cr" received, "2.35 db" paid.
 [[nodiscard]] std::string net_text(double net_price);
 
-// The first `rows` spreads under a heading; ends with a line break. G is the largest profit, R the
-// largest loss, "inf" where it has no bound; missing values print as "-". With `explain` the reason
+// The first `rows` spreads under a heading; ends with a line break. G is the largest profit, "inf"
+// where it has no bound, R the largest loss, or the margin where that has none; missing values print as "-".
+// Spreads of several days have a column that says which (of as_of, in New York). With `explain` the reason
 // of its score stands below each spread.
 [[nodiscard]] std::string format_table(const ScanResult& result, std::size_t rows,
                                        bool explain = false);

@@ -20,6 +20,16 @@ def validator(name):
 REQUEST, RESULT = validator("scan_request"), validator("scan_result")
 RESULT_KEYS = set(RESULT.schema["properties"])
 
+
+def report_validator():
+    """Of the command's output, whose schema refers to the result's."""
+    report = validator("scan_report").schema
+    resolver = jsonschema.RefResolver.from_schema(report, store={RESULT.schema["$id"]: RESULT.schema})
+    return jsonschema.Draft202012Validator(report, resolver=resolver)
+
+
+REPORT = report_validator()
+
 # Requests, and whether they are ones.
 REQUESTS = [
     ({}, True),
@@ -94,8 +104,9 @@ class Schemas(Case):
 
     def check_result(self, printed):
         result = {key: value for key, value in printed.items() if key in RESULT_KEYS}
-        for error in RESULT.iter_errors(result):
-            self.fail(f"{error.json_path}: {error.message[:300]}")
+        for schema, document in [(RESULT, result), (REPORT, printed)]:
+            for error in schema.iter_errors(document):
+                self.fail(f"{error.json_path}: {error.message[:300]}")
 
     def setUp(self):
         super().setUp()
@@ -143,6 +154,20 @@ class Schemas(Case):
             lambda r: r["spreads"][0]["components"].pop("width"),
             lambda r: r["counts"].update(candidates=-1),
         ]:
-            copy = json.loads(json.dumps(result))
-            damage(copy)
-            self.assertFalse(RESULT.is_valid(copy))
+            for schema, document in [(RESULT, result), (REPORT, printed)]:
+                copy = json.loads(json.dumps(document))
+                damage(copy)
+                self.assertFalse(schema.is_valid(copy))
+        self.assertTrue(REPORT.is_valid(printed))
+        for key in ["jobs", "cached", "seconds", "jobs_per_s", "latency_us", "failed"]:
+            self.assertFalse(REPORT.is_valid({name: value for name, value in printed.items() if name != key}))
+
+    def test_reports_with_failures_fit(self):
+        request = self.dir / "request.json"
+        request.write_text(json.dumps({"candidates_max": 1}))
+        answer = self.scanmq("scan", "--local", self.chain, "--request", request, "--json")
+        self.assertNotEqual(OK, answer.code)
+        printed = answer.json()
+        self.assertEqual("too_many_candidates", printed["failed"][0]["code"])
+        for error in REPORT.iter_errors(printed):
+            self.fail(f"{error.json_path}: {error.message[:300]}")

@@ -150,8 +150,76 @@ TEST(AmericanChain, ShortQuotesThatSettleNoRateTakeTheForwardsGrowth) {
     const auto priced = price(truth.chain());
     EXPECT_GE(priced.rate, 0.0);
     EXPECT_LE(priced.rate, 0.15);
+    EXPECT_EQ(priced.rate_source, RateSource::carried);
     truth.dates = {20240614};
-    EXPECT_EQ(price(truth.chain()).rate, 0.0) << "one forward grows by nothing";
+    const auto one = price(truth.chain());
+    EXPECT_EQ(one.rate, 0.0) << "one forward grows by nothing";
+    EXPECT_EQ(one.rate_source, RateSource::assumed);
+}
+
+TEST(AmericanChain, TheVendorsRateIsUsedWhereQuotesGiveNone) {
+    Truth truth;
+    truth.calls = false;
+    truth.header = truth.spot;
+    auto chain = truth.chain();
+    EXPECT_EQ(price(chain).rate_source, RateSource::assumed);
+    EXPECT_EQ(price(chain).rate, 0.0);
+    chain.vendor_rate = truth.rate;
+    const auto priced = price(chain);
+    EXPECT_EQ(priced.rate_source, RateSource::vendor);
+    EXPECT_EQ(priced.rate, truth.rate);
+    EXPECT_NEAR(priced.expiries[4].forward,
+                truth.spot * std::exp(truth.rate * priced.expiries[4].years), 1e-9);
+    EXPECT_LT(volatility_miss(priced, truth.volatility), 0.003);
+    EXPECT_EQ(price(chain, {.rate = 0.01}).rate_source, RateSource::given);
+    chain.vendor_rate = 29.0;  // no rate of a market
+    EXPECT_EQ(price(chain).rate_source, RateSource::assumed);
+    truth.calls = true;
+    auto both = truth.chain();
+    both.vendor_rate = 0.20;
+    EXPECT_EQ(price(both).rate_source, RateSource::fitted) << "parity comes first";
+    EXPECT_NEAR(price(both).rate, truth.rate, 0.01);
+}
+
+TEST(AmericanChain, ContractsBeyondTheLimitAreLeftUnpriced) {
+    Chain head;
+    head.symbol = head.source = "XYZ";
+    head.as_of = Truth::as_of();
+    head.as_of_date = 20240610;
+    head.spot = 100.0;
+    head.style = ExerciseStyle::american;
+    ChainBuilder builder;
+    for (const YearMonthDay date : {20240621, 20240719}) {
+        const int strikes = date == 20240621 ? 20 : static_cast<int>(kAmericanContractsMax) / 2;
+        for (int i = 0; i < strikes; ++i) {
+            const double strike = 50.0 + 100.0 * i / strikes;
+            for (const auto right : {Right::call, Right::put}) {
+                const double inside = right == Right::call ? 100.0 - strike : strike - 100.0;
+                ChainBuilder::Row row;
+                row.strike = strike;
+                row.right = right;
+                row.bid = std::max(inside, 0.0) + 1.0;
+                row.ask = row.bid + 0.1;
+                row.expiry = builder.expiry("XYZ", date, Settlement::pm);
+                builder.add(row);
+            }
+        }
+    }
+    std::uint64_t duplicates = 0;
+    const auto priced = price(builder.finish(std::move(head), duplicates));
+    EXPECT_GT(priced.expiries[0].atm_volatility, 0.0);
+    EXPECT_TRUE(std::isnan(priced.expiries[1].forward));
+    EXPECT_NE(priced.expiries[1].problem.find("50000"), std::string::npos);
+    EXPECT_EQ(priced.iv_status.back(), IvStatus::no_forward);
+}
+
+TEST(AmericanChain, ACancelledOneEndsWithoutVolatilities) {
+    const std::atomic<bool> cancel{true};
+    PricingOptions options;
+    options.cancel = &cancel;
+    const auto priced = price(Truth{}.chain(), options);
+    EXPECT_TRUE(
+        std::all_of(priced.iv.begin(), priced.iv.end(), [](double iv) { return std::isnan(iv); }));
 }
 
 TEST(AmericanChain, OneSideAloneIsPricedOnTheSpot) {
@@ -280,6 +348,18 @@ TEST(VendorAgreement, Tesla) {
     // Quotes of 16:00 that are stamped 18:55: their times are three hours short of the vendor's.
     EXPECT_LE(quantile(misses, 0.9), 0.012);
     RecordProperty("iv_p90", std::to_string(quantile(misses, 0.9)));
+}
+
+// The broker's file says 0.1 %: puts alone, so that parity says nothing.
+TEST(VendorFiles, TheBrokersRateIsUsed) {
+    SCANMQ_NEEDS_VENDOR_FILE(path, "tda_msft_2021-05-17.json");
+    auto report = read_chain_file(path);
+    ASSERT_TRUE(report.ok()) << report.error().message;
+    const auto priced = price(std::move(report->chains.at(0)));
+    EXPECT_EQ(priced.rate_source, RateSource::vendor);
+    EXPECT_DOUBLE_EQ(priced.rate, 0.001);
+    const auto& last = priced.expiries.back();
+    EXPECT_NEAR(last.forward, priced.spot * std::exp(0.001 * last.years), 1e-9);
 }
 
 TEST(VendorAgreement, MicrosoftOfTheBroker) {

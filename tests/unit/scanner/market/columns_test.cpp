@@ -198,6 +198,16 @@ TEST(Columns, SaturdayExpiriesAreTheFridaysBefore) {
     EXPECT_EQ(chain.expiries.at(0).date, 20240621);
 }
 
+TEST(Columns, ExpiriesOfASaturdayAreCounted) {
+    const auto report = read("Exp,K,CP,B,A\n2024-06-22,100,C,1,2\n2024-06-28,100,C,1,2\n", basic());
+    ASSERT_TRUE(report.ok());
+    EXPECT_EQ(report->saturdays, 1U);
+    const auto lines = report_lines(*report);
+    EXPECT_TRUE(std::any_of(lines.begin(), lines.end(), [](const std::string& line) {
+        return line.find("1 rows with an expiry on a Saturday") != std::string::npos;
+    }));
+}
+
 TEST(Columns, NumbersTooLargeForOurUnitsAreMissing) {
     auto mapping = basic();
     mapping.name(Field::theta) = "T";

@@ -119,6 +119,17 @@ TEST_F(Snapshot, QuoteTimesAreStoredWhenThereAreAny) {
     expect_refused(damaged, ErrorCode::bad_snapshot, "\"quoted\" has 3 elements");
 }
 
+TEST_F(Snapshot, AVendorsRateIsStoredWhereThereIsOne) {
+    auto chain = testing::small_chain();
+    EXPECT_TRUE(std::isnan(decode_snapshot(bytes_)->vendor_rate));
+    chain.vendor_rate = 0.001;
+    const auto bytes = encode_snapshot(chain);
+    EXPECT_GT(bytes.size(), bytes_.size());
+    const auto read = decode_snapshot(bytes);
+    ASSERT_TRUE(read.ok()) << read.error().message;
+    EXPECT_EQ(read->vendor_rate, 0.001);
+}
+
 TEST_F(Snapshot, EmptyChainRoundTrips) {
     Chain chain;
     chain.symbol = "NIL";

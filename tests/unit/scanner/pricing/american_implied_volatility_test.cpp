@@ -180,6 +180,29 @@ TEST(AmericanImpliedVolatility, StatusOfBadInput) {
     }
 }
 
+// Every search ends within its steps, whether or not a price above the quote's was found, in markets of
+// any kind.
+TEST(AmericanImpliedVolatility, EverySearchEndsWithinItsStepsWhateverTheMarket) {
+    const double rates[] = {-0.5, -0.01, 0.0, 1e-9, 0.05, 0.3, 3.0};
+    for (const double rate : rates) {
+        for (const double yield : rates) {
+            for (const double years : {1e-9, 1e-4, 0.1, 3.0, 50.0}) {
+                for (const double strike : {1e-6, 50.0, 100.0, 200.0, 1e9}) {
+                    const BsmInputs in{100.0, strike, rate, yield, years, 0.0};
+                    for (const double price : {1e-12, 0.01, 10.0, 99.999999999, 1e8}) {
+                        for (const Right right : {Right::call, Right::put}) {
+                            const IvResult found = american_implied_volatility(price, in, right);
+                            if (found.status != IvStatus::ok) continue;
+                            ASSERT_GE(found.volatility, 0.0);
+                            ASSERT_LE(found.volatility, 2 * kAmericanIvMax);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
 TEST(AmericanImpliedVolatility, EmptyChain) {
     american_implied_volatility({.spot = 100.0, .rate = .05, .yield = 0.0, .years = 0.25}, {}, {},
                                 {}, {});

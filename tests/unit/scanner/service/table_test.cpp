@@ -79,11 +79,30 @@ TEST(SpreadTable, ShowsWhatIsMissingOrWithoutBound) {
     result.spreads.push_back(spread_of("short_put", {leg(Right::put, Side::short_leg, 95)}));
     result.spreads[0].net_price = -1.25;
     result.spreads[0].max_loss = std::numeric_limits<double>::infinity();
+    result.spreads[0].risk = 18.75;
+    result.spreads.push_back(spread_of("long_call", {leg(Right::call, Side::long_leg, 95)}));
+    result.spreads[1].max_profit = std::numeric_limits<double>::infinity();
     const std::string table = format_table(result, 10);
     EXPECT_THAT(table, HasSubstr("1.25 cr"));
+    EXPECT_THAT(table, HasSubstr("  18.75  ")) << "the margin, where the loss has no bound";
     EXPECT_THAT(table, HasSubstr("  inf  "));
     EXPECT_THAT(table, HasSubstr("  -  "));
     EXPECT_EQ(table.find("nan"), std::string::npos);
+}
+
+TEST(SpreadTable, SaysTheDayWhereThereAreSeveral) {
+    ScanResult result;
+    for (const WallMillis as_of : {WallMillis{1694721600000}, WallMillis{1694721600000}}) {
+        result.spreads.push_back(spread_of("short_put", {leg(Right::put, Side::short_leg, 95)}));
+        result.spreads.back().as_of = as_of;
+    }
+    EXPECT_EQ(format_table(result, 10).find("day"), std::string::npos);
+    result.spreads[1].as_of -= 86'400'000;
+    const std::string table = format_table(result, 10);
+    EXPECT_THAT(table, HasSubstr("symbol  day"));
+    EXPECT_THAT(table, HasSubstr("2023-09-14"));
+    EXPECT_THAT(table, HasSubstr("2023-09-13"));
+    EXPECT_THAT(format_csv(result), HasSubstr(",1694635200000\n"));
 }
 
 TEST(SpreadCsv, HasAHeadingAndAFieldForEveryName) {
