@@ -73,7 +73,8 @@ ByteView fingerprint(Reader& r, Record& in) {
     return raw;
 }
 
-// Of an attempt's options, deadline_ms, as_of_ns and fingerprint: others are a later version's and skipped.
+// Of an attempt's options, deadline_ms, as_of_ns, fingerprint and keep_ms: others are a later version's and
+// skipped.
 void attempt_options(Reader& r, Record& in, Attempt& attempt) {
     const std::uint32_t pairs = r.map(in, "options");
     for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
@@ -85,6 +86,8 @@ void attempt_options(Reader& r, Record& in, Attempt& attempt) {
             attempt.as_of_ns = r.sint(value, "as_of_ns");
         } else if (key == 10) {
             attempt.fingerprint = fingerprint(r, value);
+        } else if (key == 11) {
+            attempt.keep_ms = r.uint(value, "keep_ms");
         } else {
             r.skip_value();
         }
@@ -183,6 +186,7 @@ Done done(Reader& r, Record& in) {
         if (one.left > 0)
             o.sentence =
                 r.text_view(one, "sentence", r.limits().sentence_bytes_max, "sentence_bytes_max");
+        if (one.left > 0) o.age_ms = r.uint(one, "age_ms");
         return o;
     });
     return m;

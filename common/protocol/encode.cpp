@@ -178,7 +178,8 @@ struct Fields {
         w.array(m.attempts.size());
         for (const auto& a : m.attempts) {
             const std::size_t options = (a.deadline_ms != 0 ? 1U : 0U) + (a.as_of_ns ? 1U : 0U) +
-                                        (a.fingerprint.empty() ? 0U : 1U);
+                                        (a.fingerprint.empty() ? 0U : 1U) +
+                                        (a.keep_ms != 0 ? 1U : 0U);
             w.array(options > 0 ? 6 : 5);
             w.uint(a.counter);
             w.id(a.job);
@@ -199,6 +200,10 @@ struct Fields {
                 w.uint(10);
                 w.bin(a.fingerprint);
             }
+            if (a.keep_ms != 0) {
+                w.uint(11);
+                w.uint(a.keep_ms);
+            }
         }
     }
     void operator()(const Done& m) const {
@@ -206,14 +211,15 @@ struct Fields {
         w.credit(m.limit);
         w.array(m.outcomes.size());
         for (const auto& o : m.outcomes) {
-            const bool plain = o.code == ErrorCode::none && o.sentence.empty();
-            w.array(plain ? 3 : 5);
+            const bool plain = o.code == ErrorCode::none && o.sentence.empty() && o.age_ms == 0;
+            w.array(plain ? 3 : o.age_ms == 0 ? 5 : 6);
             w.uint(o.counter);
             w.number(o.outcome);
             w.body(o.body);
             if (plain) continue;
             w.number(o.code);
             w.str(o.sentence);
+            if (o.age_ms != 0) w.uint(o.age_ms);
         }
     }
     void operator()(const Revoke& m) const { tokens(w, m.tokens); }

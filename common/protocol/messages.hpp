@@ -182,6 +182,7 @@ struct Attempt {
     std::uint64_t deadline_ms{};  // what is left until its result is unwanted; 0: no deadline
     // A content id: a result kept under it may be the answer. Empty: it has to be run.
     ByteView fingerprint{};
+    std::uint64_t keep_ms{};  // with a fingerprint: a result answers so long after it was made
 };
 
 struct Deliver {
@@ -196,6 +197,8 @@ struct Outcome {
     Body body;
     ErrorCode code{};
     std::string_view sentence;
+    std::uint64_t
+        age_ms{};  // since a result that was kept was made; 0: it was made for this attempt
 };
 
 struct Done {

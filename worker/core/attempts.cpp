@@ -1,5 +1,6 @@
 // What becomes of the attempts WorkerCore holds: taken, fetched for, run, answered.
 #include <algorithm>
+#include <chrono>
 #include <limits>
 #include <numeric>
 
@@ -124,6 +125,8 @@ void WorkerCore::on_finished(const FinishedEvent& event, Effects& effects) {
             return;
         } else {
             outcome.body.bytes = event.body;
+            const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(event.age);
+            outcome.age_ms = static_cast<std::uint64_t>(std::max<std::int64_t>(age.count(), 0));
         }
     }
     answer(event.attempt, outcome, AttemptState::finished, effects);

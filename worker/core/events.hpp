@@ -60,6 +60,7 @@ struct FinishedEvent {
     std::string_view sentence;
     Duration service{};  // how long the scanner took
     bool cached{};       // it was not run: the result was known
+    Duration age{};      // of that: since it was made
 };
 
 // Effects::puts was carried out: the result is a blob (code none), or could not be put.

@@ -53,6 +53,8 @@ void KnownResults::ask(std::span<const Ask> asks, Time now) {
         const Time deadline = ask.deadline == Time{} ? latest : std::min(latest, ask.deadline);
         waiting.push_back({ask.attempt, deadline});
         keys.push_back(ask.fingerprint);
+        if (ask.attempt.slot >= keep_for_.size()) keep_for_.resize(ask.attempt.slot + 1);
+        keep_for_[ask.attempt.slot] = ask.keep_for;
     }
     counters_.asked += asks.size();
     const std::uint64_t batch = look_ups_.begin(waiting);
@@ -67,6 +69,12 @@ void KnownResults::on_values(std::uint64_t batch, cache::Tier::Values values) {
     for (const LookUps::Waiting& waiting : look_ups_.answer(batch)) {
         Found& one = found.emplace_back(Found{waiting.attempt, nullptr});
         if (waiting.place >= values.size() || !values[waiting.place]) continue;
+        const WallMillis made = values[waiting.place]->made;
+        const Duration age =
+            std::chrono::milliseconds(std::max<WallMillis>(clock_.wall_millis() - made, 0));
+        const Duration most = keep_for_[waiting.attempt.slot];
+        if (most > Duration{} && age >= most) continue;
+        one.age = age;
         one.body = std::move(values[waiting.place]->body);
         ++hits;
     }
@@ -83,10 +91,11 @@ bool KnownResults::forget(AttemptId attempt) {
 }
 
 // Only into memory: the broker that takes the answer puts it into the shared tier.
-void KnownResults::keep(const ContentId& fingerprint, ByteView body) {
+void KnownResults::keep(const ContentId& fingerprint, ByteView body, Duration keep_for) {
     cache::TierValue value{std::make_shared<const std::string>(body), clock_.wall_millis()};
     std::vector<cache::TierPut> items;
-    items.push_back({fingerprint, std::move(value), kKeepFor});
+    const Duration ttl = keep_for > Duration{} ? std::min(keep_for, kKeepFor) : kKeepFor;
+    items.push_back({fingerprint, std::move(value), ttl});
     memory_.put(std::move(items), {});
     static_cast<void>(memory_.expire(kExpireSlice));
     ++counters_.kept;
@@ -95,7 +104,7 @@ void KnownResults::keep(const ContentId& fingerprint, ByteView body) {
 void KnownResults::tick(Time now) {
     if (tiered_) tiered_->tick(now);
     std::vector<Found> late;
-    for (const AttemptId attempt : look_ups_.overdue(now)) late.push_back({attempt, nullptr});
+    for (const AttemptId attempt : look_ups_.overdue(now)) late.push_back({attempt, nullptr, {}});
     counters_.misses += late.size();
     counters_.late += late.size();
     if (!late.empty()) answered_(late);

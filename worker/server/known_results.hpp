@@ -34,11 +34,13 @@ class KnownResults {
     struct Ask {
         AttemptId attempt;
         ContentId fingerprint;
-        Time deadline{};  // of its result; Time{}: none
+        Time deadline{};      // of its result; Time{}: none
+        Duration keep_for{};  // one made longer ago is no answer; 0: whatever is kept
     };
     struct Found {
         AttemptId attempt;
-        Body body;  // null: it has to be run
+        Body body;       // null: it has to be run
+        Duration age{};  // since it was made
     };
     using Answered = std::function<void(std::span<const Found>)>;
 
@@ -53,8 +55,8 @@ class KnownResults {
     void ask(std::span<const Ask> asks, Time now);
     // Nobody waits for its answer any more: the caller ends it. False: it is not being asked for.
     bool forget(AttemptId attempt);
-    // What was computed here.
-    void keep(const ContentId& fingerprint, ByteView body);
+    // What was computed here, for kKeepFor, or `keep_for` when that is less and not 0.
+    void keep(const ContentId& fingerprint, ByteView body, Duration keep_for);
 
     void tick(Time now);
     [[nodiscard]] std::optional<Time> next_deadline() const;
@@ -71,6 +73,7 @@ class KnownResults {
     cache::MemoryTier memory_;
     std::unique_ptr<cache::Tier> shared_;
     std::optional<cache::TieredCache> tiered_;  // of the two; ends before them
+    std::vector<Duration> keep_for_;            // by attempt slot, of what is being asked for
 };
 
 }  // namespace scanmq::worker

@@ -1,5 +1,6 @@
 #include "worker/server/task_table.hpp"
 
+#include <algorithm>
 #include <functional>
 
 namespace scanmq::worker {
@@ -8,6 +9,9 @@ namespace {
 
 // A slot that once had a large payload or result does not keep the memory for ever.
 constexpr std::size_t kKeptCapacity = 64U << 10;
+
+// No queue keeps a result longer than a day.
+constexpr std::uint64_t kKeepMostMs = 86'400'000;
 
 void shrink(std::string& text) {
     text.clear();
@@ -79,6 +83,8 @@ void TaskTable::take(const Taken& taken) {
     ++keyed_;
     slot.kept = false;
     slot.fingerprint = *fingerprint;
+    slot.keep_for = std::chrono::milliseconds(std::min(taken.attempt->keep_ms, kKeepMostMs));
+    slot.known_age = {};
     slot.wanted_until = {};
 }
 

@@ -40,7 +40,9 @@ struct TaskSlot {
     bool keyed = false;
     bool kept = false;  // its result is, or need not be
     ContentId fingerprint;
-    Time wanted_until{};                       // Time{}: no deadline
+    Duration keep_for{};   // a result answers so long after it was made; 0: the broker did not say
+    Duration known_age{};  // of `known`, since it was made
+    Time wanted_until{};   // Time{}: no deadline
     std::shared_ptr<const std::string> known;  // the result, found: outcome.body is a view of it
 
     // Copies what is borrowed, a result that is its payload, too; views stay valid until release().

@@ -29,7 +29,7 @@ void WorkerServer::Impl::look_up_or_start(std::span<const AttemptId> starts) {
     for (const AttemptId id : starts) {
         const TaskSlot& slot = *tasks_.find(id);
         if (slot.keyed) {
-            asks.push_back({id, slot.fingerprint, slot.wanted_until});
+            asks.push_back({id, slot.fingerprint, slot.wanted_until, slot.keep_for});
         } else {
             plain.push_back(id);
         }
@@ -52,6 +52,7 @@ void WorkerServer::Impl::on_known(std::span<const KnownResults::Found> found) {
             continue;
         }
         slot->known = one.body;
+        slot->known_age = one.age;
         slot->outcome.body = *slot->known;
         slot->service = {};
         push_finished(*slot);
@@ -69,7 +70,7 @@ void WorkerServer::Impl::keep_result(TaskSlot& slot) {
         return;
     }
     slot.kept = true;
-    known_->keep(slot.fingerprint, slot.outcome.body);
+    known_->keep(slot.fingerprint, slot.outcome.body, slot.keep_for);
 }
 
 }  // namespace scanmq::worker

@@ -218,6 +218,7 @@ void WorkerServer::Impl::push_finished(TaskSlot& slot) {
     if (slot.keyed) keep_result(slot);
     FinishedEvent event;
     event.cached = slot.known != nullptr;
+    event.age = slot.known_age;
     event.attempt = slot.id;
     event.body = slot.outcome.body;
     event.sentence = slot.outcome.sentence;

@@ -145,7 +145,8 @@ TEST(Codec, ItemBoundHoldsForTheLargestAttempt) {
                                 inputs,
                                 std::numeric_limits<std::int64_t>::min(),
                                 ~0ULL,
-                                fingerprint});
+                                fingerprint,
+                                ~0ULL});
     std::string bytes;
     encode(kHeader, Message(std::move(deliver)), bytes);
     EXPECT_LE(bytes.size(), kEnvelopeBytesMax + kItemFixedBytesMax + subject.size() +
@@ -155,13 +156,37 @@ TEST(Codec, ItemBoundHoldsForTheLargestAttempt) {
 TEST(Codec, APlainAttemptHasNoOptions) {
     const auto size_of = [](ByteView fingerprint) {
         Deliver deliver{1, "q", {}};
-        deliver.attempts.push_back({1, tests::id(1), "S", {"p", 0}, {}, {}, 0, fingerprint});
+        deliver.attempts.push_back({1, tests::id(1), "S", {"p", 0}, {}, {}, 0, fingerprint, 0});
         std::string bytes;
         encode(kHeader, Message(std::move(deliver)), bytes);
         return bytes.size();
     };
     // The map, its key, the bin's head and 32 bytes.
     EXPECT_EQ(size_of(std::string(32, 'f')), size_of({}) + 1 + 1 + 2 + 32);
+}
+
+TEST(Codec, TheAgeOfAKeptResultAndHowLongOneIsKeptAreTold) {
+    const std::string fingerprint(32, 'f');
+    Deliver deliver{1, "q", {}};
+    deliver.attempts.push_back({1, tests::id(1), "S", {"p", 0}, {}, {}, 0, fingerprint, 300'000});
+    std::string bytes;
+    encode(kHeader, Message(std::move(deliver)), bytes);
+    Decoder decoder;
+    auto frame = decoder.decode(bytes);
+    ASSERT_TRUE(frame.ok()) << frame.error().sentence;
+    EXPECT_EQ(std::get<Deliver>(frame->message).attempts.at(0).keep_ms, 300'000U);
+    Done done;
+    for (const std::uint64_t age : {0, 1'500}) {
+        done.outcomes.push_back({7, AttemptOutcome::done, {"result", 0}, ErrorCode::none, {}, age});
+    }
+    std::string answer;
+    encode(kHeader, Message(std::move(done)), answer);
+    frame = decoder.decode(answer);
+    ASSERT_TRUE(frame.ok()) << frame.error().sentence;
+    const auto& outcomes = std::get<Done>(frame->message).outcomes;
+    EXPECT_EQ(outcomes.at(0).age_ms, 0U);
+    EXPECT_EQ(outcomes.at(1).age_ms, 1'500U);
+    EXPECT_EQ(outcomes.at(1).sentence, "");
 }
 
 }  // namespace
