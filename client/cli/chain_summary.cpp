@@ -196,7 +196,10 @@ Table summary_table(const std::vector<ExpirySummary>& summaries) {
                  {"why"}});
     for (const ExpirySummary& summary : summaries) {
         const market::ExpiryMarket& market = *summary.market;
-        const std::string why = reasons(summary.dropped);
+        std::string why = reasons(summary.dropped);
+        if (market.tradable && !market.problem.empty()) {
+            why += (why.empty() ? "" : ": ") + market.problem;
+        }
         table.add({summary.expiry->root, date_text(summary.expiry->date),
                    settlement_text(summary.expiry->settlement), fmt::format("{}", market.dte),
                    shown(market.forward, 2), market.years > 0.0 ? shown(market.discount, 5) : "-",

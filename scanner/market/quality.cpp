@@ -229,7 +229,7 @@ class OrderCheck {
     // [begin, end): the rows of the other right, by rising strike.
     std::uint64_t mark(Side side, std::size_t begin, std::size_t end, double forward,
                        double years) {
-        if (market::out_of_line(side.quotes).empty()) return 0;  // nearly always
+        if (market::in_line(side.quotes)) return 0;  // nearly always
         for (std::size_t i = 0; i < side.rows.size(); ++i) {
             const double strike = chain_.strike[side.rows[i]];
             const double inside = side.right == Right::call ? forward - strike : strike - forward;

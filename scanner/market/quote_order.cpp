@@ -190,6 +190,10 @@ bool all_convex(std::span<const OrderedQuote> quotes) noexcept {
 
 }  // namespace
 
+bool in_line(std::span<const OrderedQuote> quotes) noexcept {
+    return all_agree(quotes) && all_convex(quotes);
+}
+
 std::vector<bool> heaviest_in_order(std::span<const OrderedQuote> quotes) {
     return HeaviestSet(quotes).run();
 }
@@ -199,7 +203,7 @@ std::vector<std::size_t> out_of_line(std::span<const OrderedQuote> quotes) {
     for (std::size_t begin = 0; begin < quotes.size(); begin += kQuoteOrderWindow) {
         const auto window =
             quotes.subspan(begin, std::min(kQuoteOrderWindow, quotes.size() - begin));
-        if (all_agree(window) && all_convex(window)) continue;
+        if (in_line(window)) continue;
         auto in = heaviest_in_order(window);
         make_convex(window, in);
         for (std::size_t i = 0; i < window.size(); ++i) {

@@ -29,7 +29,10 @@ inline constexpr std::size_t kQuoteOrderWindow = 512;
 // The value may fall faster than the strike rises by this share: rates below zero.
 inline constexpr double kQuoteSlopeMax = 1.02;
 
-// Quotes by rising `at`, bid <= ask. Returns the places of those that are out of line, rising.
+// Quotes by rising `at`, bid <= ask. Does none contradict the others, whatever the weights? One pass.
+[[nodiscard]] bool in_line(std::span<const OrderedQuote> quotes) noexcept;
+
+// The same quotes. Returns the places of those that are out of line, rising.
 [[nodiscard]] std::vector<std::size_t> out_of_line(std::span<const OrderedQuote> quotes);
 
 // The first half of it: the heaviest set through which one curve runs, by place. Not windowed.

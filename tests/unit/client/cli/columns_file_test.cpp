@@ -83,7 +83,7 @@ TEST_F(ColumnsFile, WrongValuesSayWhatIsRight) {
     expect_refused(std::string(kNeeded) + "default_spot = -1\n", {"above zero"});
     expect_refused(std::string(kNeeded) + "bid = [\"a\", \"b\"]\n", {".toml"});
     expect_refused("bid = \"B\"\nask = \"A\"\n", {"no column for expiry", "option_symbol"});
-    expect_refused("strike = \"K\"\n", {"no column for bid"});
+    expect_refused("strike = \"K\"\n", {"no column for expiry, right, bid, ask"});
     expect_refused("bid = = 1\n", {"not TOML"});
 }
 

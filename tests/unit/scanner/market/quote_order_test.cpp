@@ -130,14 +130,14 @@ TEST(QuoteOrder, NoLighterSetWouldDo) {
     }
 }
 
-TEST(QuoteOrder, AMillionContradictionsEndSoon) {
+TEST(QuoteOrder, ManyContradictionsEndSoon) {
     std::vector<OrderedQuote> quotes;
     Rng rng(3);
-    for (int i = 0; i < 1'000'000; ++i) {
+    for (int i = 0; i < 100'000; ++i) {
         const double bid = static_cast<double>(rng.below(1000));
         quotes.push_back({static_cast<double>(i), bid, bid + 1.0});
     }
-    EXPECT_GT(out_of_line(quotes).size(), 100'000U);
+    EXPECT_GT(out_of_line(quotes).size(), 10'000U);
 }
 
 }  // namespace

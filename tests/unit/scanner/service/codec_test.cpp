@@ -185,6 +185,8 @@ ScanResult sample_result() {
     EXPECT_TRUE(result.ok());
     result->snapshot = "00ff";
     result->as_of = 1'694'721'600'000;
+    for (Spread& spread : result->spreads) spread.as_of = result->as_of;
+    for (Spread& spread : result->arbitrage) spread.as_of = result->as_of;
     return *std::move(result);
 }
 
