@@ -22,10 +22,14 @@ RESULT_KEYS = set(RESULT.schema["properties"])
 
 
 def report_validator():
-    """Of the command's output, whose schema refers to the result's."""
+    """Of the command's output, whose schema refers to the result's: put in place, as resolvers differ by version."""
     report = validator("scan_report").schema
-    resolver = jsonschema.RefResolver.from_schema(report, store={RESULT.schema["$id"]: RESULT.schema})
-    return jsonschema.Draft202012Validator(report, resolver=resolver)
+    start = RESULT.schema["$id"] + "#/properties/"
+    for name, each in report["properties"].items():
+        if each.get("$ref", "").startswith(start):
+            report["properties"][name] = RESULT.schema["properties"][each["$ref"][len(start):]]
+    report["$defs"] = RESULT.schema["$defs"]
+    return jsonschema.Draft202012Validator(report)
 
 
 REPORT = report_validator()
