@@ -43,9 +43,13 @@ while (($#)); do
     shift
 done
 
-"$SCANMQ_ROOT/compose/install.sh"
-build_preset release scanmq scanmq-broker scanmq-worker
-bin=$SCANMQ_ROOT/build/release/bin
+# The programs of a build that is there: nothing is installed or built.
+bin=${SCANMQ_BIN_DIR:-}
+if [[ -z $bin ]]; then
+    "$SCANMQ_ROOT/compose/install.sh"
+    build_preset release scanmq scanmq-broker scanmq-worker
+    bin=$SCANMQ_ROOT/build/release/bin
+fi
 
 work=$(mktemp -d "${TMPDIR:-/tmp}/scanmq-demo.XXXXXX")
 pids=()
@@ -98,14 +102,14 @@ say "Starting a broker, two workers and a subscriber"
 broker_at=${#pids[@]}
 start broker "$bin/scanmq-broker" --listen tcp://127.0.0.1:0 --endpoint-file "$work/endpoint" \
     --http 127.0.0.1:0 --data "$work/data" --queue scans,pure=1 --cache "${redis:-memory}"
-wait_for_file "$work/endpoint" 20 "${pids[broker_at]}" || die "the broker did not start; its log is below"
+wait_for_file "$work/endpoint" 60 "${pids[broker_at]}" || die "the broker did not start; its log is below"
 broker=$(head -n 1 "$work/endpoint")
 for worker in 1 2; do
     start "worker-$worker" "$bin/scanmq-worker" --broker "$broker" --name "demo-worker-$worker" --threads 1
 done
 export SCANMQ_BROKER=$broker
 start subscriber "$bin/scanmq" watch scans --from earliest --json
-deadline=$((SECONDS + 20))
+deadline=$((SECONDS + 60))
 until [[ $("$bin/scanmq" worker list | grep -c '^demo-worker-') -eq 2 ]]; do
     ((SECONDS < deadline)) || die "the workers did not connect; their logs are below"
     sleep 0.05
