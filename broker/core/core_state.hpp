@@ -251,6 +251,7 @@ class CoreState {
     Rng rng;
     SessionTable sessions;
     WorkerRing workers;
+    protocol::CacheFigures worker_caches;  // counters of what workers told, those that left, too
     JobTable table;
     InternTable subjects;
     InternTable inputs;

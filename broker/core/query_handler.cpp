@@ -7,6 +7,7 @@
 #include "broker/core/flow_handler.hpp"
 #include "broker/core/millis.hpp"
 #include "broker/core/stream_hold.hpp"
+#include "broker/core/worker_caches.hpp"
 
 namespace scanmq::broker {
 
@@ -213,6 +214,7 @@ QueryHandler::Rows QueryHandler::workers() const {
                         {"delivered", worker.delivered},
                         {"done", worker.done},
                         {"failed", worker.failed}});
+        add_cache_figures(worker, rows.back());
     }
     return rows;
 }
@@ -238,6 +240,7 @@ QueryHandler::Rows QueryHandler::cache() const {
         for (const auto& [name, value] : gauges) row.emplace_back(name, value);
         rows.push_back(std::move(row));
     }
+    rows.push_back(worker_tier(*state_));
     return rows;
 }
 

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/core/millis.hpp"
+#include "broker/core/worker_caches.hpp"
 
 namespace scanmq::broker {
 
@@ -162,7 +163,10 @@ void SessionHandler::welcome(Session& session, const protocol::Header& header,
 
 void SessionHandler::heartbeat(Session& session, const protocol::Heartbeat& message) {
     if (message.ping != 0) state_->send(session, protocol::Heartbeat{0, message.ping, {}});
-    if (session.worker) leases_->heard(session, message.running);
+    if (session.worker) {
+        leases_->heard(session, message.running);
+        if (message.cache) note_worker_cache(*state_, *session.worker, *message.cache);
+    }
     publisher_->tell_progress(session);
 }
 

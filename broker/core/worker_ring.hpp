@@ -11,6 +11,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -34,8 +35,9 @@ struct Worker {
     std::uint64_t delivered = 0;
     std::uint64_t done = 0;
     std::uint64_t failed = 0;
-    Time heartbeat{};        // the last one
-    bool exclusive = false;  // an attempt runs alone here
+    Time heartbeat{};                             // the last one
+    std::optional<protocol::CacheFigures> cache;  // as of then; none: it keeps no results
+    bool exclusive = false;                       // an attempt runs alone here
     bool detached = false;   // its connection is gone; it may come back under another session
     bool slow = false;       // its outgoing queue is nearly full
     bool gave_back = false;  // it asked its credit back, and told no limit since

@@ -116,7 +116,7 @@ Outcome queue_list(Invocation& invocation) {
 Outcome worker_list(Invocation& invocation) {
     return list_topic(invocation, "workers",
                       {"name", "threads", "scanner_version", "running", "credit_items", "delivered",
-                       "done", "failed"},
+                       "done", "failed", "cache_hits", "shared_hits"},
                       QueueArgument::none);
 }
 

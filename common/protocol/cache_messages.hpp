@@ -4,8 +4,12 @@
 // Lifetimes: as in messages.hpp, which includes this.
 // Threads:   plain values.
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/base/bytes.hpp"
@@ -65,5 +69,31 @@ struct CacheDropped {
     std::uint64_t re{};
     std::uint64_t results{};
 };
+
+// What a worker's own results answered. The counters are since its session began.
+struct CacheFigures {
+    std::uint64_t hits{};    // looked for in its memory, and found
+    std::uint64_t misses{};  // not found there
+    std::uint64_t evicted{};
+    std::uint64_t shared_hits{};  // of these misses: found in the tier it shares
+    std::uint64_t shared_misses{};
+    std::uint64_t shared_timeouts{};  // of these: no answer in time
+    std::uint64_t results{};          // kept now
+    std::uint64_t bytes{};            // kept now
+
+    friend bool operator==(const CacheFigures&, const CacheFigures&) = default;
+};
+
+// Their names on the wire; the first kCacheCounters are counters, the others are of now.
+inline constexpr std::array<std::pair<std::string_view, std::uint64_t CacheFigures::*>, 8>
+    kCacheFigures{{{"hits", &CacheFigures::hits},
+                   {"misses", &CacheFigures::misses},
+                   {"evicted", &CacheFigures::evicted},
+                   {"shared_hits", &CacheFigures::shared_hits},
+                   {"shared_misses", &CacheFigures::shared_misses},
+                   {"shared_timeouts", &CacheFigures::shared_timeouts},
+                   {"results", &CacheFigures::results},
+                   {"bytes", &CacheFigures::bytes}}};
+inline constexpr std::size_t kCacheCounters = 6;
 
 }  // namespace scanmq::protocol

@@ -1,5 +1,7 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "common/protocol/codec.hpp"
 #include "common/protocol/decode_fields.hpp"
 #include "common/protocol/reader.hpp"
@@ -64,11 +66,30 @@ Welcome welcome(Reader& r, Record& in) {
     return m;
 }
 
+CacheFigures cache_figures(Reader& r, Record& in) {
+    CacheFigures out;
+    const std::uint32_t pairs = r.map(in, "cache");
+    for (std::uint32_t i = 0; i < pairs && r.ok(); ++i) {
+        const std::string_view key = r.key_str("cache");
+        const auto* const known =
+            std::find_if(kCacheFigures.begin(), kCacheFigures.end(),
+                         [&](const auto& figure) { return figure.first == key; });
+        if (known == kCacheFigures.end()) {
+            r.skip_value();  // a later version's
+            continue;
+        }
+        Record value = Reader::value();
+        out.*(known->second) = r.uint(value, "cache");
+    }
+    return out;
+}
+
 Heartbeat heartbeat(Reader& r, Record& in) {
     Heartbeat m;
     m.ping = r.uint(in, "ping");
     m.pong = r.uint(in, "pong");
     m.running = tokens(r, in, "running");
+    if (in.left > 0) m.cache = cache_figures(r, in);
     return m;
 }
 

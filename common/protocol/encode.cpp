@@ -107,6 +107,12 @@ struct Fields {
         w.uint(m.ping);
         w.uint(m.pong);
         tokens(w, m.running);
+        if (!m.cache) return;
+        w.map(kCacheFigures.size());
+        for (const auto& [name, value] : kCacheFigures) {
+            w.str(name);
+            w.uint(*m.cache.*value);
+        }
     }
     void operator()(const Bye& m) const {
         w.number(m.code);
@@ -481,7 +487,9 @@ struct Fields {
 void encode(const Header& header, const Message& message, std::string& out) {
     const Kind kind = kind_of(message);
     Writer w(out);
-    w.array(5 + field_count(kind));
+    const auto* const heartbeat = std::get_if<Heartbeat>(&message);
+    const bool figures = heartbeat != nullptr && heartbeat->cache;
+    w.array(5 + field_count(kind) + (figures ? 1 : 0));
     w.uint(kVersion);
     w.number(kind);
     w.uint(header.roles);

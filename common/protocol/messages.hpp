@@ -61,7 +61,8 @@ struct Welcome {
 struct Heartbeat {
     std::uint64_t ping{};  // opaque to the receiver, which returns it as pong; 0: none
     std::uint64_t pong{};
-    std::vector<Token> running;  // workers: attempts that have started
+    std::vector<Token> running;           // workers: attempts that have started
+    std::optional<CacheFigures> cache{};  // workers that keep results
 };
 
 struct Bye {

@@ -42,6 +42,7 @@ inline std::vector<protocol::Message> one_of_each_kind() {
                              {{"frame_bytes_max", 1U << 20}},
                              {{1, 2}}});
     out.emplace_back(Heartbeat{17, 18, {{1, 2}, {1, 3}}});
+    out.emplace_back(Heartbeat{19, 0, {}, CacheFigures{1, 2, 3, 4, 5, 6, 7, 8}});
     out.emplace_back(Bye{ErrorCode::shutting_down, "bye"});
     out.emplace_back(
         protocol::Error{4, Kind::submit, ErrorCode::unknown_queue, "no queue 'x': create it"});

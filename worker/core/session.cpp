@@ -141,6 +141,7 @@ void WorkerCore::on_welcome(const protocol::Welcome& welcome, Time now, Effects&
     credit_due_ = true;
     reclaim_due_ = false;
     reclaims_ = true;
+    cache_before_ = cache_told_;
     effects.notes.push_back({NoteLevel::info, "session " + std::to_string(session_.value) +
                                                   " opened, broker epoch " +
                                                   std::to_string(epoch_)});
@@ -266,8 +267,19 @@ void WorkerCore::send_heartbeat(std::uint64_t ping, std::uint64_t pong, Effects&
             heartbeat.running.push_back(attempt.token);
             if (heartbeat.running.size() == limits_.items_per_frame_max) break;
         }
+        if (cache_) heartbeat.cache = cache_since_session();
     }
     send(std::move(heartbeat), effects);
+}
+
+protocol::CacheFigures WorkerCore::cache_since_session() {
+    protocol::CacheFigures out = *cache_;
+    cache_told_ = out;
+    for (std::size_t i = 0; i < protocol::kCacheCounters; ++i) {
+        const auto counter = protocol::kCacheFigures[i].second;
+        out.*counter -= cache_before_.*counter;
+    }
+    return out;
 }
 
 void WorkerCore::back_off(Time now) {

@@ -113,6 +113,10 @@ class WorkerCore {
     // Of the next HELLO. Precondition: nothing is held: what was delivered is of the old version.
     void set_scanner_version(std::string version) { options_.scanner_version = std::move(version); }
 
+    // The figures of the results that the worker keeps, counters since its start: the next HEARTBEAT tells
+    // them, counters since the session began, and what no session before was told.
+    void note_cache(const protocol::CacheFigures& figures) noexcept { cache_ = figures; }
+
     [[nodiscard]] Phase phase() const noexcept { return phase_; }
     [[nodiscard]] bool draining() const noexcept { return draining_; }
     [[nodiscard]] const WorkerCounters& counters() const noexcept { return counters_; }
@@ -157,6 +161,7 @@ class WorkerCore {
     void tick_session(Time now, Effects& effects);
     [[nodiscard]] Time session_deadline() const;
     void send_heartbeat(std::uint64_t ping, std::uint64_t pong, Effects& effects);
+    [[nodiscard]] protocol::CacheFigures cache_since_session();
     void refuse(const protocol::Header& header, protocol::Kind kind, protocol::ErrorCode code,
                 std::string sentence, Effects& effects);
     void send(protocol::Message message, Effects& effects);
@@ -229,6 +234,9 @@ class WorkerCore {
     std::uint64_t pings_{};
     std::uint64_t ping_{};  // the last one sent; 0: answered
     Time pinged_{};
+    std::optional<protocol::CacheFigures> cache_;  // none: it keeps no results
+    protocol::CacheFigures cache_told_;            // as of the last HEARTBEAT
+    protocol::CacheFigures cache_before_;          // told to sessions before this one
 
     bool draining_ = false;
     Time drain_deadline_{};

@@ -118,4 +118,20 @@ std::optional<Time> KnownResults::next_deadline() const {
     return due;
 }
 
+protocol::CacheFigures KnownResults::figures() const {
+    const cache::TierStats memory = memory_.stats();
+    protocol::CacheFigures out;
+    out.hits = memory.hits;
+    out.misses = memory.misses;
+    out.evicted = memory.evicted;
+    out.results = memory.count;
+    out.bytes = memory.bytes;
+    if (!shared_) return out;
+    const cache::TierStats shared = shared_->stats();
+    out.shared_hits = shared.hits;
+    out.shared_misses = shared.misses;
+    out.shared_timeouts = shared.timeouts;
+    return out;
+}
+
 }  // namespace scanmq::worker

@@ -61,6 +61,8 @@ class KnownResults {
     void tick(Time now);
     [[nodiscard]] std::optional<Time> next_deadline() const;
     [[nodiscard]] const ResultCacheCounters& counters() const noexcept { return counters_; }
+    // Of the memory and the shared tier, each by itself.
+    [[nodiscard]] protocol::CacheFigures figures() const;
 
   private:
     void on_values(std::uint64_t batch, cache::Tier::Values values);

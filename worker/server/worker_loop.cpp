@@ -77,6 +77,7 @@ void WorkerServer::Impl::step(std::span<const Event> events) {
 }
 
 void WorkerServer::Impl::tick() {
+    if (known_) core_.note_cache(known_->figures());
     core_.tick(clock_now(), effects_);
     settle();
 }

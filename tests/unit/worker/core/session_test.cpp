@@ -55,6 +55,31 @@ TEST(WorkerSession, HeartbeatsListWhatRuns) {
     EXPECT_EQ(beats[0].running, expected);
 }
 
+TEST(WorkerSession, HeartbeatsTellWhatTheCacheDidSinceTheSessionBegan) {
+    WorkerHarness h;
+    h.open();
+    h.advance(milliseconds(2500));
+    EXPECT_FALSE(h.sent<protocol::Heartbeat>().at(0).cache) << "it keeps no results";
+    h.frame(protocol::Heartbeat{0, h.sent<protocol::Heartbeat>().at(0).ping, {}});
+    protocol::CacheFigures figures{10, 20, 1, 5, 15, 2, 7, 700};
+    h.core.note_cache(figures);
+    h.advance(milliseconds(2500));
+    EXPECT_EQ(h.sent<protocol::Heartbeat>().at(0).cache, figures);
+    h.frame(protocol::Heartbeat{5, 0, {}});
+    EXPECT_FALSE(h.sent<protocol::Heartbeat>().at(0).cache) << "an answer to a ping is short";
+    // Three more hits, which this session is not told any more.
+    figures.hits = 13;
+    h.core.note_cache(figures);
+    h.lose_and_greet({});
+    figures.hits = 14;
+    figures.shared_timeouts = 3;
+    figures.results = 6;
+    h.core.note_cache(figures);
+    h.advance(milliseconds(2500));
+    const protocol::CacheFigures since{4, 0, 0, 0, 0, 1, 6, 700};
+    EXPECT_EQ(h.sent<protocol::Heartbeat>().at(0).cache, since) << "each is told once";
+}
+
 TEST(WorkerSession, PongsMeasureTheRoundTrip) {
     WorkerHarness h;
     h.open();
