@@ -206,15 +206,22 @@ protocol::Row CacheHandler::own_tier(const CoreState& state) {
             {"results", stats.count},
             {"bytes", stats.bytes},
             {"bytes_max", results.bytes_max()},
-            {"hits", stats.hits - results.unreadable()},
-            {"misses", stats.misses + results.unreadable()},
+            {"hits", results.hits()},
+            {"misses", results.misses()},
             {"hit_age_ms", static_cast<std::uint64_t>(results.mean_hit_age() * 1e3)},
-            {"stale", state.counters.value(Counter::jobs_stale)},
-            {"coalesced", state.counters.value(Counter::jobs_coalesced)},
             {"expired", stats.expired},
             {"evicted", stats.evicted},
             {"too_large", stats.rejected},
-            {"unreadable", results.unreadable()},
+            {"unreadable", results.unreadable()}};
+}
+
+protocol::Row CacheHandler::jobs(const CoreState& state) {
+    const Counters& counters = state.counters;
+    return {{"tier", std::string("jobs")},
+            {"cached", counters.value(Counter::jobs_cached)},
+            {"stale", counters.value(Counter::jobs_stale)},
+            {"coalesced", counters.value(Counter::jobs_coalesced)},
+            {"refreshes", counters.value(Counter::refreshes)},
             {"looking", std::uint64_t{state.look_ups.size()}}};
 }
 

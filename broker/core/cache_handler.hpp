@@ -31,9 +31,11 @@ class CacheHandler {
     void put(Session& session, const protocol::Header& header, const protocol::CachePut& message);
     void drop(Session& session, const protocol::Header& header, const protocol::CacheDrop& message);
 
-    // Topics cache (the broker's own tier, and what it keeps for its peers) and cached.
+    // Rows of topic cache (the broker's own tier, what it keeps for its peers), and topic cached.
     [[nodiscard]] static protocol::Row own_tier(const CoreState& state);
     [[nodiscard]] static protocol::Row peers(const CoreState& state);
+    // What became of jobs that may be answered from a cache, whichever tier it was.
+    [[nodiscard]] static protocol::Row jobs(const CoreState& state);
     [[nodiscard]] static std::vector<protocol::Row> cached(const CoreState& state,
                                                            const Queue& queue,
                                                            std::uint64_t& left_out);

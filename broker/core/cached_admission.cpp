@@ -105,8 +105,8 @@ SubmitHandler::Answer SubmitHandler::cached_answer(Frame& frame, const Wanted& w
     if (!wanted.looked_up || !state_->results.enabled()) return {};
     if (lossless(queue) && !stream_room(queue).delivery_fits(1)) return {};
     if (!executed) {
-        CachedResult* const exact = state_->results.find(wanted.fingerprint, place_of(queue),
-                                                         state_->now, *state_->effects);
+        CachedResult* const exact = state_->results.look_up(wanted.fingerprint, place_of(queue),
+                                                            state_->now, *state_->effects);
         if (exact != nullptr) return {exact};
     }
     if (wanted.request.is_zero()) return {};

@@ -241,6 +241,7 @@ QueryHandler::Rows QueryHandler::cache() const {
         rows.push_back(std::move(row));
     }
     rows.push_back(worker_tier(*state_));
+    rows.push_back(CacheHandler::jobs(*state_));
     return rows;
 }
 

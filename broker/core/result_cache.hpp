@@ -49,6 +49,13 @@ class ResultCache {
     // nullptr: it is not known, or cannot be read any more. Good until the next call.
     [[nodiscard]] CachedResult* find(const ContentId& fingerprint, const StreamPlace& stream,
                                      Time now, Effects& effects);
+    // The same for a job, which counts: once for each.
+    [[nodiscard]] CachedResult* look_up(const ContentId& fingerprint, const StreamPlace& stream,
+                                        Time now, Effects& effects) {
+        CachedResult* const found = find(fingerprint, stream, now, effects);
+        ++(found != nullptr ? hits_ : misses_);
+        return found;
+    }
     // Whose result is kept under it, if one is.
     [[nodiscard]] std::optional<PartitionId> partition_of(const ContentId& fingerprint,
                                                           Time now) const {
@@ -87,6 +94,9 @@ class ResultCache {
     [[nodiscard]] const cache::MemoryCacheStats& stats() const noexcept { return results_.stats(); }
     [[nodiscard]] std::uint64_t bytes_max() const noexcept { return options_.bytes_max; }
     [[nodiscard]] bool enabled() const noexcept { return options_.bytes_max > 0; }
+    // Of look-ups of jobs.
+    [[nodiscard]] std::uint64_t hits() const noexcept { return hits_; }
+    [[nodiscard]] std::uint64_t misses() const noexcept { return misses_; }
     // Results that the stream had dropped when they were asked for.
     [[nodiscard]] std::uint64_t unreadable() const noexcept { return unreadable_; }
 
@@ -102,6 +112,8 @@ class ResultCache {
     cache::MemoryCache<CachedResult> results_;
     cache::MemoryCache<Newest> requests_;
     std::uint64_t unreadable_ = 0;
+    std::uint64_t hits_ = 0;
+    std::uint64_t misses_ = 0;
     double mean_hit_age_ = 0;
 };
 

@@ -41,6 +41,11 @@ class CacheTest : public CoreTest {
         h.op().send(protocol::Query{"cache", ""});
         return value(h.op().next<protocol::Answer>().rows.at(0), column);
     }
+    // Of the row of all jobs.
+    std::string of_jobs(const std::string& column) {
+        h.op().send(protocol::Query{"cache", ""});
+        return value(h.op().next<protocol::Answer>().rows.back(), column);
+    }
 };
 
 TEST_F(CacheTest, TheSameWorkAgainIsAnsweredAtOnceAndNoWorkerHearsOfIt) {
@@ -59,6 +64,8 @@ TEST_F(CacheTest, TheSameWorkAgainIsAnsweredAtOnceAndNoWorkerHearsOfIt) {
     EXPECT_EQ(queue_row("done"), 2U);
     EXPECT_EQ(queue_row("used_bytes"), 0U) << "its place is free again";
     EXPECT_EQ(tier("hits"), "1");
+    EXPECT_EQ(tier("misses"), "1");
+    EXPECT_EQ(of_jobs("cached"), "1");
 }
 
 TEST_F(CacheTest, AKnownIdIsADuplicateBeforeAnythingElse) {
@@ -221,6 +228,8 @@ TEST_F(CacheTest, GetAndDropByFingerprint) {
     const auto& values = h.op().next<protocol::CacheValues>();
     ASSERT_EQ(values.values.size(), 1U) << "what is not there is left out";
     EXPECT_EQ(values.values[0].key, key);
+    EXPECT_EQ(tier("hits"), "0") << "an operator's look is no job's";
+    EXPECT_EQ(tier("misses"), "1") << "of the job";
     h.op().send(protocol::CacheDrop{"q", {key}});
     EXPECT_EQ(h.op().next<protocol::CacheDropped>().results, 1U);
     EXPECT_EQ(verdict(job(2)), Verdict::accepted);
@@ -530,6 +539,10 @@ TEST_F(StaleTest, AnOlderResultIsServedOnceWhileANewOneIsMade) {
     w->send(done(counters, AttemptOutcome::done, {}, "of the second"));
     const auto all = ends();
     EXPECT_EQ(all.size(), 8U) << "theirs, and the refresh's";
+    EXPECT_EQ(tier("hits"), "0") << "each job is one look-up, and its own result was not there";
+    EXPECT_EQ(tier("misses"), "2");
+    EXPECT_EQ(of_jobs("stale"), "1");
+    EXPECT_EQ(of_jobs("refreshes"), "1");
     for (const End& one : all) EXPECT_EQ(one.code, ErrorCode::none);
     EXPECT_EQ(verdict(about(20)), Verdict::cached);
     EXPECT_EQ(end().code, ErrorCode::none);
