@@ -170,6 +170,7 @@ void CacheHandler::drop(Session& session, const protocol::Header& header,
                               "a session of role cache drops by keys, without a queue");
     }
     std::uint64_t dropped = 0;
+    std::uint64_t asked = 0;
     ResultCache& results = state_->results;
     const Queue* queue = nullptr;
     if (!message.queue.empty()) {
@@ -180,14 +181,16 @@ void CacheHandler::drop(Session& session, const protocol::Header& header,
         // One result, wherever it is kept.
         dropped += results.drop(key, state_->now, *state_->effects) | state_->peers.drop(key);
         // What a peer drops here goes no further, as what it asks for does not.
-        if (operates && state_->options.cache_shared) state_->effects->cache_drops.push_back(key);
+        if (!operates || !state_->options.cache_shared) continue;
+        state_->effects->cache_drops.push_back(key);
+        ++asked;
     }
     if (message.keys.empty() && queue != nullptr) {
         dropped = results.drop_all(queue->partition(), state_->now, *state_->effects);
     } else if (message.keys.empty()) {
         dropped = results.drop_all(state_->now, *state_->effects) + state_->peers.drop_all();
     }
-    state_->send(session, protocol::CacheDropped{header.seq, dropped});
+    state_->send(session, protocol::CacheDropped{header.seq, dropped, asked});
 }
 
 protocol::Row CacheHandler::peers(const CoreState& state) {

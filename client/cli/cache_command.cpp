@@ -4,10 +4,12 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <optional>
 
 #include "client/cli/command.hpp"
 #include "client/cli/files.hpp"
 #include "client/cli/query_command.hpp"
+#include "client/cli/rows.hpp"
 #include "client/cli/session.hpp"
 #include "client/cli/table.hpp"
 #include "common/config/shared.hpp"
@@ -29,6 +31,17 @@ Result<std::vector<ContentId>, Problem> read_keys(const std::vector<std::string>
         keys.push_back(*key);
     }
     return keys;
+}
+
+// The tier that the broker shares with others: "redis" or "broker". None, also when it does not say.
+std::optional<std::string> shared_tier(client::Client& client) {
+    const auto rows = client.query("cache");
+    if (!rows) return std::nullopt;
+    for (const protocol::Row& row : *rows) {
+        std::string tier = text_of(row, "tier");
+        if (tier == "redis" || tier == "broker") return tier;
+    }
+    return std::nullopt;
 }
 
 }  // namespace
@@ -66,8 +79,11 @@ Outcome cache_get(Invocation& invocation) {
     const auto values = (*client)->cache_get(queue, *keys);
     if (!values) return fail(problem_of(values.error(), "cannot ask for the result"));
     if (values->empty()) {
-        return fail(Problem{ExitCode::failed, "not_cached",
-                            fmt::format("queue {} keeps no result {}", queue, text)});
+        return fail(
+            Problem{ExitCode::failed, "not_cached",
+                    fmt::format("the broker's own memory has no result {} of queue {}; the tier "
+                                "that it shares and its workers' memory are not looked at",
+                                text, queue)});
     }
     const auto bytes = (*client)->fetch_body(values->front().body());
     if (!bytes) return fail(problem_of(bytes.error(), "cannot fetch the result"));
@@ -110,13 +126,30 @@ Outcome cache_drop(Invocation& invocation) {
     if (!client) return fail(client.error());
     const auto dropped = (*client)->cache_drop(queue, *keys);
     if (!dropped) return fail(problem_of(dropped.error(), "cannot drop results"));
+    const auto shared = keys->empty() ? shared_tier(**client) : std::nullopt;
+    Json missed = Json::array({"workers"});
+    if (shared) missed.insert(missed.begin(), *shared);
     if (invocation.json) {
         fmt::print("{}\n", Json{{"queue", queue.empty() ? Json(nullptr) : Json(queue)},
-                                {"dropped", *dropped}}
+                                {"dropped", dropped->results},
+                                {"asked", dropped->asked},
+                                {"not_reached", missed}}
                                .dump());
-    } else {
-        fmt::print("{} results forgotten\n", grouped(*dropped));
+        return ExitCode::ok;
     }
+    fmt::print("{} results forgotten by the broker\n", grouped(dropped->results));
+    if (dropped->asked > 0) {
+        fmt::print("{} to be forgotten by the tier that it shares, whether they are there or not\n",
+                   grouped(dropped->asked));
+    }
+    if (shared) {
+        fmt::print(
+            "not reached: the shared tier ({}), which goes on answering; it forgets results that "
+            "are "
+            "named\n",
+            *shared);
+    }
+    fmt::print("not reached: workers, which may answer with what they keep for a minute at most\n");
     return ExitCode::ok;
 }
 

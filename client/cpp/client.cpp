@@ -171,12 +171,13 @@ Result<std::vector<protocol::CacheValues::One>> Client::cache_get(std::string_vi
     return fail(unexpected("results"));
 }
 
-Result<std::uint64_t> Client::cache_drop(std::string_view queue, std::span<const ContentId> keys,
-                                         Duration timeout) {
+Result<protocol::CacheDropped> Client::cache_drop(std::string_view queue,
+                                                  std::span<const ContentId> keys,
+                                                  Duration timeout) {
     auto reply = impl_->request(protocol::CacheDrop{std::string(queue), {keys.begin(), keys.end()}},
                                 timeout);
     if (!reply) return fail(std::move(reply).error());
-    if (const auto* dropped = std::get_if<protocol::CacheDropped>(&*reply)) return dropped->results;
+    if (const auto* dropped = std::get_if<protocol::CacheDropped>(&*reply)) return *dropped;
     return fail(unexpected("how many were dropped"));
 }
 

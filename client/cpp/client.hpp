@@ -166,9 +166,11 @@ class Client {
     Result<std::vector<protocol::CacheValues::One>> cache_get(std::string_view queue,
                                                               std::span<const ContentId> keys,
                                                               Duration timeout = kDefault);
-    // Makes it forget these; no keys: all of the queue; no queue and no keys: all. How many there were.
-    Result<std::uint64_t> cache_drop(std::string_view queue, std::span<const ContentId> keys,
-                                     Duration timeout = kDefault);
+    // Makes it forget these; no keys: all of the queue; no queue and no keys: all. Only named ones are
+    // dropped in the tier that it shares, too; workers keep theirs for up to a minute.
+    Result<protocol::CacheDropped> cache_drop(std::string_view queue,
+                                              std::span<const ContentId> keys,
+                                              Duration timeout = kDefault);
     // Drops a durable subscription's cursor; a session that has the name loses it.
     Result<void> forget_subscription(std::string_view queue, std::string_view durable_name,
                                      Duration timeout = kDefault);

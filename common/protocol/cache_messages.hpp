@@ -67,7 +67,8 @@ struct CacheDrop {
 
 struct CacheDropped {
     std::uint64_t re{};
-    std::uint64_t results{};
+    std::uint64_t results{};  // that were kept here
+    std::uint64_t asked{};    // the shared tier is to forget so many, whether it has them or not
 };
 
 // What a worker's own results answered. The counters are since its session began.

@@ -396,7 +396,8 @@ Message message(Kind kind, Reader& r, Record& in) {
         }
         case Kind::cache_dropped: {
             const std::uint64_t re = r.uint(in, "re");
-            return CacheDropped{re, r.uint(in, "results")};
+            const std::uint64_t results = r.uint(in, "results");
+            return CacheDropped{re, results, in.left > 0 ? r.uint(in, "asked") : 0};
         }
         case Kind::blob_put:
             return blob_put(r, in);

@@ -406,6 +406,7 @@ struct Fields {
     void operator()(const CacheDropped& m) const {
         w.uint(m.re);
         w.uint(m.results);
+        w.uint(m.asked);
     }
     void operator()(const QueueVersion& m) const {
         w.str(m.queue);

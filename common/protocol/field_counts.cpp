@@ -32,7 +32,6 @@ std::size_t field_count(Kind kind) {
         case Kind::queue_version:
         case Kind::cache_get:
         case Kind::cache_drop:
-        case Kind::cache_dropped:
         case Kind::cache_kept:
             return 2;
         case Kind::heartbeat:
@@ -45,6 +44,7 @@ std::size_t field_count(Kind kind) {
         case Kind::flow_set:
         case Kind::answer:
         case Kind::cache_values:
+        case Kind::cache_dropped:
         case Kind::blob_chunk:
         case Kind::blob_stored:
         case Kind::blob_get:

@@ -185,7 +185,7 @@ inline std::vector<protocol::Message> one_of_each_kind() {
         CachePut{{{content(1), 0, 300'000, check, "result"}, {content(2), 17, 1, Checksum{}, ""}}});
     out.emplace_back(CacheKept{5, 2});
     out.emplace_back(CacheDrop{"q", {content(1)}});
-    out.emplace_back(CacheDropped{5, 1});
+    out.emplace_back(CacheDropped{5, 1, 2});
     return out;
 }
 

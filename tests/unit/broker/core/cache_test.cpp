@@ -231,7 +231,9 @@ TEST_F(CacheTest, GetAndDropByFingerprint) {
     EXPECT_EQ(tier("hits"), "0") << "an operator's look is no job's";
     EXPECT_EQ(tier("misses"), "1") << "of the job";
     h.op().send(protocol::CacheDrop{"q", {key}});
-    EXPECT_EQ(h.op().next<protocol::CacheDropped>().results, 1U);
+    const auto dropped = h.op().next<protocol::CacheDropped>();
+    EXPECT_EQ(dropped.results, 1U);
+    EXPECT_EQ(dropped.asked, 0U) << "no tier is shared";
     EXPECT_EQ(verdict(job(2)), Verdict::accepted);
 }
 
@@ -492,8 +494,12 @@ TEST_F(SharedCacheTest, ExplainSaysThatItIsLookedFor) {
 
 TEST_F(SharedCacheTest, ANamedResultIsDroppedThereToo) {
     h.op().send(protocol::CacheDrop{"q", {content_id("x")}});
-    h.op().next<protocol::CacheDropped>();
+    const auto named = h.op().next<protocol::CacheDropped>();
+    EXPECT_EQ(named.results, 0U);
+    EXPECT_EQ(named.asked, 1U);
     EXPECT_EQ(h.drops, std::vector{content_id("x")});
+    h.op().send(protocol::CacheDrop{"q", {}});
+    EXPECT_EQ(h.op().next<protocol::CacheDropped>().asked, 0U) << "it knows no names";
 }
 
 // ---- older results
@@ -533,16 +539,16 @@ TEST_F(StaleTest, AnOlderResultIsServedOnceWhileANewOneIsMade) {
     EXPECT_EQ(old.code, ErrorCode::stale);
     EXPECT_EQ(old.sentence.substr(0, old.sentence.find(' ')), "1500");
     EXPECT_EQ(h.core.counter("refreshes"), 1U);
+    EXPECT_EQ(tier("hits"), "0") << "each job is one look-up, and its own result was not there";
+    EXPECT_EQ(tier("misses"), "2");
+    EXPECT_EQ(of_jobs("stale"), "1");
+    EXPECT_EQ(of_jobs("refreshes"), "1");
     // A stampede: all the others wait for the one refresh.
     for (std::uint64_t n = 3; n < 10; ++n) EXPECT_EQ(verdict(about(n)), Verdict::coalesced) << n;
     EXPECT_EQ(given(*w).size(), 1U);
     w->send(done(counters, AttemptOutcome::done, {}, "of the second"));
     const auto all = ends();
     EXPECT_EQ(all.size(), 8U) << "theirs, and the refresh's";
-    EXPECT_EQ(tier("hits"), "0") << "each job is one look-up, and its own result was not there";
-    EXPECT_EQ(tier("misses"), "2");
-    EXPECT_EQ(of_jobs("stale"), "1");
-    EXPECT_EQ(of_jobs("refreshes"), "1");
     for (const End& one : all) EXPECT_EQ(one.code, ErrorCode::none);
     EXPECT_EQ(verdict(about(20)), Verdict::cached);
     EXPECT_EQ(end().code, ErrorCode::none);

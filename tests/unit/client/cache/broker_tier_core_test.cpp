@@ -329,7 +329,7 @@ TEST(BrokerTier, PutsBeyondTheWindowAreNotSentAndCounted) {
     EXPECT_THAT(drop.keys, ElementsAre(key_of(1)));
     rig.put(4, "value");
     EXPECT_EQ(rig.core.stats().overflow, 4U);
-    rig.say(protocol::CacheDropped{seq, 0});
+    rig.say(protocol::CacheDropped{seq, 0, 0});
     rig.put(4, "value");
     EXPECT_EQ(rig.core.stats().overflow, 4U);
     EXPECT_EQ(rig.core.stats().rejected, 0U);
