@@ -188,6 +188,10 @@ class Client {
 
     // Puts bytes unless the broker has them already; either way it keeps them for its grace from
     // now on. `bytes` must stay until the call returns.
+    // A producer puts a payload again by itself, but not a job's inputs, whose bytes it does not have: a
+    // job that is answered unknown_snapshot (ProducerOptions::on_answers) is the caller's. Put the
+    // snapshot again and submit the job again, under the same id, as it was not accepted; not within
+    // the callback, and not for ever (client/cli/scan_broker.cpp does it).
     Result<ContentId> put_blob(ByteView bytes, protocol::BlobType type, std::string_view label,
                                Duration timeout = kDefault);
     // Many of them side by side: the first error, and then some of the others may be there.
