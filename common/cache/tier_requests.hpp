@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "common/cache/tier.hpp"
+#include "common/cache/tier_load.hpp"
 
 namespace scanmq::cache {
 
@@ -24,6 +25,8 @@ class TierRequests {
         std::size_t parts = 0;  // not answered
         bool failed = false;    // one of them was not answered as it should be
         Time deadline;
+        TierLoad::Asked asked{};   // of a tier that bounds its load
+        std::size_t keys_asked{};  // the first so many of keys: the others are misses
         Tier::GetDone done;
     };
 

@@ -13,6 +13,7 @@
 #include "common/cache/envelope.hpp"
 #include "common/cache/redis/redis_commands.hpp"
 #include "common/cache/redis/redis_connection.hpp"
+#include "common/cache/tier_load.hpp"
 #include "common/cache/tier_log.hpp"
 #include "common/cache/tier_requests.hpp"
 #include "common/cache/tier_window.hpp"
@@ -45,6 +46,7 @@ class RedisTier::Impl final : public RedisConnection::Owner,
           connection_(std::make_shared<RedisConnection>(io, connection_options(options_))),
           breaker_(options_.breaker),
           window_(options_.commands_max, options_.bytes_max),
+          load_({options_.keys_min, options_.keys_max}),
           log_(options_.log_every) {
         SCANMQ_ASSERT(options_.keys_per_command_max > 0);
     }
@@ -68,9 +70,17 @@ class RedisTier::Impl final : public RedisConnection::Owner,
             return done(Values(keys.size()));
         }
         const auto self = shared_from_this();  // a callback may end the tier
-        const std::size_t count = keys.size();
+        // What it cannot answer in time beside what is under way is a miss now.
+        const std::size_t count = std::min(keys.size(), load_.room(waiting_));
+        stats_.overflow += keys.size() - count;
+        if (count == 0) {
+            stats_.misses += keys.size();
+            return done(Values(keys.size()));
+        }
         TierRequests::Request request;
-        request.values.resize(count);
+        request.values.resize(keys.size());
+        request.asked = {at, deadline, waiting_ + count};
+        request.keys_asked = count;
         request.keys = std::move(keys);
         request.deadline = deadline;
         request.done = std::move(done);
@@ -183,7 +193,7 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         const std::unique_ptr<Command> sent(static_cast<Command*>(context));
         Impl& self = *sent->self;
         self.window_.give_back(sent->bytes);
-        if (reply != nullptr) self.unanswered_since_ = self.now();
+        if (reply != nullptr) self.unanswered_since_ = self.replied_ = self.now();
         return *sent;
     }
     static void on_mget(redisAsyncContext* /*context*/, void* raw, void* context) {
@@ -230,10 +240,12 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         }
         if (--request->parts > 0) return;
         TierRequests::Request ended = requests_.take(command.request);
-        if (ended.failed)
+        if (ended.failed) {
             breaker_.failed(now());
-        else
+        } else {
             breaker_.succeeded();
+            load_.answered(ended.asked, ended.keys_asked, now());
+        }
         finish(std::move(ended));
     }
     void read_value(TierRequests::Request& request, std::size_t at, ByteView bytes) {
@@ -247,7 +259,7 @@ class RedisTier::Impl final : public RedisConnection::Owner,
     }
     // Its callback runs in flush(), not within hiredis.
     void finish(TierRequests::Request request) {
-        waiting_ -= request.keys.size();
+        waiting_ -= request.keys_asked;
         for (const auto& value : request.values) ++(value ? stats_.hits : stats_.misses);
         ready_.emplace_back(std::move(request.done), std::move(request.values));
     }
@@ -267,8 +279,9 @@ class RedisTier::Impl final : public RedisConnection::Owner,
         const Time at = now();
         while (const auto overdue = requests_.overdue(at)) {
             TierRequests::Request request = requests_.take(*overdue);
-            for (const auto& value : request.values) stats_.timeouts += value ? 0 : 1;
-            breaker_.failed(at);
+            for (std::size_t i = 0; i < request.keys_asked; ++i)
+                stats_.timeouts += request.values[i] ? 0 : 1;
+            if (load_.late(request.asked, replied_, at)) breaker_.failed(at);
             finish(std::move(request));
         }
         if (probe_deadline_ && *probe_deadline_ <= at) {
@@ -331,16 +344,18 @@ class RedisTier::Impl final : public RedisConnection::Owner,
     std::shared_ptr<RedisConnection> connection_;
     TierBreaker breaker_;
     TierWindow window_;
+    TierLoad load_;
     TierRequests requests_;
     std::string text_;  // of the command that is being made
     std::vector<std::pair<GetDone, Values>> ready_;
     std::optional<Time> armed_;
     Time unanswered_since_{};  // the last reply, or the first command after all were answered
+    Time replied_{};           // the last reply
     std::optional<Time> probe_deadline_;
     std::uint64_t probe_ = 0;  // number of the last one
     TierLog log_;
     bool closed_ = false;
-    std::size_t waiting_ = 0;
+    std::size_t waiting_ = 0;  // keys
     TierStats stats_;
 };
 

@@ -10,6 +10,7 @@
 //            within get().
 // Breaker:   opens when calls time out or fail; while open a PING of the tier's own finds out. A connection
 //            that has answered nothing for dead_after is made anew.
+// Load:      no more keys under way than come in time (TierLoad); beyond, misses at once (`overflow`).
 // Pipelined: a get is one MGET per keys_per_command_max keys, a put one SET with PX per value; nothing
 //            waits for what was sent before.
 // Limits:    RedisTierOptions; beyond them: misses, or values not kept, counted (`overflow`, `rejected`).
@@ -43,6 +44,8 @@ struct RedisTierOptions {
     Duration backoff_max = std::chrono::seconds(5);
     TierBreaker::Options breaker;
     std::uint32_t keys_per_command_max = 256;
+    std::uint32_t keys_min = 256;               // TierLoad: asked for at once, whatever happens
+    std::uint32_t keys_max = 16'384;            // and at most
     std::uint32_t commands_max = 16'384;        // sent and not answered
     std::uint64_t bytes_max = 32U << 20;        // of those
     std::uint64_t value_bytes_max = 1U << 20;   // of a body
