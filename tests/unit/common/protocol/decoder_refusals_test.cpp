@@ -315,7 +315,7 @@ TEST(DecoderRefusals, AFingerprintIsABinOf32Bytes) {
 }
 
 TEST(DecoderAccepts, MoreElementsThanItKnows) {
-    const auto bytes = frame(Kind::heartbeat, 5, [](Packer& p) {
+    const auto bytes = frame(Kind::heartbeat, 6, [](Packer& p) {
         p.pack_uint64(1);
         p.pack_uint64(2);
         p.pack_array(1);
@@ -323,6 +323,11 @@ TEST(DecoderAccepts, MoreElementsThanItKnows) {
         p.pack_uint64(1);
         p.pack_uint64(5);
         p.pack(std::string("later"));
+        p.pack_map(2);
+        p.pack(std::string("later"));
+        p.pack_double(1.5);
+        p.pack(std::string("hits"));
+        p.pack_uint64(7);
         p.pack_map(1);
         p.pack_uint64(1);
         p.pack_double(1.5);
@@ -332,6 +337,8 @@ TEST(DecoderAccepts, MoreElementsThanItKnows) {
     auto result = decoder.decode(bytes);
     ASSERT_TRUE(result.ok()) << result.error().sentence;
     EXPECT_EQ(std::get<Heartbeat>(result->message).running.at(0).counter, 5U);
+    ASSERT_TRUE(std::get<Heartbeat>(result->message).cache);
+    EXPECT_EQ(std::get<Heartbeat>(result->message).cache->hits, 7U);
 }
 
 TEST(DecoderAccepts, UnknownJobOptionIsReportedNotIgnored) {
