@@ -325,7 +325,7 @@ Result<void, StateError> BlobFiles::copy_all(const std::filesystem::path& direct
     std::set<std::filesystem::path> folders;
     std::vector<BlobInfo> small;
     for (BlobInfo& info : list()) {
-        if (in_segment(info.id)) {
+        if (place_of(info.id)) {
             small.push_back(std::move(info));
             continue;
         }
@@ -351,13 +351,30 @@ Result<void, StateError> BlobFiles::copy_all(const std::filesystem::path& direct
     return Disk::sync_directory(directory);
 }
 
-bool BlobFiles::in_segment(const ContentId& id) const {
+std::optional<BlobSegments::Place> BlobFiles::place_of(const ContentId& id) const {
     const std::lock_guard lock(mutex_);
     const auto found = blobs_.find(id);
-    return found != blobs_.end() && found->second.place.has_value();
+    return found == blobs_.end() ? std::nullopt : found->second.place;
 }
 
-// Read apart from the views, which end with remove(): what was removed meanwhile does not hash.
+// Apart from the views, which end with remove(): of what is removed meanwhile the file may be gone,
+// or hold others' bytes; and it may be put again.
+Result<std::optional<std::string>, StateError> BlobFiles::read_small(const BlobInfo& info) const {
+    auto place = place_of(info.id);
+    while (place) {
+        auto read = segments_->read(*place);
+        if (read && holds_its_bytes(info, *read)) return std::optional(std::move(*read));
+        const auto now = place_of(info.id);
+        if (now == place) {
+            if (!read) return fail(std::move(read).error());
+            return fail(damage(segments_->path(place->segment),
+                               "the bytes of " + info.id.hex() + " do not hash to its id"));
+        }
+        place = now;
+    }
+    return std::optional<std::string>();
+}
+
 Result<void, StateError> BlobFiles::copy_small(std::span<const BlobInfo> blobs,
                                                const std::filesystem::path& folder) const {
     PosixFileSystem posix;
@@ -377,21 +394,10 @@ Result<void, StateError> BlobFiles::copy_small(std::span<const BlobInfo> blobs,
     };
     for (const BlobInfo& info : blobs) {
         if (there.count(info.id) != 0) continue;
-        std::optional<BlobSegments::Place> place;
-        {
-            const std::lock_guard lock(mutex_);
-            const auto found = blobs_.find(info.id);
-            if (found != blobs_.end()) place = found->second.place;
-        }
-        if (!place) continue;
-        auto read = segments_->read(*place);
+        auto read = read_small(info);
         if (!read) return fail(std::move(read).error());
-        if (!holds_its_bytes(info, *read)) {
-            if (!has(info.id)) continue;
-            return fail(damage(segments_->path(place->segment),
-                               "the bytes of " + info.id.hex() + " do not hash to its id"));
-        }
-        bytes.push_back(std::move(*read));
+        if (!*read) continue;
+        bytes.push_back(std::move(**read));
         batch.push_back({&info, {}});
         if (batch.size() < kCopyBlobs) continue;
         if (auto done = write(); !done) return done;

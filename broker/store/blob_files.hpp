@@ -99,7 +99,11 @@ class BlobFiles {
     [[nodiscard]] Result<void, StateError> put_small(std::span<const Held> blobs);
     void keep(const BlobInfo& info, std::optional<BlobSegments::Place> place,
               std::size_t head_bytes);
-    [[nodiscard]] bool in_segment(const ContentId& id) const;
+    // Nothing: it has a file of its own, or is not there.
+    [[nodiscard]] std::optional<BlobSegments::Place> place_of(const ContentId& id) const;
+    // Nothing: it is not there any more.
+    [[nodiscard]] Result<std::optional<std::string>, StateError> read_small(
+        const BlobInfo& info) const;
     [[nodiscard]] Result<void, StateError> copy_small(std::span<const BlobInfo> blobs,
                                                       const std::filesystem::path& folder) const;
     [[nodiscard]] std::filesystem::path path_of(const ContentId& id) const;

@@ -24,11 +24,16 @@ std::string BlobSegments::path(std::uint32_t segment) const {
     return options_.folder + "/" + BlobSegment::name(segment);
 }
 
-std::shared_ptr<BlobSegment> BlobSegments::find(std::uint32_t number) const {
+std::shared_ptr<BlobSegment> BlobSegments::find_any(std::uint32_t number) const {
     const std::lock_guard lock(mutex_);
     const auto found = segments_.find(number);
-    SCANMQ_ASSERT(found != segments_.end());
-    return found->second;
+    return found == segments_.end() ? nullptr : found->second;
+}
+
+std::shared_ptr<BlobSegment> BlobSegments::find(std::uint32_t number) const {
+    std::shared_ptr<BlobSegment> segment = find_any(number);
+    SCANMQ_ASSERT(segment != nullptr);
+    return segment;
 }
 
 bool BlobSegments::takes(const BlobInfo& info) {
@@ -196,8 +201,14 @@ void BlobSegments::used(const Place& place, WallMillis now) {
 }
 
 Result<std::string, StateError> BlobSegments::read(const Place& place) const {
+    const std::shared_ptr<BlobSegment> segment = find_any(place.segment);
+    if (segment == nullptr) {
+        return fail(StateError{StateError::Kind::io, "blobs in " + path(place.segment) +
+                                                         ": the file was removed with the last "
+                                                         "of them; look the blob up again"});
+    }
     std::string out(place.bytes, '\0');
-    const auto got = find(place.segment)->file->pread(offset(place), out.data(), out.size());
+    const auto got = segment->file->pread(offset(place), out.data(), out.size());
     if (!got) return fail(from(got.error()));
     out.resize(*got);
     return out;

@@ -45,6 +45,7 @@ class BlobSegments {
         std::uint32_t entry{};
         std::uint32_t page{};
         std::uint64_t bytes{};
+        [[nodiscard]] bool operator==(const Place&) const = default;
     };
     struct Found {
         BlobInfo info;
@@ -72,6 +73,7 @@ class BlobSegments {
     void remove(const Place& place);
     // Not synced: losing it makes a blob look older than it is.
     void used(const Place& place, WallMillis now);
+    // Of a blob that another thread removes meanwhile: an error, or other bytes than its own.
     [[nodiscard]] Result<std::string, StateError> read(const Place& place) const;
 
     [[nodiscard]] std::string path(std::uint32_t segment) const;
@@ -104,6 +106,8 @@ class BlobSegments {
     [[nodiscard]] std::uint64_t freed_pages(const BlobSegment& segment) const;
     void remove_empty();
     [[nodiscard]] std::shared_ptr<BlobSegment> find(std::uint32_t number) const;
+    [[nodiscard]] std::shared_ptr<BlobSegment> find_any(
+        std::uint32_t number) const;  // null: removed
     [[nodiscard]] std::uint64_t pages_max() const noexcept {
         return (options_.segment_bytes - kFirstPageAt) / kPageBytes;
     }

@@ -3,7 +3,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <fstream>
+#include <future>
 #include <map>
 
 #include "broker/store/blob_store.hpp"
@@ -336,6 +338,62 @@ TEST_F(SmallBlobsTest, AreCopiedIntoABackup) {
     ASSERT_TRUE(opened.ok());
     EXPECT_EQ((*opened)->list().size(), 101U);
     for (const ContentId& id : ids) EXPECT_TRUE((*opened)->has(id));
+}
+
+// As the broker's threads do: one puts and notes use, one looks and removes, one copies.
+TEST_F(SmallBlobsTest, AreCopiedWhileOthersComeAndGo) {
+    constexpr std::size_t kBatches = 12;
+    constexpr std::size_t kBlobs = 512;
+    constexpr std::size_t kKept = 5;  // one more than a segment has entries for
+    std::vector<std::vector<std::string>> bytes(kBatches);
+    std::vector<std::vector<ContentId>> ids(kBatches);
+    for (std::size_t batch = 0; batch < kBatches; ++batch) {
+        for (std::size_t i = 0; i < kBlobs; ++i) {
+            bytes[batch].push_back(std::to_string(batch) + "/" + std::to_string(i));
+            ids[batch].push_back(content_id(bytes[batch].back()));
+        }
+    }
+    const ContentId stays = put("stays");
+    std::atomic<bool> over = false;
+    std::size_t copies = 0;
+    auto copier = std::async(std::launch::async, [&]() -> std::string {
+        do {
+            const fs::path to = dir_.path() / ("copy" + std::to_string(copies++));
+            const auto done = files_->copy_all(to, BlobFiles::CopyBy::bytes);
+            if (!done) return done.error().sentence;
+        } while (!over);
+        return {};
+    });
+    for (std::size_t batch = 0; batch < kBatches + kKept; ++batch) {
+        auto putter = std::async(std::launch::async, [&]() -> std::string {
+            if (batch >= kBatches) return {};
+            std::vector<BlobInfo> infos;
+            std::vector<BlobFiles::Held> held;
+            for (std::size_t i = 0; i < kBlobs; ++i) {
+                infos.push_back(
+                    {ids[batch][i], protocol::BlobType::snapshot, "SPY", bytes[batch][i].size()});
+            }
+            for (std::size_t i = 0; i < kBlobs; ++i) held.push_back({&infos[i], bytes[batch][i]});
+            const auto done = files_->put(held);
+            files_->used(ids[batch]);
+            return done ? "" : done.error().sentence;
+        });
+        for (std::size_t i = 0; batch >= kKept && i < kBlobs; ++i) {
+            EXPECT_EQ(view(ids[batch - kKept][i]), bytes[batch - kKept][i]);
+            EXPECT_TRUE(files_->remove(ids[batch - kKept][i]).ok());
+        }
+        EXPECT_EQ(putter.get(), "");
+    }
+    over = true;
+    EXPECT_EQ(copier.get(), "");
+    EXPECT_EQ(view(stays), "stays");
+    for (std::size_t copy = 0; copy < copies; ++copy) {
+        const fs::path at = dir_.path() / ("copy" + std::to_string(copy));
+        const auto opened = BlobFiles::open({at, true});
+        ASSERT_TRUE(opened.ok()) << opened.error().sentence;
+        EXPECT_TRUE((*opened)->damaged().empty());
+        EXPECT_TRUE((*opened)->has(stays));
+    }
 }
 
 // What an earlier release, which looks at every file in folders of two characters, is to read there.

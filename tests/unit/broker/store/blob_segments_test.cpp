@@ -117,6 +117,18 @@ TEST_F(BlobSegmentsTest, FillsOneFileAfterTheOtherAndRemovesEmptyOnes) {
     EXPECT_EQ(opened_.found.size(), 3U);
 }
 
+// A backup's thread may have looked a blob up that was removed before it reads.
+TEST_F(BlobSegmentsTest, ReadingFromAFileThatIsGoneIsAnError) {
+    std::vector<Place> places;
+    for (std::uint64_t i = 0; i < 3; ++i) places.push_back(put_one(bytes_of(i, 8 * 4096)));
+    segments().remove(places[0]);
+    segments().remove(places[1]);
+    put_one("x");
+    ASSERT_THAT(segments().take_removed(), testing::ElementsAre(0U));
+    EXPECT_THAT(read(places[0]), testing::HasSubstr("00000000: the file was removed"));
+    EXPECT_EQ(read(places[2]), bytes_of(2, 8 * 4096));
+}
+
 TEST_F(BlobSegmentsTest, UsedIsKept) {
     const Place one = put_one("one");
     segments().used(one, 5000);
