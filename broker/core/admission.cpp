@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "broker/core/placing.hpp"
 #include "broker/core/result_keeping.hpp"
 #include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
@@ -17,9 +18,6 @@ using protocol::JobVerdict;
 using protocol::Verdict;
 
 namespace {
-
-// Jobs of one execution: what one commit record holds of their ends.
-constexpr std::uint32_t kJobsPerExecutionMax = 1024;
 
 // Of work under an earlier scanner version: no job has it, should that version ever come back.
 ContentId nobodys_fingerprint(std::uint64_t execution) noexcept {
@@ -149,17 +147,17 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
     Queue& queue = *frame.queue;
     const ByteView inputs = job.options ? ByteView(frame.resolved) : job.inputs;
     const Wanted wanted = this->wanted(frame, job, inputs);
-    const bool fresh = job.options && (job.options->flags & protocol::JobOptions::kFresh) != 0;
-    Slot known = joinable(queue, wanted.fingerprint, fresh);
-    const Answer found = cached_answer(frame, wanted, known != kNoSlot);
-    if (found.result != nullptr) known = kNoSlot;
+    Shared known = joinable(queue, wanted.fingerprint, wanted.fresh);
+    const Answer found = cached_answer(frame, wanted, known.execution != kNoSlot);
+    if (found.result != nullptr) known = {};
     const Slot job_slot = add_job(frame, {job.id, body.digest, job.subject, credit_bytes(job)});
     if (job.options) set_options(queue, job_slot, *job.options);
-    if (known != kNoSlot) {
-        const protocol::JobState was = state_of(known);
+    JobVerdict coalesced{0, Verdict::coalesced, {}, ErrorCode::none, {}};
+    if (known.execution != kNoSlot) coalesced.state = state_of(known.execution);
+    if (known.execution != kNoSlot && !known.full) {
         state_->release(body.handle);
-        join(queue, job_slot, known);
-        return JobVerdict{0, Verdict::coalesced, was, ErrorCode::none, {}};
+        join(queue, job_slot, known.execution, wanted);
+        return coalesced;
     }
     const Slot execution = add_execution(frame, job_slot, job, body, inputs);
     if (found.result != nullptr) {
@@ -169,8 +167,11 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
         if (found.refresh) refresh(frame, job, body, wanted);
         return JobVerdict{0, Verdict::cached, protocol::JobState::finished, ErrorCode::none, {}};
     }
-    enter(queue, job_slot, execution, wanted,
-          job.options ? job.options->as_of_ns : std::optional<std::int64_t>{});
+    if (known.full) {
+        follow(queue, job_slot, execution, wanted, known.execution);
+        return coalesced;
+    }
+    enter(queue, job_slot, execution, wanted);
     return std::nullopt;
 }
 
@@ -196,19 +197,21 @@ Slot SubmitHandler::submit_own(Queue& queue, const OwnJob& own) {
     }
     Frame frame;
     frame.queue = &queue;
-    const Slot known = joinable(queue, shared, false);
+    const bool fresh = (own.options.flags & JobOptions::kFresh) != 0;
+    const Shared known = joinable(queue, shared, fresh);
     // What nobody has to wait for: a retry is asked for because it ran, and is run.
     const Wanted wanted{shared, own.request,
-                        !is_retry && !shared.is_zero() && keeps_results(queue) &&
-                            (own.options.flags & JobOptions::kFresh) == 0};
-    const Answer found = cached_answer(frame, {shared, {}, wanted.looked_up}, known != kNoSlot);
+                        !is_retry && !fresh && !shared.is_zero() && keeps_results(queue), fresh,
+                        own.options.as_of_ns};
+    const Answer found =
+        cached_answer(frame, {shared, {}, wanted.looked_up, fresh, {}}, known.execution != kNoSlot);
     const Slot job_slot =
         add_job(frame, {own.id, hash_id(is_retry ? own.retry_of : own.id), own.subject, own.bytes});
     set_options(queue, job_slot, own.options);
     if (is_retry) extra_of_job(job_slot).retry_of = own.retry_of;
-    if (known != kNoSlot) {
+    if (known.execution != kNoSlot && !known.full) {
         state_->release(own.payload, own.payload_is_blob);
-        join(queue, job_slot, known);
+        join(queue, job_slot, known.execution, wanted);
         return job_slot;
     }
     const Slot flow = queue.room.flows().take(own.options.flow, state_->now);
@@ -221,7 +224,11 @@ Slot SubmitHandler::submit_own(Queue& queue, const OwnJob& own) {
     if (!own.fingerprint.is_zero()) {
         state_->table.extra_of(execution).fingerprint = own.fingerprint;
     }
-    enter(queue, job_slot, execution, wanted, own.options.as_of_ns);
+    if (known.full) {
+        follow(queue, job_slot, execution, wanted, known.execution);
+    } else {
+        enter(queue, job_slot, execution, wanted);
+    }
     queue.arrivals.note(queue.next_execution, state_->now);
     if (queue.room.active()) state_->activate(queue);
     return job_slot;
@@ -256,49 +263,72 @@ Slot SubmitHandler::retry(Queue& queue, const DeadLetter& letter, const Id128& i
     return slot;
 }
 
-// The execution that a job of this fingerprint may join. What takes no more is shared no more: the
-// next ones join the execution that is made now.
-Slot SubmitHandler::joinable(Queue& queue, const ContentId& fingerprint, bool fresh) {
-    if (fingerprint.is_zero()) return kNoSlot;
+// The execution that a job of this fingerprint shares its work with.
+SubmitHandler::Shared SubmitHandler::joinable(Queue& queue, const ContentId& fingerprint,
+                                              bool fresh) {
+    if (fingerprint.is_zero()) return {};
     const Slot known = queue.fingerprints.find(state_->table, fingerprint);
-    if (known == kNoSlot) return kNoSlot;
+    if (known == kNoSlot) return {};
     const ExecutionExtra& extra = *state_->table.find_extra(known);
     const ExecutionState state = state_->table.executions[known].state;
     const bool cached =
         state == ExecutionState::looking || (state == ExecutionState::running && extra.offered);
-    if (extra.jobs < kJobsPerExecutionMax && !(fresh && cached) &&
-        may_join(*state_, queue, known)) {
-        return known;
+    // Whether what it follows is run, only a fresh one says for sure.
+    const bool runs = state == ExecutionState::following ? extra.fresh : !cached;
+    // Accepted under another scanner version, its result may be of a third.
+    if (extra.version_stamp == queue.version_stamp && (!fresh || runs)) {
+        return {known, extra.jobs >= state_->options.jobs_per_execution_max ||
+                           !may_join(*state_, queue, known)};
     }
     queue.fingerprints.erase(fingerprint, known);
     state_->table.executions[known].shared = false;
-    return kNoSlot;
+    return {};
 }
 
-void SubmitHandler::join(Queue& queue, Slot job_slot, Slot execution) {
+void SubmitHandler::join(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted) {
     attach(job_slot, execution);
+    ExecutionExtra& extra = state_->table.extra_of(execution);
+    extra.fresh = extra.fresh || wanted.fresh;
+    extra.mixed = extra.mixed || wanted.request != extra.request;
     note_accepted(queue, job_slot, true);
     conflate(queue, job_slot);
     ++queue.coalesced;
     state_->counters.add(Counter::jobs_coalesced);
 }
 
-void SubmitHandler::enter(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted,
-                          std::optional<std::int64_t> as_of_ns) {
-    if (!wanted.fingerprint.is_zero()) share(queue, execution, wanted.fingerprint);
-    if (!wanted.request.is_zero()) state_->table.extra_of(execution).request = wanted.request;
-    if (as_of_ns) state_->table.extra_of(execution).as_of_ns = as_of_ns;
+void SubmitHandler::follow(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted,
+                           Slot full) {
+    set_wanted(queue, execution, wanted);
+    ExecutionExtra& leader = state_->table.extra_of(state_->table.leader_of(full));
+    leader.fresh = leader.fresh || wanted.fresh;
+    state_->table.extra_of(execution).fresh = leader.fresh;
+    note_accepted(queue, job_slot, false);
+    broker::follow(*state_, execution, full);
+    conflate(queue, job_slot);
+    ++queue.coalesced;
+    state_->counters.add(Counter::jobs_coalesced);
+}
+
+void SubmitHandler::set_wanted(Queue& queue, Slot execution, const Wanted& wanted) {
+    if (!wanted.fingerprint.is_zero()) {
+        ExecutionExtra& extra = state_->table.extra_of(execution);
+        extra.fingerprint = wanted.fingerprint;
+        extra.version_stamp = queue.version_stamp;
+        extra.request = wanted.request;
+        extra.fresh = wanted.fresh;
+    }
+    if (wanted.as_of_ns) state_->table.extra_of(execution).as_of_ns = wanted.as_of_ns;
+}
+
+void SubmitHandler::enter(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted) {
+    set_wanted(queue, execution, wanted);
+    if (!wanted.fingerprint.is_zero()) {
+        state_->table.executions[execution].shared = true;
+        queue.fingerprints.insert(wanted.fingerprint, execution);
+    }
     note_accepted(queue, job_slot, false);
     if (wanted.looked_up && look_up(queue, job_slot, execution)) return;
     place(queue, job_slot, execution);
-}
-
-void SubmitHandler::share(Queue& queue, Slot execution, const ContentId& fingerprint) {
-    ExecutionExtra& extra = state_->table.extra_of(execution);
-    extra.fingerprint = fingerprint;
-    extra.version_stamp = queue.version_stamp;
-    state_->table.executions[execution].shared = true;
-    queue.fingerprints.insert(fingerprint, execution);
 }
 
 void SubmitHandler::set_options(Queue& queue, Slot job_slot, const JobOptions& options) {
@@ -341,7 +371,7 @@ void SubmitHandler::attach(Slot job_slot, Slot slot) {
     first.next = job_slot;
     ++state_->table.extra_of(slot).jobs;
     if (has_run(execution)) ++state_->queue(execution.queue).running_jobs;
-    ending_->reposition(slot);
+    reposition(*state_, slot);
 }
 
 // An execution of its own: at the back of its level, delayed, or in the place of what it replaces.

@@ -12,6 +12,7 @@
 #include "broker/core/job_control.hpp"
 #include "broker/core/kind_roles.hpp"
 #include "broker/core/leases.hpp"
+#include "broker/core/placing.hpp"
 #include "broker/core/publisher.hpp"
 #include "broker/core/query_handler.hpp"
 #include "broker/core/queue_handler.hpp"
@@ -37,6 +38,8 @@ BrokerOptions checked(BrokerOptions options) {
     options.queues_max = std::min<std::uint32_t>(options.queues_max, 65'535);
     // An alias's history is told as one change.
     options.alias_history_max = std::min<std::uint32_t>(options.alias_history_max, 1'024);
+    options.jobs_per_execution_max =
+        std::clamp<std::uint32_t>(options.jobs_per_execution_max, 1, kJobsPerExecutionMax);
     return options;
 }
 

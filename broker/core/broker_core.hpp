@@ -51,6 +51,8 @@ struct BrokerOptions {
     std::uint64_t submit_window_bytes = 16U << 20;
     std::uint64_t id_window_jobs = 1'000'000;  // finished ids remembered, at most
     Duration id_window_ttl = std::chrono::minutes(10);
+    // Jobs of one execution; 1,024 at most: what one commit record holds of their ends.
+    std::uint32_t jobs_per_execution_max = 1'024;
     Duration max_run = std::chrono::minutes(15);       // of one attempt
     Duration adopt_window = std::chrono::seconds(10);  // for workers to come back after a restart
     Duration delay_max = std::chrono::hours(24 * 30);  // of a job's delay and deadline

@@ -35,8 +35,9 @@ void CacheHandler::answered(const CacheEvent& event) {
     const Duration ttl = std::chrono::milliseconds(queue.settings.cache_ttl_ms) - event.age;
     const bool fits =
         !lossless(queue) || stream_room(queue).delivery_fits(state_->table.jobs_of(slot));
-    const bool usable =
-        event.found && event.bytes <= queue.settings.max_result_bytes && fits && ttl > Duration{};
+    // While it was asked for, the queue's scanner version may have moved.
+    const bool usable = event.found && event.bytes <= queue.settings.max_result_bytes && fits &&
+                        ttl > Duration{} && keeps_result(queue, *state_->table.find_extra(slot));
     if (!usable) {
         state_->release(event.body);
         return missed(slot);

@@ -20,6 +20,10 @@ using protocol::Verdict;
 
 namespace {
 
+// So many attempts in a row without an answer, the last no longer ago: its scanner fails.
+constexpr std::uint64_t kFailingAttempts = 5;
+constexpr Duration kFailingFor = std::chrono::seconds(10);
+
 bool is_pure(const Queue& queue, const protocol::Job& job) noexcept {
     const std::uint32_t flags = job.options ? job.options->flags : 0;
     if ((flags & JobOptions::kNotPure) != 0) return false;
@@ -72,14 +76,16 @@ ContentId SubmitHandler::request_key(const Queue& queue, const protocol::Job& jo
 SubmitHandler::Wanted SubmitHandler::wanted(const Frame& frame, const protocol::Job& job,
                                             ByteView inputs) const {
     const Queue& queue = *frame.queue;
+    const JobOptions* const options = job.options.get();
     Wanted out;
+    if (options != nullptr) {
+        out.fresh = (options->flags & JobOptions::kFresh) != 0;
+        out.as_of_ns = options->as_of_ns;
+    }
     if (!is_pure(queue, job)) return out;
     out.fingerprint = fingerprint(queue, job, inputs);
-    const JobOptions* const options = job.options.get();
-    const bool fresh =
-        options != nullptr && ((options->flags & JobOptions::kFresh) != 0 || options->delay_ms > 0);
     const bool kept = keeps_results(queue);
-    out.looked_up = kept && !fresh;
+    out.looked_up = kept && !out.fresh && (options == nullptr || options->delay_ms == 0);
     if (kept && options != nullptr && !options->aliases.empty() && serves_older(queue.settings)) {
         out.request = request_key(queue, job);
     }
@@ -112,23 +118,13 @@ SubmitHandler::Answer SubmitHandler::cached_answer(Frame& frame, const Wanted& w
     if (wanted.request.is_zero()) return {};
     const QueueSettings& settings = queue.settings;
     if (settings.degraded_ms > 0 && degraded(frame)) {
-        if (CachedResult* const older = find_older(queue, wanted, settings.degraded_ms)) {
+        if (CachedResult* const older =
+                older_result(*state_, queue, wanted.request, settings.degraded_ms)) {
             return {older, true};
         }
     }
     if (executed || settings.stale_ms == 0) return {};
-    return {find_older(queue, wanted, settings.stale_ms), true, true};
-}
-
-CachedResult* SubmitHandler::find_older(Queue& queue, const Wanted& wanted, std::uint64_t most_ms) {
-    const auto newest = state_->results.newest(wanted.request, state_->now);
-    if (!newest) return nullptr;
-    CachedResult* const found =
-        state_->results.find(*newest, place_of(queue), state_->now, *state_->effects);
-    const bool fits =
-        found != nullptr && (planted(PlantedBug::serves_too_old) ||
-                             state_->now - found->made <= std::chrono::milliseconds(most_ms));
-    return fits ? found : nullptr;
+    return {older_result(*state_, queue, wanted.request, settings.stale_ms), true, true};
 }
 
 void SubmitHandler::end_with(Frame& frame, Slot job_slot, Slot execution, const Answer& answer) {
@@ -138,26 +134,12 @@ void SubmitHandler::end_with(Frame& frame, Slot job_slot, Slot execution, const 
     state_->table.executions[execution].state = ExecutionState::running;
     note_accepted(queue, job_slot, false);
     conflate(queue, job_slot);
-    state_->bodies.share(result.body);
-    HowEnded how{FinalOutcome::done, ErrorCode::none,     kNoSlot,
-                 result.body,        result.inline_bytes, result.body_is_blob};
-    if (answer.older) {
-        const auto age =
-            std::chrono::duration_cast<std::chrono::milliseconds>(state_->now - result.made);
-        how.code = ErrorCode::stale;
-        how.text = state_->texts.intern(std::to_string(age.count()) +
-                                        " ms old: of its request's inputs before the newest");
-        ++queue.stale;
-        state_->counters.add(Counter::jobs_stale);
-    }
-    state_->results.note_hit(state_->now - result.made);
-    result.offset = queue.stream.next();
-    ending_->end(execution, how);
+    std::string note;
+    if (answer.older) note = "of its request's inputs before the newest";
+    ending_->end(execution, ending_->how_with(queue, result, 1, note));
     // They may have gone with it.
     frame.inputs = {};
     frame.inputs_slot = kNoSlot;
-    ++queue.cached;
-    state_->counters.add(Counter::jobs_cached);
 }
 
 // Later jobs of the fingerprint join it: one scan, however many ask. The holder of the payload that is
@@ -186,15 +168,20 @@ void SubmitHandler::refresh(Frame& frame, const protocol::Job& job, const BodyIn
 bool SubmitHandler::degraded(Frame& frame) const {
     if (frame.degraded) return *frame.degraded;
     const Queue& queue = *frame.queue;
-    const bool late = queue.room.waiting() > 0 &&
-                      queue.waited > std::chrono::milliseconds(queue.settings.shed_target_ms);
+    const Duration target = std::chrono::milliseconds(queue.settings.shed_target_ms);
+    const bool measured_late = queue.delivered_at >= queue.waits_since && queue.waited > target;
+    const Duration without = state_->now - std::max(queue.delivered_at, queue.waits_since);
+    const bool late =
+        queue.room.waiting() > 0 && queue.active && (measured_late || without > target);
+    const bool failing =
+        queue.failures_in_row >= kFailingAttempts && state_->now - queue.failed_at <= kFailingFor;
     const auto takes = [&](const Session* session) {
         const Worker* const worker = session->worker.get();
         return worker != nullptr && !worker->detached && !worker->gave_back &&
                worker->takes(queue.number, true);
     };
     const auto& sessions = state_->sessions.list();
-    frame.degraded = late || std::none_of(sessions.begin(), sessions.end(), takes);
+    frame.degraded = late || failing || std::none_of(sessions.begin(), sessions.end(), takes);
     return *frame.degraded;
 }
 

@@ -179,6 +179,7 @@ void CoreState::remove_queue(Queue& queue) {
 void CoreState::activate(Queue& queue) {
     if (queue.active || queue.deleting || queue.paused) return;
     queue.active = true;
+    queue.waits_since = now;
     active.push_back(&queue);
 }
 

@@ -77,6 +77,7 @@ struct Queue {
     std::vector<Subscription*> subscriptions;
     DueHeap deadlines;                         // of jobs
     FingerprintIndex fingerprints;             // of executions that may be shared
+    WaitingList followers;                     // of executions, in order of their numbers
     std::unordered_map<Slot, Slot> conflated;  // key, in CoreState::texts, to the job that waits
     DeadTable dead;
     CursorTable cursors;
@@ -84,6 +85,11 @@ struct Queue {
     Codel codel;            // while overload is shed
     Duration waited{};      // what was delivered of late
     Duration waited_low{};  // the same, of what is below the default priority
+    Time delivered_at{};    // the last delivery
+    Time waits_since{};     // while active: something that may go has waited since then
+    // Attempts that failed or were lost with their worker since one was answered; and the last of them.
+    std::uint64_t failures_in_row = 0;
+    Time failed_at{};
     std::uint64_t running = 0;
     std::int64_t balance = 0;   // microseconds that its turn may spend; below zero: it owes them
     std::uint64_t no_luck = 0;  // the dispatch in which no worker took from it

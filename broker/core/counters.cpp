@@ -85,6 +85,10 @@ constexpr std::array<std::string_view, static_cast<std::size_t>(Counter::count_)
     "cache_late",
     "cache_skipped",
     "cache_ignored",
+    "dead_averted",
+    "followers_made",
+    "followers_ended",
+    "followers_led",
 };
 static_assert(!kNames.back().empty());
 

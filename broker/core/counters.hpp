@@ -98,6 +98,10 @@ enum class Counter : std::uint8_t {
     cache_late,           // of those: without an answer in time
     cache_skipped,        // not made: look_ups_max were under way
     cache_ignored,        // answers that nobody waited for any more
+    dead_averted,         // executions out of attempts that ended with an older result instead
+    followers_made,       // executions that wait for the result of a full one of their fingerprint
+    followers_ended,      // of those: with its result
+    followers_led,        // of those: it had none, and another one was run
     count_,
 };
 

@@ -265,6 +265,7 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
     outgoing_ -= std::min<std::uint64_t>(outgoing_, job.bytes);
     if (outgoing_ == 0) allowed_ = 0;
     ++worker.delivered;
+    queue.delivered_at = state_->now;
     state_->workers.update(worker);
     state_->counters.add(Counter::attempts_started);
 
@@ -282,8 +283,8 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
         extra.offered = may_be_kept(queue, worker, slot);
     }
     const ExecutionExtra* const extra = state_->table.find_extra(slot);
-    const ByteView fingerprint =
-        extra != nullptr && extra->offered ? extra->fingerprint.view() : ByteView();
+    const bool offered = extra != nullptr && extra->offered;
+    const ByteView fingerprint = offered ? extra->fingerprint.view() : ByteView();
     const std::size_t encoded = protocol::kItemFixedBytesMax + job.bytes + subject.size() +
                                 inputs.size() + fingerprint.size();
     protocol::Deliver& message = open_batch(queue, worker, encoded);
@@ -294,7 +295,8 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
                                 inputs,
                                 extra == nullptr ? std::nullopt : extra->as_of_ns,
                                 deadline_ms(execution),
-                                fingerprint});
+                                fingerprint,
+                                offered ? queue.settings.cache_ttl_ms : 0});
     worker.batch.started.push_back({execution.number, counter});
     state_->effects->sends[worker.batch.send].bodies.push_back(execution.payload);
 }
@@ -303,7 +305,8 @@ void Runner::deliver(Queue& queue, Worker& worker, Slot slot, bool alone) {
 // its jobs asks to be run.
 bool Runner::may_be_kept(const Queue& queue, const Worker& worker, Slot slot) const {
     const ExecutionExtra& extra = *state_->table.find_extra(slot);
-    if (!keeps_result(queue, extra) || worker.info.scanner_version != queue.scanner_version) {
+    if (extra.fresh || !keeps_result(queue, extra) ||
+        worker.info.scanner_version != queue.scanner_version) {
         return false;
     }
     for (Slot job = state_->table.executions[slot].first_job; job != kNoSlot;
@@ -333,6 +336,10 @@ std::uint64_t Runner::deadline_ms(const ExecutionRecord& execution) const {
         }
         latest = std::max(latest, extra->deadline);
     }
+    // Of those that follow it some may want it later: the broker takes it back when none does.
+    const ExecutionExtra* const shared =
+        execution.extra == kNoSlot ? nullptr : &state_->table.execution_extras[execution.extra];
+    if (shared != nullptr && shared->first_follower != kNoSlot) return 0;
     const auto left =
         std::chrono::duration_cast<std::chrono::milliseconds>(latest - state_->now).count();
     return static_cast<std::uint64_t>(std::max<std::int64_t>(left, 1));

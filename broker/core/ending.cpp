@@ -3,8 +3,10 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/placing.hpp"
 #include "broker/core/planted_bug.hpp"
 #include "broker/core/result_keeping.hpp"
+#include "broker/core/stream_hold.hpp"
 
 namespace scanmq::broker {
 
@@ -27,11 +29,55 @@ HowEnded Ending::how(FinalOutcome outcome, ErrorCode code, std::string_view sent
     return out;
 }
 
+HowEnded Ending::how_with(Queue& queue, CachedResult& result, std::uint64_t jobs,
+                          std::string_view older_note) {
+    state_->bodies.share(result.body);
+    HowEnded out{FinalOutcome::done, ErrorCode::none,     kNoSlot,
+                 result.body,        result.inline_bytes, result.body_is_blob};
+    const Duration age = state_->now - result.made;
+    if (!older_note.empty()) {
+        const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(age).count();
+        out.code = ErrorCode::stale;
+        out.text = state_->texts.intern(std::to_string(ms) + " ms old: " + std::string(older_note));
+        queue.stale += jobs;
+        state_->counters.add(Counter::jobs_stale, jobs);
+    }
+    state_->results.note_hit(age);
+    result.offset = queue.stream.next();
+    queue.cached += jobs;
+    state_->counters.add(Counter::jobs_cached, jobs);
+    return out;
+}
+
+CachedResult* Ending::instead_of_dead(Queue& queue, Slot slot) {
+    const ExecutionExtra* const extra = state_->table.find_extra(slot);
+    if (queue.settings.degraded_ms == 0 || extra == nullptr || !keeps_result(queue, *extra)) {
+        return nullptr;
+    }
+    // A fresh job wants none, and one of another request not this one's.
+    if (extra->request.is_zero() || extra->fresh || extra->mixed) return nullptr;
+    CachedResult* const found =
+        older_result(*state_, queue, extra->request, queue.settings.degraded_ms);
+    const bool fits = found != nullptr && found->inline_bytes <= queue.settings.max_result_bytes;
+    return fits ? found : nullptr;
+}
+
+void Ending::give_up(Slot slot, ErrorCode code, std::string_view sentence) {
+    Queue& queue = state_->queue(state_->table.executions[slot].queue);
+    CachedResult* const older = instead_of_dead(queue, slot);
+    if (older == nullptr) return end(slot, how(FinalOutcome::dead, code, sentence));
+    state_->counters.add(Counter::dead_averted);
+    end(slot, how_with(queue, *older, state_->table.jobs_of(slot),
+                       "of its request's inputs before the newest, whose scan failed for good"));
+}
+
 void Ending::withdraw(Slot slot) {
     ExecutionRecord& execution = state_->table.executions[slot];
     if (execution.state == ExecutionState::looking) {
         state_->look_ups.take(state_->table.find_extra(slot)->look_up);
         state_->looked_up(slot);
+    } else if (execution.state == ExecutionState::following) {
+        stop_following(*state_, slot);
     } else if (execution.state != ExecutionState::running) {
         state_->queue(execution.queue).room.remove(state_->table, slot);
         execution.state = ExecutionState::running;
@@ -42,6 +88,39 @@ void Ending::withdraw(Slot slot) {
 }
 
 void Ending::end(Slot slot, const HowEnded& how) {
+    const Slot first = take_followers(*state_, slot);
+    if (first == kNoSlot) return end_one(slot, how);
+    Queue& queue = state_->queue(state_->table.executions[slot].queue);
+    // A holder of what the followers end with, whatever becomes of the first entries.
+    state_->bodies.share(how.body);
+    state_->texts.retain(how.text);
+    end_one(slot, how);
+    const bool answers = how.outcome == FinalOutcome::done && how.code == ErrorCode::none;
+    const Slot left = answers ? end_followers(queue, first, how) : first;
+    state_->release(how.body, how.body_is_blob);
+    state_->texts.release(how.text);
+    if (left != kNoSlot && !planted(PlantedBug::strands_followers)) lead(*state_, left);
+}
+
+Slot Ending::end_followers(Queue& queue, Slot first, HowEnded how) {
+    how.tell_tier = false;  // it has it
+    for (Slot slot = first; slot != kNoSlot;) {
+        // For the leader's jobs only a lossless stream has room for sure.
+        if (lossless(queue) && !stream_room(queue).delivery_fits(state_->table.jobs_of(slot))) {
+            return slot;
+        }
+        const Slot next = state_->table.find_extra(slot)->next_follower;
+        leave_chain(*state_, slot);
+        state_->bodies.share(how.body);
+        state_->texts.retain(how.text);
+        end_one(slot, how);
+        state_->counters.add(Counter::followers_ended);
+        slot = next;
+    }
+    return kNoSlot;
+}
+
+void Ending::end_one(Slot slot, const HowEnded& how) {
     ExecutionRecord& execution = state_->table.executions[slot];
     Queue& queue = state_->queue(execution.queue);
     withdraw(slot);
@@ -79,7 +158,7 @@ void Ending::end_job(Slot job_slot, const HowEnded& how) {
     if (has_run(execution)) --queue.running_jobs;
     change::Ended ended;
     append(queue, job_slot, how, ended);
-    reposition(slot);
+    reposition(*state_, slot);
 }
 
 void Ending::append(Queue& queue, Slot first, const HowEnded& how, change::Ended& ended) {
@@ -143,12 +222,14 @@ void Ending::keep_result(const Queue& queue, Slot slot, const HowEnded& how, std
     const ExecutionRecord& execution = state_->table.executions[slot];
     const ExecutionExtra* const extra = state_->table.find_extra(slot);
     if (extra == nullptr || !keeps_result(queue, *extra)) return;
-    const Duration ttl = std::chrono::milliseconds(queue.settings.cache_ttl_ms);
+    const Duration ttl = std::chrono::milliseconds(queue.settings.cache_ttl_ms) - how.age;
+    if (ttl <= Duration{}) return;
     keep(*state_, queue, *extra, execution.number,
-         {how.body, how.inline_bytes, how.body_is_blob, queue.partition(), offset, state_->now},
+         {how.body, how.inline_bytes, how.body_is_blob, queue.partition(), offset,
+          state_->now - how.age},
          ttl);
-    if (state_->options.cache_shared && !how.body_is_blob) {
-        state_->effects->cache_keeps.push_back({extra->fingerprint, how.body, ttl});
+    if (state_->options.cache_shared && !how.body_is_blob && how.tell_tier) {
+        state_->effects->cache_keeps.push_back({extra->fingerprint, how.body, ttl, how.age});
     }
 }
 
@@ -264,48 +345,6 @@ void Ending::release(DeadLetter& letter) {
         state_->texts.release(note.worker);
         state_->texts.release(note.sentence);
     }
-}
-
-Time Ending::due_of(Slot slot) const {
-    const ExecutionRecord& execution = state_->table.executions[slot];
-    Time due = Time::max();
-    for (Slot job = execution.first_job; job != kNoSlot && due != Time{};
-         job = state_->table.jobs[job].next) {
-        const JobExtra* const extra = state_->table.find_job_extra(job);
-        due = std::min(due, extra == nullptr ? Time{} : extra->due);
-    }
-    const ExecutionExtra* const extra = state_->table.find_extra(slot);
-    return extra == nullptr ? due : std::max(due, extra->retry_due);
-}
-
-void Ending::reposition(Slot slot) {
-    ExecutionRecord& execution = state_->table.executions[slot];
-    Queue& queue = state_->queue(execution.queue);
-    std::uint8_t priority = 0;
-    for (Slot job = execution.first_job; job != kNoSlot; job = state_->table.jobs[job].next) {
-        priority = std::max<std::uint8_t>(priority, state_->table.jobs[job].priority);
-    }
-    const bool moves_level = priority != execution.priority;
-    if (execution.state == ExecutionState::running || execution.state == ExecutionState::looking) {
-        execution.priority = priority & 0xf;
-        return;
-    }
-    const Time due = due_of(slot);
-    const ExecutionState state =
-        due > state_->now ? ExecutionState::delayed : ready_state(execution);
-    const bool stays =
-        state == execution.state && (state != ExecutionState::waiting || !moves_level) &&
-        (state != ExecutionState::delayed || due == state_->table.extra_of(slot).due);
-    if (!stays) queue.room.remove(state_->table, slot);
-    execution.priority = priority & 0xf;
-    if (stays) return;
-    execution.state = state;
-    if (state == ExecutionState::delayed) {
-        state_->table.extra_of(slot).due = due;
-        state_->schedule(due);
-    }
-    queue.room.add(state_->table, slot);
-    state_->activate(queue);
 }
 
 void Ending::count(Queue& queue, FinalOutcome outcome) {

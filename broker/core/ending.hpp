@@ -26,6 +26,8 @@ struct HowEnded {
     std::uint32_t inline_bytes = 0;
     bool body_is_blob = false;
     bool keep = false;  // for later jobs: it was made by a worker of the queue's scanner version
+    bool tell_tier = true;  // what is kept goes into the shared tier, too
+    Duration age{};         // of a result that was made before
 };
 
 class Ending {
@@ -33,25 +35,33 @@ class Ending {
     Ending(CoreState& state, StreamWriter& writer, Leases& leases)
         : state_(&state), writer_(&writer), leases_(&leases) {}
 
-    // Ends the execution and all its jobs, wherever it is; a run of it is revoked.
+    // Ends the execution and all its jobs, wherever it is; a run of it is revoked. What follows it ends
+    // in the same way when it has a result; otherwise the first of those takes its place.
     void end(Slot execution, const HowEnded& how);
     // Ends one job; its execution goes on while it has others.
     void end_job(Slot job, const HowEnded& how);
     // Sentences of ends that many jobs have alike.
     [[nodiscard]] HowEnded how(protocol::FinalOutcome outcome, protocol::ErrorCode code,
                                std::string_view sentence);
+    // So many jobs are answered with a result that is there, an older one when a note says what of.
+    [[nodiscard]] HowEnded how_with(Queue& queue, CachedResult& result, std::uint64_t jobs,
+                                    std::string_view older_note);
+    // No further attempt is made: it is dead, or an older result will do.
+    void give_up(Slot execution, protocol::ErrorCode code, std::string_view sentence);
     // An attempt of it came to an end that a dead letter should tell.
     void note_attempt(Slot execution, const AttemptNote& note);
 
     // The dead letter is gone: what it refers to is released. `own_bytes`: see CoreState::change().
     void drop_dead(Queue& queue, std::uint64_t execution,
                    std::uint64_t own_bytes = CoreState::kChangeBytesMax);
-    // Its jobs changed: takes the highest of their priorities and the earliest of their starts.
-    void reposition(Slot execution);
-    // Not to be delivered before: the earliest start of its jobs, or its retry's time if that is later.
-    [[nodiscard]] Time due_of(Slot execution) const;
 
   private:
+    void end_one(Slot execution, const HowEnded& how);
+    // In a queue that serves older results when it is degraded; nullptr: none will do.
+    [[nodiscard]] CachedResult* instead_of_dead(Queue& queue, Slot execution);
+    // From the first one on, which all follow nothing any more; `how` holds nothing. The first that does
+    // not fit in a lossless stream; kNoSlot: all did.
+    Slot end_followers(Queue& queue, Slot first, HowEnded how);
     void withdraw(Slot execution);
     // Entries for the jobs from `first` on, which are freed.
     void append(Queue& queue, Slot first, const HowEnded& how, change::Ended& ended);

@@ -106,6 +106,7 @@ struct CacheKeep {
     ContentId fingerprint;
     BodyHandle body;
     Duration ttl{};
+    Duration age{};  // since it was made
 };
 
 struct Effects {

@@ -23,7 +23,7 @@ void JobControl::cancel(Session& session, const protocol::Header& header,
             continue;
         }
         const Slot execution = state_->table.jobs[known.job].execution;
-        const bool running = state_->table.executions[execution].state == ExecutionState::running;
+        const bool running = state_->table.started(execution);
         answer.states.push_back(running ? JobState::running : JobState::queued);
         ending_->end_job(known.job, ending_->how(FinalOutcome::cancelled, ErrorCode::cancelled,
                                                  "cancelled by '" + session.name + "'"));
@@ -110,7 +110,11 @@ void JobControl::dead_letters(Session& session, const protocol::Header& header,
 
 bool JobControl::purge(Queue& queue, std::uint64_t before) {
     for (std::size_t left = kSlice; left > 0; --left) {
-        const Slot slot = queue.room.any_before(state_->table, before);
+        // Followers first: none is to take the place of what it follows.
+        Slot slot = queue.followers.front();
+        if (slot == kNoSlot || state_->table.executions[slot].number >= before) {
+            slot = queue.room.any_before(state_->table, before);
+        }
         if (slot == kNoSlot) return purge_looking(queue, before);
         end_purged(queue, slot);
     }
@@ -144,7 +148,7 @@ void JobControl::expire(Queue& queue) {
         const Slot job = queue.deadlines.front();
         const JobExtra& extra = *state_->table.find_job_extra(job);
         const Slot execution = state_->table.jobs[job].execution;
-        const bool running = state_->table.executions[execution].state == ExecutionState::running;
+        const bool running = state_->table.started(execution);
         if (running && (extra.flags & protocol::JobOptions::kFinishLate) != 0) {
             queue.deadlines.erase(extra.deadline_place, deadline_placer(state_->table));
             continue;

@@ -1,6 +1,7 @@
 #include "broker/core/job_query.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "broker/core/flow_handler.hpp"
@@ -79,7 +80,8 @@ Row JobQuery::job(const Queue& queue, Slot slot) const {
     const JobTable& table = state_->table;
     const JobRecord& job = table.jobs[slot];
     const ExecutionRecord& execution = table.executions[job.execution];
-    static constexpr std::array kStates{"queued", "queued", "delayed", "running", "queued"};
+    static constexpr std::array kStates{"queued",  "queued", "delayed",
+                                        "running", "queued", "queued"};
     const ExecutionExtra* const extra = table.find_extra(job.execution);
     Row row{
         {"id", job.id.hex()},
@@ -118,6 +120,10 @@ void JobQuery::add_place(const Queue& queue, Slot slot, Row& row) const {
             return;
         case ExecutionState::looking:
             return;
+        case ExecutionState::following:
+            row.emplace_back("behind",
+                             table.jobs[table.executions[extra->leader].first_job].id.hex());
+            return;
         case ExecutionState::running:
             break;
     }
@@ -155,6 +161,17 @@ JobQuery::Rows JobQuery::explain(const Queue& queue, Slot job_slot) const {
     }
     if (execution.state == ExecutionState::looking) {
         rows.push_back(reason("looking", "its result is looked for in the shared cache"));
+        return rows;
+    }
+    if (execution.state == ExecutionState::following) {
+        const Slot leader = table.find_extra(job.execution)->leader;
+        const Slot first = table.executions[leader].first_job;
+        rows.push_back(reason("following", "it waits for the result of job " +
+                                               table.jobs[first].id.hex() +
+                                               ", whose execution has as many jobs as fit"));
+        auto of_leader = explain(queue, first);
+        rows.insert(rows.end(), std::make_move_iterator(of_leader.begin()),
+                    std::make_move_iterator(of_leader.end()));
         return rows;
     }
     if (queue.paused) rows.push_back(reason("paused", "the queue is paused; resume it"));

@@ -5,7 +5,7 @@
 //            its own, so that a plain job costs little.
 // Threads:   broker loop only.
 // Invariant: a live execution is in exactly one place: a lane, a list or the heap of its queue's
-//            WaitingRoom, the LookUps, or a RunRecord.
+//            WaitingRoom, its queue's followers, the LookUps, or a RunRecord.
 // Memory:    48 bytes a job and 48 an execution.
 
 #include <cstdint>
@@ -43,8 +43,8 @@ struct JobExtra {
     Id128 retry_of;
 };
 
-// looking: its result is looked for in a cache; it waits nowhere else.
-enum class ExecutionState : std::uint8_t { waiting, alone, delayed, running, looking };
+// looking: its result is looked for in a cache; following: another one makes it. It waits nowhere else.
+enum class ExecutionState : std::uint8_t { waiting, alone, delayed, running, looking, following };
 
 struct ExecutionRecord {
     std::uint64_t number = 0;  // in its queue, rising; names it in the store
@@ -102,6 +102,14 @@ struct ExecutionExtra {
     // Queue::version_stamp when the fingerprint was made; 0: of an earlier version, or not known.
     std::uint32_t version_stamp = 0;
     bool offered = false;  // while it runs: its worker may answer it with a result that is kept
+    bool fresh =
+        false;  // what it ends with was run for it: a job of it, or that follows it, asks so
+    bool mixed = false;  // it has jobs of another request than `request`, or of none
+    // Executions of one fingerprint that wait for one result: see placing.hpp.
+    Slot leader = kNoSlot;             // while following
+    Slot first_follower = kNoSlot;     // of a leader
+    Slot next_follower = kNoSlot;      // while following: of the same leader
+    Slot previous_follower = kNoSlot;  // none: it is the leader's first
     std::optional<std::int64_t> as_of_ns;
     std::vector<AttemptNote> history;  // the newest RunRow::kHistoryMax
     std::uint64_t progress_done = 0;
@@ -147,6 +155,16 @@ struct JobTable {
     void set_holder(Slot job, Slot holder) {
         if (job >= holders.size()) holders.resize(job + 1);
         holders[job] = holder;
+    }
+    // The execution whose result this one waits for; itself, when it follows none.
+    [[nodiscard]] Slot leader_of(Slot execution) const {
+        return executions[execution].state == ExecutionState::following
+                   ? find_extra(execution)->leader
+                   : execution;
+    }
+    // Whether an attempt at what it asks for is under way.
+    [[nodiscard]] bool started(Slot execution) const {
+        return executions[leader_of(execution)].state == ExecutionState::running;
     }
     // How many jobs the execution has.
     [[nodiscard]] std::uint32_t jobs_of(Slot execution) const {

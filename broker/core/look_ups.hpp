@@ -4,11 +4,11 @@
 //
 // Role:      of CacheHandler. All wait equally long, so they are in order of their deadlines.
 // Threads:   broker loop only.
-// Limits:    as many as `most`; full() beyond.
+// Limits:    as many as `most`; full() beyond. An answered one has no place any more, whatever waits.
 // Trusts:    nobody: an answer for a number that is not open any more is none.
 
+#include <algorithm>
 #include <cstdint>
-#include <deque>
 
 #include "broker/core/slab.hpp"
 #include "common/base/time.hpp"
@@ -17,54 +17,65 @@ namespace scanmq::broker {
 
 class LookUps {
   public:
-    explicit LookUps(std::size_t most) : most_(most) {}
+    explicit LookUps(std::size_t most) : most_(std::min(most, kPlaces - 1)) {}
 
     [[nodiscard]] bool full() const noexcept { return open_ >= most_; }
     // Its number, never used twice. Precondition: not full, and no earlier deadline than the ones before.
     std::uint64_t add(Slot execution, Time deadline) {
-        rows_.push_back({execution, deadline});
+        const Slot place = rows_.allocate();
+        places_ = std::max(places_, place + 1);
+        Row& row = rows_[place];
+        row = {kNoSlot, last_, execution, deadline, ++used_ * kPlaces + place};
+        (last_ == kNoSlot ? first_ : rows_[last_].next) = place;
+        last_ = place;
         ++open_;
-        return first_ + rows_.size() - 1;
+        return row.number;
     }
     // The execution, which is no longer looked for; kNoSlot: that number is not open.
     Slot take(std::uint64_t number) {
-        if (number < first_ || number - first_ >= rows_.size()) return kNoSlot;
-        Slot& execution = rows_[number - first_].execution;
-        const Slot taken = execution;
-        if (taken == kNoSlot) return kNoSlot;
-        execution = kNoSlot;
+        const auto place = static_cast<Slot>(number % kPlaces);
+        if (place == kNoSlot || place >= places_ || rows_[place].number != number) return kNoSlot;
+        Row& row = rows_[place];
+        (row.previous == kNoSlot ? first_ : rows_[row.previous].next) = row.next;
+        (row.next == kNoSlot ? last_ : rows_[row.next].previous) = row.previous;
+        row.number = 0;
         --open_;
-        while (!rows_.empty() && rows_.front().execution == kNoSlot) {
-            rows_.pop_front();
-            ++first_;
-        }
-        return taken;
+        const Slot execution = row.execution;
+        rows_.free(place);
+        return execution;
     }
     // The next one whose time is over, taken; kNoSlot: there is none.
     Slot take_late(Time now) {
-        if (rows_.empty() || rows_.front().deadline > now) return kNoSlot;
-        return take(first_);
+        if (first_ == kNoSlot || rows_[first_].deadline > now) return kNoSlot;
+        return take(rows_[first_].number);
     }
     // When the next one's time is over; Time::max(): there is none.
     [[nodiscard]] Time next_deadline() const noexcept {
-        return rows_.empty() ? Time::max() : rows_.front().deadline;
+        return first_ == kNoSlot ? Time::max() : rows_[first_].deadline;
     }
     // Looks at each; `visit` is given the execution.
     template <class Visit>
     void for_each(Visit&& visit) const {
-        for (const Row& row : rows_) {
-            if (row.execution != kNoSlot) visit(row.execution);
+        for (Slot place = first_; place != kNoSlot; place = rows_[place].next) {
+            visit(rows_[place].execution);
         }
     }
     [[nodiscard]] std::size_t size() const noexcept { return open_; }
 
   private:
+    static constexpr std::size_t kPlaces = 1U << 24;
     struct Row {
-        Slot execution = kNoSlot;  // none: taken
+        Slot next = kNoSlot;  // by deadline; of the slab, when free
+        Slot previous = kNoSlot;
+        Slot execution = kNoSlot;
         Time deadline{};
+        std::uint64_t number = 0;  // 0: not open
     };
-    std::deque<Row> rows_;     // the first is open
-    std::uint64_t first_ = 1;  // the number of the first
+    Slab<Row, 8> rows_;
+    Slot first_ = kNoSlot;
+    Slot last_ = kNoSlot;
+    Slot places_ = 0;  // above all that were ever used
+    std::uint64_t used_ = 0;
     std::size_t open_ = 0;
     std::size_t most_;
 };

@@ -15,6 +15,7 @@ enum class PlantedBug : std::uint8_t {
     leaks_room,          // its place in the queue is not given back
     acknowledges_early,  // ACCEPTED does not wait for the commit
     publishes_early,     // RESULTS do not
+    strands_followers,   // what follows an execution that ends without a result is not run
     mixes_versions,      // a fingerprint leaves the scanner version out
     serves_too_old,      // a stale result may have any age
     mixes_generations,   // a group's jobs see the newest aliases

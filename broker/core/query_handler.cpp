@@ -162,6 +162,7 @@ QueryHandler::Rows QueryHandler::queues(const std::string& key) const {
             {"waiting", queue->room.waiting()},
             {"delayed", queue->room.delayed()},
             {"looking", queue->looking},
+            {"following", queue->followers.size()},
             {"running", queue->running},
             {"granted_jobs", queue->credit.granted().items},
             {"granted_bytes", queue->credit.granted().bytes},

@@ -119,7 +119,7 @@ void QueueHandler::remove(Session& session, const protocol::Header& header,
                           const protocol::QueueDelete& message) {
     Queue* const queue = state_->require_queue(session, header, Kind::queue_delete, message.queue);
     if (queue == nullptr) return;
-    const std::uint64_t live = queue->room.size() + queue->running;
+    const std::uint64_t live = queue->room.size() + queue->followers.size() + queue->running;
     if (live > 0 && !message.force) {
         return state_->refuse(session, header.seq, Kind::queue_delete, ErrorCode::queue_in_use,
                               "queue '" + queue->name + "' has " + std::to_string(live) +

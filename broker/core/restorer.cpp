@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/core/placing.hpp"
 #include "common/protocol/codec.hpp"
 
 namespace scanmq::broker {
@@ -221,6 +222,7 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         execution.flow = queue.room.flows().take(row.flow, state_->now);
     }
     queue.arrivals.note(number + 1, came(row.jobs.front().accepted));
+    Slot last_shared = kNoSlot;  // of its fingerprint
     if (row.as_of_ns) table.extra_of(slot).as_of_ns = row.as_of_ns;
     if (!row.fingerprint.is_zero()) {
         ExecutionExtra& extra = table.extra_of(slot);
@@ -228,8 +230,11 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         const bool current = number >= queue.version_since;
         if (current) extra.version_stamp = queue.version_stamp;
         extra.offered = run != nullptr;  // it may have been
-        // Of several that have it, full ones and their successors, one takes further jobs.
-        if (current && queue.fingerprints.find(table, row.fingerprint) == kNoSlot) {
+        extra.fresh = std::any_of(row.jobs.begin(), row.jobs.end(), [](const JobRow& one) {
+            return (one.flags & protocol::JobOptions::kFresh) != 0;
+        });
+        if (current) last_shared = queue.fingerprints.find(table, row.fingerprint);
+        if (current && last_shared == kNoSlot) {
             table.executions[slot].shared = true;
             queue.fingerprints.insert(row.fingerprint, slot);
         }
@@ -258,13 +263,17 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         table.extra_of(slot).retry_due = retry;
         due = std::max(due, retry);
     }
-    if (due > state_->now) {
-        execution.state = ExecutionState::delayed;
-        table.extra_of(slot).due = due;
+    if (last_shared != kNoSlot && run == nullptr && may_follow(row, slot, last_shared)) {
+        follow(*state_, slot, last_shared);
     } else {
-        execution.state = ready_state(execution);
+        if (due > state_->now) {
+            execution.state = ExecutionState::delayed;
+            table.extra_of(slot).due = due;
+        } else {
+            execution.state = ready_state(execution);
+        }
+        queue.room.add(table, slot);
     }
-    queue.room.add(table, slot);
     for (Slot at = execution.first_job; at != kNoSlot; at = table.jobs[at].next) {
         const JobExtra* const extra = table.find_job_extra(at);
         if (extra == nullptr || extra->conflate == kNoSlot) continue;
@@ -272,6 +281,14 @@ Restorer::Done Restorer::execution(PartitionId partition, std::uint64_t number,
         queue.conflated[extra->conflate] = at;
     }
     return {};
+}
+
+// What was made while another one of its fingerprint was full. Fresh ones and retries were made for
+// themselves.
+bool Restorer::may_follow(const ExecutionRow& row, Slot slot, Slot last) const {
+    const JobTable& table = state_->table;
+    if (table.find_extra(slot)->fresh && !table.find_extra(last)->fresh) return false;
+    return row.jobs.front().retry_of.is_zero();
 }
 
 AttemptNote Restorer::note(const AttemptRow& row) {

@@ -63,6 +63,7 @@ class Restorer {
     [[nodiscard]] Done payload(const StoredBody& body, BodyHandle handle, bool& is_blob);
     [[nodiscard]] Result<Slot, std::string> job(Queue& queue, const JobRow& row, Slot execution);
     void attempt(Slot execution, const RunRow& run);
+    [[nodiscard]] bool may_follow(const ExecutionRow& row, Slot execution, Slot last) const;
     [[nodiscard]] AttemptNote note(const AttemptRow& row);
     // The moment of the core's clock at that of the wall's, no later than `most` from now.
     [[nodiscard]] Time at(WallMillis wall, Duration most) const;

@@ -8,6 +8,7 @@
 #include <algorithm>
 
 #include "broker/core/core_state.hpp"
+#include "broker/core/planted_bug.hpp"
 
 namespace scanmq::broker {
 
@@ -24,6 +25,19 @@ namespace scanmq::broker {
 
 [[nodiscard]] inline StreamPlace place_of(const Queue& queue) noexcept {
     return {queue.partition(), queue.stream.first()};
+}
+
+// The request's newest result, when it is no older than that. nullptr: there is none.
+[[nodiscard]] inline CachedResult* older_result(CoreState& state, const Queue& queue,
+                                                const ContentId& request, std::uint64_t most_ms) {
+    const auto newest = state.results.newest(request, state.now);
+    if (!newest) return nullptr;
+    CachedResult* const found =
+        state.results.find(*newest, place_of(queue), state.now, *state.effects);
+    const bool fits =
+        found != nullptr && (planted(PlantedBug::serves_too_old) ||
+                             state.now - found->made <= std::chrono::milliseconds(most_ms));
+    return fits ? found : nullptr;
 }
 
 // Keeps the result of an execution that has this extra and number, as its request's newest, too.

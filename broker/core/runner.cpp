@@ -3,11 +3,20 @@
 #include <algorithm>
 #include <array>
 
+#include "broker/core/placing.hpp"
+
 namespace scanmq::broker {
 
 using protocol::AttemptOutcome;
 using protocol::ErrorCode;
 using protocol::FinalOutcome;
+
+namespace {
+
+// Of a kept result, whatever its worker says: longer than any queue keeps one.
+constexpr std::uint64_t kAgeMostMs = 7ULL * 86'400'000;
+
+}  // namespace
 
 void Runner::done(Session& session, const protocol::Header& header, const protocol::Done& message,
                   std::span<const BodyIn> bodies) {
@@ -81,12 +90,14 @@ void Runner::answer(Worker& worker, Slot slot, bool alone, const protocol::Outco
     switch (outcome.outcome) {
         case AttemptOutcome::done:
             ++worker.done;
+            state_->queue(state_->table.executions[slot].queue).failures_in_row = 0;
             return answer_done(worker, slot, outcome, body);
         case AttemptOutcome::rejected: {
             // What explains a refusal is inline; a blob is not kept for it, nor what a lossless stream
             // has no place for.
-            const QueueSettings& settings =
-                state_->queue(state_->table.executions[slot].queue).settings;
+            Queue& queue = state_->queue(state_->table.executions[slot].queue);
+            queue.failures_in_row = 0;
+            const QueueSettings& settings = queue.settings;
             const bool drops = is_blob || (settings.lossless != 0 &&
                                            outcome.body.bytes.size() > settings.max_result_bytes);
             if (drops) state_->release(body);
@@ -137,9 +148,15 @@ void Runner::answer_done(const Worker& worker, Slot slot, const protocol::Outcom
         }
         state_->bodies.pin(body, *id, state_->now);
     }
-    ending_->end(slot, {FinalOutcome::done, ErrorCode::none, kNoSlot, body,
-                        static_cast<std::uint32_t>(is_blob ? 0 : bytes), is_blob,
-                        worker.info.scanner_version == queue.scanner_version});
+    HowEnded how{FinalOutcome::done,
+                 ErrorCode::none,
+                 kNoSlot,
+                 body,
+                 static_cast<std::uint32_t>(is_blob ? 0 : bytes),
+                 is_blob,
+                 worker.info.scanner_version == queue.scanner_version};
+    how.age = std::chrono::milliseconds(std::min(outcome.age_ms, kAgeMostMs));
+    ending_->end(slot, how);
 }
 
 void Runner::failed(Slot slot, std::uint64_t counter, std::string_view worker, ErrorCode code,
@@ -148,11 +165,11 @@ void Runner::failed(Slot slot, std::uint64_t counter, std::string_view worker, E
     const QueueSettings& settings = state_->queue(execution.queue).settings;
     state_->counters.add(Counter::attempts_failed);
     ++execution.failures;
+    note_failure(execution);
     const AttemptNote what = note(AttemptOutcome::failed, code, false, worker, sentence);
     ending_->note_attempt(slot, what);
     if (execution.failures >= settings.max_attempts) {
-        return ending_->end(
-            slot, ending_->how(FinalOutcome::dead, ErrorCode::attempts_exhausted, sentence));
+        return ending_->give_up(slot, ErrorCode::attempts_exhausted, sentence);
     }
     // Exponential backoff with full jitter: a random share of a delay that doubles up to its cap.
     const unsigned doublings = std::min(execution.failures - 1U, 32U);
@@ -173,13 +190,20 @@ void Runner::crashed(Slot slot, std::string_view worker, ErrorCode code,
     ExecutionRecord& execution = state_->table.executions[slot];
     ++execution.crashes;
     execution.suspect = false;
+    note_failure(execution);
     const AttemptNote what = note(AttemptOutcome::lost, code, true, worker, sentence);
     ending_->note_attempt(slot, what);
     if (execution.crashes >= state_->queue(execution.queue).settings.max_crashes) {
-        return ending_->end(slot, ending_->how(FinalOutcome::dead, code, sentence));
+        return ending_->give_up(slot, code, sentence);
     }
     wait(slot, Time{}, true);
     journal(slot, &what);
+}
+
+void Runner::note_failure(const ExecutionRecord& execution) const {
+    Queue& queue = state_->queue(execution.queue);
+    ++queue.failures_in_row;
+    queue.failed_at = state_->now;
 }
 
 AttemptNote Runner::note(AttemptOutcome outcome, ErrorCode code, bool charged_crash,
@@ -215,7 +239,7 @@ void Runner::wait(Slot slot, Time retry_due, bool front) {
     if (retry_due != Time{} || execution.extra != kNoSlot) {
         state_->table.extra_of(slot).retry_due = retry_due;
     }
-    if (const Time due = ending_->due_of(slot); due > state_->now) {
+    if (const Time due = due_of(*state_, slot); due > state_->now) {
         execution.state = ExecutionState::delayed;
         state_->table.extra_of(slot).due = due;
         state_->schedule(due);

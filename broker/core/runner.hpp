@@ -64,6 +64,8 @@ class Runner {
     void requeue();
     void wait(Slot execution, Time retry_due, bool front);
     void journal(Slot execution, const AttemptNote* note);
+    // The queue may be failing.
+    void note_failure(const ExecutionRecord& execution) const;
     [[nodiscard]] AttemptNote note(protocol::AttemptOutcome outcome, protocol::ErrorCode code,
                                    bool charged_crash, std::string_view worker,
                                    std::string_view sentence);

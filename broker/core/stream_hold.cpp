@@ -32,8 +32,6 @@ bool stream_full(CoreState& state, Queue& queue, Slot execution) {
 }
 
 bool may_join(const CoreState& state, const Queue& queue, Slot execution) {
-    // Accepted under another scanner version, its result may be of a third.
-    if (state.table.find_extra(execution)->version_stamp != queue.version_stamp) return false;
     if (!lossless(queue)) return true;
     const StreamRoom room = stream_room(queue);
     if (state.table.jobs_of(execution) >= room.jobs_per_execution_max()) return false;

@@ -23,7 +23,7 @@ namespace scanmq::broker {
 [[nodiscard]] inline bool holds(CoreState& state, Queue& queue, Slot execution) {
     return lossless(queue) && stream_full(state, queue, execution);
 }
-// Whether one more job may join the execution. Precondition: it has a fingerprint.
+// Whether the stream has room for one more job of the execution.
 [[nodiscard]] bool may_join(const CoreState& state, const Queue& queue, Slot execution);
 // Before grants: the queue's room is what the stream leaves of it.
 void set_submit_room(Queue& queue) noexcept;

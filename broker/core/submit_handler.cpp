@@ -218,8 +218,7 @@ void SubmitHandler::take_job(Frame& frame, const protocol::Job& job, const BodyI
 }
 
 JobState SubmitHandler::state_of(Slot execution) const {
-    return state_->table.executions[execution].state == ExecutionState::running ? JobState::running
-                                                                                : JobState::queued;
+    return state_->table.started(execution) ? JobState::running : JobState::queued;
 }
 
 std::optional<JobVerdict> SubmitHandler::check_known(const IdWindow::Known& known,

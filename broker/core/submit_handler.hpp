@@ -92,7 +92,7 @@ class SubmitHandler {
         std::array<std::uint64_t, WaitingRoom::kPrefetchMax> flow_hashes{};
         std::size_t job = 0;           // the one being taken, in the message
         std::string resolved;          // inputs and aliases of the job being checked
-        std::optional<bool> degraded;  // the queue is late, or nobody takes its jobs
+        std::optional<bool> degraded;  // the queue is late or failing, or nobody takes its jobs
         std::uint64_t sentence_bytes = 0;
     };
 
@@ -142,21 +142,27 @@ class SubmitHandler {
     void prefetch_flows(Frame& frame, std::span<const protocol::Job> jobs) const;
     void leave_flow(Frame& frame);
     [[nodiscard]] static bool has_place(Queue& queue, std::uint64_t bytes);
-    // kNoSlot: there is none, or the fingerprint is zero. `fresh`: not one that may end with a result of a
-    // cache.
-    [[nodiscard]] Slot joinable(Queue& queue, const ContentId& fingerprint, bool fresh);
-    void join(Queue& queue, Slot job_slot, Slot execution);
+    // The execution that a job shares its work with.
+    struct Shared {
+        Slot execution = kNoSlot;  // none
+        bool full = false;         // it takes no more jobs: one that follows it does
+    };
+    // `fresh`: not one that may end with a result of a cache.
+    [[nodiscard]] Shared joinable(Queue& queue, const ContentId& fingerprint, bool fresh);
     // What a job asks for, and may be answered with.
     struct Wanted {
         ContentId fingerprint;   // zero: not pure
         ContentId request;       // zero: no older result is served
         bool looked_up = false;  // in caches
+        bool fresh = false;      // it has to be run
+        std::optional<std::int64_t> as_of_ns;
     };
+    void join(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted);
+    // An execution of its own waits for the result of that one, which is full.
+    void follow(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted, Slot full);
     // An execution of its own goes where it waits.
-    void enter(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted,
-               std::optional<std::int64_t> as_of_ns);
-    // Further jobs of that fingerprint join the execution.
-    void share(Queue& queue, Slot execution, const ContentId& fingerprint);
+    void enter(Queue& queue, Slot job_slot, Slot execution, const Wanted& wanted);
+    void set_wanted(Queue& queue, Slot execution, const Wanted& wanted);
     void set_options(Queue& queue, Slot job_slot, const protocol::JobOptions& options);
     [[nodiscard]] JobExtra& extra_of_job(Slot job_slot);
     void attach(Slot job_slot, Slot execution);
@@ -178,8 +184,6 @@ class SubmitHandler {
     };
     // `executed`: the work is under way, so that its own result cannot be there.
     [[nodiscard]] Answer cached_answer(Frame& frame, const Wanted& wanted, bool executed);
-    [[nodiscard]] CachedResult* find_older(Queue& queue, const Wanted& wanted,
-                                           std::uint64_t most_ms);
     // The new execution ends with it.
     void end_with(Frame& frame, Slot job_slot, Slot execution, const Answer& answer);
     // A job of the broker's own for what the job asked for.

@@ -113,6 +113,11 @@ Result<void, ServerError> BrokerLoop::open() {
 void BrokerLoop::open_cache() {
     options_.core.cache_peers = options_.cache_peers == "on";
     if (options_.cache == "off") options_.core.cache_bytes_max = 0;
+    if (options_.core.cache_bytes_max == 0) {
+        spdlog::warn(
+            "without memory for results (--cache off, --cache-bytes 0) no older ones are served: "
+            "stale_ms and degraded_ms of queues have no effect");
+    }
     if (options_.cache == "off" || options_.cache == "memory") return;
     client::SharedTierOptions tier;
     tier.where = options_.cache;  // check() was asked
@@ -230,8 +235,10 @@ void BrokerLoop::serve_cache() {
     items.reserve(effects_.cache_keeps.size());
     for (const CacheKeep& one : effects_.cache_keeps) {
         const protocol::Body body = bodies_.view(one.body);
-        items.push_back(
-            {one.fingerprint, {std::make_shared<const std::string>(body.bytes), made}, one.ttl});
+        const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(one.age);
+        items.push_back({one.fingerprint,
+                         {std::make_shared<const std::string>(body.bytes), made - age.count()},
+                         one.ttl});
     }
     cache_link_->keep(std::move(items));
 }

@@ -128,8 +128,8 @@ void BrokerNode::inspect() {
         expect(found != told_by_records.end(), "it has a row but no records");
         const Told& records = found->second;
         const std::uint64_t live = records.executions;
-        const std::uint64_t told =
-            values["waiting"] + values["running"] + values["delayed"] + values["looking"];
+        const std::uint64_t told = values["waiting"] + values["running"] + values["delayed"] +
+                                   values["looking"] + values["following"];
         expect(told == live, "its row tells " + std::to_string(told) + " executions, its records " +
                                  std::to_string(live));
         expect(values["stream_next"] == records.next,

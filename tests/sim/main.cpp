@@ -78,6 +78,7 @@ int main(int argc, char** argv) {
         {"leaks-room", PlantedBug::leaks_room},
         {"acknowledges-early", PlantedBug::acknowledges_early},
         {"publishes-early", PlantedBug::publishes_early},
+        {"strands-followers", PlantedBug::strands_followers},
         {"mixes-versions", PlantedBug::mixes_versions},
         {"serves-too-old", PlantedBug::serves_too_old},
         {"mixes-generations", PlantedBug::mixes_generations},

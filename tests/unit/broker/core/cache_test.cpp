@@ -362,6 +362,42 @@ TEST_F(SharedCacheTest, WhatItHasNotRunsAndIsKeptThere) {
     EXPECT_EQ(h.keeps[0].ttl, Duration(300s));
 }
 
+TEST_F(SharedCacheTest, WhenTheVersionMovesMeanwhileWhatItHasIsNoAnswer) {
+    accept(jobs(job(1)));
+    h.op().send(protocol::QueueVersion{"q", "2"});
+    h.op().next<protocol::Ok>();
+    h.answer_cache(h.asks.at(0).look_up, "of version 1");
+    EXPECT_TRUE(ends().empty());
+    EXPECT_EQ(given(*w), Numbers{});
+    Peer& v = of_version("v", "2");
+    EXPECT_EQ(given(v), Numbers{1}) << "what waits runs with the new version";
+}
+
+TEST_F(SharedCacheTest, AResultThatAWorkerKeptIsAsOldAsItSays) {
+    alter({{"cache_ttl_ms", 10'000}});
+    accept(jobs(job(1)));
+    h.answer_cache(h.asks.at(0).look_up, "");
+    auto& deliver = w->next<protocol::Deliver>();
+    EXPECT_EQ(deliver.attempts.at(0).keep_ms, 10'000U);
+    protocol::Done kept = done({deliver.attempts.at(0).counter}, AttemptOutcome::done);
+    kept.outcomes[0].age_ms = 4'000;
+    w->send(std::move(kept));
+    ASSERT_EQ(h.keeps.size(), 1U);
+    EXPECT_EQ(h.keeps[0].ttl, 6s) << "what is left";
+    EXPECT_EQ(h.keeps[0].age, 4s);
+    h.op().send(protocol::Query{"cached", "q"});
+    EXPECT_EQ(value(h.op().next<protocol::Answer>().rows.at(0), "age_ms"), "4000");
+    pass(6s, {w});
+    EXPECT_EQ(verdict(job(2)), Verdict::accepted) << "its time is over";
+    h.answer_cache(h.asks.at(1).look_up, "");
+    given(*w);
+    protocol::Done old = done(counters, AttemptOutcome::done);
+    old.outcomes[0].age_ms = ~std::uint64_t{0};
+    w->send(std::move(old));
+    EXPECT_EQ(ends().back().outcome, FinalOutcome::done) << "a fingerprint is exact";
+    EXPECT_EQ(h.keeps.size(), 1U) << "but it is not kept again";
+}
+
 TEST_F(SharedCacheTest, ATierThatDoesNotAnswerIsNotWaitedFor) {
     accept(jobs(job(1)));
     h.advance(19ms);

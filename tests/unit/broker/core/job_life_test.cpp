@@ -110,6 +110,9 @@ class Life {
                                  "cache_late",
                                  "cache_ignored",
                                  "cache_skipped",
+                                 "followers_made",
+                                 "followers_ended",
+                                 "followers_led",
                                  "refused_queue_draining",
                                  "groups_completed",
                                  "sessions_timed_out"}) {
@@ -167,6 +170,7 @@ class Life {
         o.cache_shared = seed % 2 == 0;
         o.cache_wait = 100ms;
         o.look_ups_max = 8;
+        if (seed % 3 != 0) o.jobs_per_execution_max = static_cast<std::uint32_t>(seed % 3);
         return o;
     }
     template <class M>
@@ -555,7 +559,8 @@ class Life {
                 for (const auto& [job, job_bytes] : execution.jobs) bytes += job_bytes;
             }
             EXPECT_EQ(number("running"), running);
-            EXPECT_EQ(number("waiting") + number("delayed") + number("looking") + running,
+            EXPECT_EQ(number("waiting") + number("delayed") + number("looking") +
+                          number("following") + running,
                       model.executions.size());
             EXPECT_EQ(number("used_bytes"), bytes);
             EXPECT_EQ(number("dead_letters"), model.dead.size());
