@@ -252,10 +252,14 @@ TEST_F(VersionsTest, AFullExecutionStaysWithItsVersion) {
     Peer& a = of_version("a", "1", {0, 0});
     Peer& b = of_version("b", "2");
     accept(job_range(1, 1'025));
-    EXPECT_EQ(queue_row("waiting"), 2U);
+    EXPECT_EQ(queue_row("waiting"), 1U);
+    EXPECT_EQ(queue_row("following"), 1U);
     EXPECT_EQ(given(b), Numbers{});
     grant(a, kPlenty);
-    EXPECT_EQ(given(a).size(), 2U);
+    EXPECT_EQ(given(a).size(), 1U);
+    answer(a, counters, AttemptOutcome::rejected, "no");
+    EXPECT_EQ(given(b), Numbers{});
+    EXPECT_EQ(given(a).size(), 1U) << "the one that followed";
 }
 
 TEST_F(VersionsTest, TheRetryOfAPureDeadLetterStaysWithItsVersion) {
