@@ -1,5 +1,6 @@
 // BrokerCore: pure jobs beyond what one execution takes: they wait for its result.
 
+#include "broker/core/ending.hpp"
 #include "broker/core/group_handler.hpp"
 #include "broker/core/placing.hpp"
 #include "broker/core/publisher.hpp"
