@@ -137,6 +137,11 @@ struct Options {
 // Of a lossless queue: so small that a small room holds many.
 [[nodiscard]] std::uint64_t max_result_bytes(const Options& options);
 
+// Of a broker. In every second seed so few that many executions follow others.
+[[nodiscard]] inline std::uint32_t jobs_per_execution_max(const Options& options) noexcept {
+    return options.seed % 2 == 1 ? 2 : 1'024;
+}
+
 // The mixture of this seed.
 [[nodiscard]] Options draw(std::uint64_t seed);
 

@@ -178,6 +178,7 @@ void Oracle::recovered(broker::LogPosition position) {
         scans_.replay(r.partition, queue, r.changes, jobs_[queue]);
     }
     check_acknowledged(false);
+    model_.replayed();
     scans_.replayed();
     check_versions();
     check_told();

@@ -8,7 +8,7 @@ void Oracle::check_result(const std::string& what, const std::string& payload,
                           const ModelOrigin& origin, ByteView body) const {
     if (body == result_of(payload, origin.version, origin.inputs)) return;
     // Work that is not pure, and that of a queue without a version, runs anywhere.
-    if (!origin.pure || origin.version.empty()) {
+    if (origin.fingerprint.is_zero() || origin.version.empty()) {
         for (std::uint32_t i = 0; i <= options_.versions; ++i) {
             const std::string version = i == 0 ? "" : std::to_string(i);
             if (body == result_of(payload, version, origin.inputs)) return;

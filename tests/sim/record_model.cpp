@@ -62,13 +62,12 @@ void RecordModel::on(Part& part, const change::Accepted& change) {
         const auto [at, fresh] = part.executions.try_emplace(change.execution);
         if (!fresh) fail(part, "an execution's number is used twice");
         at->second.has_payload = !change.payload.body.bytes.empty();
-        at->second.origin = {!change.fingerprint.is_zero(), false, part.version,
-                             std::string(change.inputs)};
-        at->second.stamp = part.stamp;
+        at->second.origin = {false, part.version, std::string(change.inputs), change.fingerprint,
+                             part.stamp};
         if (at->second.has_payload && !part.deleted) ++bodies_;
     }
     ModelExecution& e = execution(part, change.execution, "a job");
-    if (change.attached && e.stamp != part.stamp) {
+    if (change.attached && e.origin.stamp != part.stamp) {
         fail(part, "job " + id.hex() + " joins what was accepted under scanner version '" +
                        e.origin.version + "' before it moved; now it is '" + part.version + "'");
     }
@@ -103,6 +102,21 @@ void RecordModel::on(Part& part, const change::Released& change) {
     e.live_counter = 0;
 }
 
+// It ends without an attempt, with the result of what was under way when its job came. (What a cache
+// answers is of the same version and inputs.)
+bool RecordModel::follows_last(const Part& part, const ModelExecution& execution,
+                               protocol::FinalOutcome outcome) {
+    const ModelOrigin& own = execution.origin;
+    return outcome == protocol::FinalOutcome::done && execution.live_counter == 0 &&
+           part.last_origin != nullptr && !own.fingerprint.is_zero() &&
+           own.fingerprint == part.last_origin->fingerprint && own.stamp == part.last_origin->stamp;
+}
+
+void RecordModel::replayed() {
+    for (auto& [number, part] : partitions_) part.last_holder.reset();
+    replaying_ = false;
+}
+
 void RecordModel::on(Part& part, const change::Ended& change) {
     ModelExecution& e = execution(part, change.execution, "an end");
     if (change.first_offset != part.entries.size()) {
@@ -110,8 +124,13 @@ void RecordModel::on(Part& part, const change::Ended& change) {
                        ", the stream ends at " + std::to_string(part.entries.size()));
     }
     const bool body = !change.body.body.bytes.empty();
-    if (body && !part.deleted) ++bodies_;
-    const auto origin = std::make_shared<const ModelOrigin>(e.origin);
+    const bool follows = follows_last(part, e, change.outcome);
+    // One that follows has the body of what it followed, while the broker lives.
+    const bool shares =
+        !replaying_ && follows && body && part.last_holder && *part.last_holder >= part.first;
+    if (shares) part.entries[*part.last_holder].holds_body = false;
+    if (body && !shares && !part.deleted) ++bodies_;
+    const auto origin = follows ? part.last_origin : std::make_shared<const ModelOrigin>(e.origin);
     for (const auto& job : change.jobs) {
         const auto found = std::find(e.jobs.begin(), e.jobs.end(), job.id);
         if (found == e.jobs.end()) fail(part, "a job ends that is not of its execution");
@@ -131,6 +150,11 @@ void RecordModel::on(Part& part, const change::Ended& change) {
         part.entries.push_back(entry);
     }
     if (body) part.entries.back().holds_body = true;
+    if (change.outcome == protocol::FinalOutcome::done) {
+        part.last_origin = origin;
+        part.last_holder.reset();
+        if (body) part.last_holder = part.entries.size() - 1;
+    }
     if (!change.over) return;
     if (!e.jobs.empty()) fail(part, "an execution is over that has jobs left");
     if (change.dead_letter) {

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -20,10 +21,11 @@ namespace scanmq::sim {
 
 // What a result was made of.
 struct ModelOrigin {
-    bool pure{};
     bool ran{};           // by an attempt; otherwise it was kept
     std::string version;  // the queue's scanner version: when it ran, or when it was accepted
     std::string inputs;
+    ContentId fingerprint;  // zero: not pure
+    std::uint64_t stamp{};  // the partition's when it was accepted
 };
 
 struct ModelEntry {
@@ -51,7 +53,6 @@ struct ModelExecution {
     std::uint64_t live_counter{};  // 0: it waits
     bool has_payload{};
     ModelOrigin origin;
-    std::uint64_t stamp{};  // the partition's when it was accepted
 };
 
 struct ModelPartition {
@@ -68,6 +69,9 @@ struct ModelPartition {
     std::unordered_map<Id128, Id128> group_of;       // live jobs
     std::vector<ModelEntry> entries;                 // by offset
     std::uint64_t first{};                           // kept from here on
+    // Of what ended last with a result: its origin, and the entry that holds its body.
+    std::shared_ptr<const ModelOrigin> last_origin{};
+    std::optional<std::uint64_t> last_holder{};
     std::map<Id128, ModelGroup> groups;
     std::unordered_map<std::uint64_t, bool> dead;  // dead letters, whether with a payload
 };
@@ -76,10 +80,13 @@ class RecordModel {
   public:
     explicit RecordModel(const World& world) : world_(&world) {}
 
-    void clear() { partitions_.clear(), sequences_.clear(), bodies_ = 0; }
+    // Records that were checked before are applied again, up to replayed().
+    void clear() { partitions_.clear(), sequences_.clear(), bodies_ = 0, replaying_ = true; }
     // `changes`: bodies in place.
     void apply(broker::PartitionId partition, std::uint64_t previous, std::uint64_t sequence,
                ByteView changes);
+    // The records so far are what a broker starts from: it reads each body by itself.
+    void replayed();
 
     // The one of this name that was not deleted; nullptr: none.
     [[nodiscard]] const ModelPartition* find(std::string_view queue) const;
@@ -109,6 +116,8 @@ class RecordModel {
     void on(Part& part, const broker::change::QueueDeleted& change);
     template <class Other>
     void on(Part&, const Other&) {}
+    [[nodiscard]] static bool follows_last(const Part& part, const ModelExecution& execution,
+                                           protocol::FinalOutcome outcome);
     void trim(Part& part, std::uint64_t first);
     [[noreturn]] void fail(const Part& part, const std::string& what) const;
 
@@ -116,6 +125,7 @@ class RecordModel {
     std::map<broker::PartitionId, ModelPartition> partitions_;
     std::map<broker::PartitionId, std::uint64_t> sequences_;
     std::uint64_t bodies_ = 0;
+    bool replaying_ = false;
 };
 
 }  // namespace scanmq::sim

@@ -58,6 +58,8 @@ void ScanModel::replayed() {
     for (auto& [number, part] : parts_) {
         part.made.clear();
         for (auto& [group, seen] : part.groups) seen = std::min(seen, moves_);
+        // Of an earlier version, each is run by itself now: which of them were of one, no row tells.
+        for (auto& [execution, e] : part.executions) e.shared = e.shared && e.stamp == part.stamp;
     }
     for (auto& [key, scan] : standing_) {
         scan.seen = std::min(scan.seen, moves_);
@@ -206,6 +208,7 @@ void ScanModel::on(Context& in, const change::Accepted& change) {
         e.shared = !change.fingerprint.is_zero() && change.job.retry_of.is_zero();
     }
     Execution& e = in.part.executions[change.execution];
+    ++e.jobs;
     if (!change.job.retry_of.is_zero()) {
         in.part.retry_of[id] = change.job.retry_of;
         Id128 first = id;
@@ -225,26 +228,69 @@ void ScanModel::on(Context& in, const change::Accepted& change) {
     const JobInfo& info = job->second;
     if (!own) check_inputs(in, info, change.job.group, e.inputs);
     if (!info.aliases.empty()) e.requests.push_back(request_key(info, in.part.version));
-    // A lossless stream has no room for all that might join.
-    if (change.attached || !e.shared || options_->lossless != 0) return;
+    if (change.attached || !e.shared) return;
     for (auto& [number, other] : in.part.executions) {
         // What a fresh job could not join, nobody joins any more.
         if (info.fresh && number != change.execution && other.fingerprint == e.fingerprint) {
             other.shared = false;
         }
-        if (!checking_) continue;
-        if (number != change.execution && other.shared && other.fingerprint == e.fingerprint &&
-            other.stamp == e.stamp) {
-            in.twice.push_back(change.execution);
-            return;
+    }
+    // A lossless stream has no room for all that might join: what it leaves out follows.
+    if (!checking_ || options_->lossless != 0) return;
+    if (does_twice(in, change.execution, e)) in.twice.push_back(change.execution);
+}
+
+// Of several that do the same, the newest takes further jobs until it is full; the others follow the
+// oldest.
+bool ScanModel::does_twice(const Context& in, std::uint64_t number,
+                           const Execution& execution) const {
+    const Execution* newest = nullptr;
+    std::uint64_t newest_number = 0;
+    for (const auto& [other_number, other] : in.part.executions) {
+        if (other_number == number || !other.shared || other.stamp != execution.stamp ||
+            other.fingerprint != execution.fingerprint || other_number < newest_number) {
+            continue;
+        }
+        newest = &other;
+        newest_number = other_number;
+    }
+    return newest != nullptr && newest->jobs < jobs_per_execution_max(*options_);
+}
+
+void ScanModel::on(Context& in, const change::Started& change) {
+    for (const auto& one : change.attempts) {
+        const auto found = in.part.executions.find(one.execution);
+        if (found == in.part.executions.end()) continue;
+        Execution& e = found->second;
+        e.runs = true;
+        if (!checking_ || !e.shared) continue;
+        for (const auto& [number, other] : in.part.executions) {
+            if (number == one.execution || !other.runs || !other.shared || other.stamp != e.stamp ||
+                other.fingerprint != e.fingerprint) {
+                continue;
+            }
+            fail(in, "execution " + std::to_string(one.execution) + " is run while execution " +
+                         std::to_string(number) + " is, which does the same");
         }
     }
+}
+
+void ScanModel::on(Context& in, const change::Released& change) {
+    const auto found = in.part.executions.find(change.execution);
+    if (found != in.part.executions.end()) found->second.runs = false;
 }
 
 void ScanModel::check_stale(Context& in, const Execution& execution, const JobInfo& job,
                             const change::Ended& change) {
     const std::uint64_t body = std::hash<ByteView>{}(change.body.body.bytes);
-    in.part.stale[change.first_offset] = body;
+    // All its jobs have it.
+    for (std::size_t i = 0; i < change.jobs.size(); ++i) {
+        in.part.stale[change.first_offset + i] = body;
+        const auto one = in.jobs.find(change.jobs[i].id);
+        if (checking_ && one != in.jobs.end() && one->second.fresh) {
+            fail(in, "a job that is to be fresh gets an older result");
+        }
+    }
     std::uint64_t told = 0;
     std::from_chars(change.sentence.data(), change.sentence.data() + change.sentence.size(), told);
     in.served.push_back(
@@ -255,7 +301,6 @@ void ScanModel::check_stale(Context& in, const Execution& execution, const JobIn
         fail(in, "a result is served that is " + std::to_string(told) +
                      " ms old; at most it may be " + std::to_string(most));
     }
-    if (job.fresh) fail(in, "a job that is to be fresh gets an older result");
     for (const Made& made : in.part.made[request_key(job, execution.version)]) {
         const auto age =
             std::chrono::duration_cast<std::chrono::milliseconds>(in.at - made.at).count();
@@ -278,6 +323,7 @@ void ScanModel::on(Context& in, const change::Ended& change) {
             for (const std::string& key : e.requests) in.part.made[key].push_back({in.at, body});
         }
     }
+    e.jobs -= static_cast<std::uint32_t>(change.jobs.size());
     if (change.over) in.part.executions.erase(found);
 }
 

@@ -74,7 +74,9 @@ class ScanModel {
         ContentId fingerprint;
         std::uint64_t stamp{};
         std::string version;
-        bool shared{};  // later jobs of its fingerprint join it
+        bool shared{};  // later jobs of its fingerprint share its work
+        std::uint32_t jobs{};
+        bool runs{};
         std::string payload;
         std::vector<std::string> requests;  // keys of its jobs
     };
@@ -111,6 +113,8 @@ class ScanModel {
     };
 
     void on(Context& in, const broker::change::Accepted& change);
+    void on(Context& in, const broker::change::Started& change);
+    void on(Context& in, const broker::change::Released& change);
     void on(Context& in, const broker::change::Ended& change);
     void on(Context& in, const broker::change::GroupOpened& change);
     void on(Context& in, const broker::change::QueueMarked& change);
@@ -121,6 +125,9 @@ class ScanModel {
     void on(Context&, const Other&) {}
     void check_inputs(const Context& in, const JobInfo& job, const Id128& group,
                       const std::string& inputs) const;
+    // An execution of its own though the one that takes jobs of its fingerprint had room.
+    [[nodiscard]] bool does_twice(const Context& in, std::uint64_t number,
+                                  const Execution& execution) const;
     void check_stale(Context& in, const Execution& execution, const JobInfo& job,
                      const broker::change::Ended& change);
     JobInfo own_job(Context& in, const broker::change::Accepted& change,
