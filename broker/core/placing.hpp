@@ -7,7 +7,8 @@
 //            their own, which follow the full one, their leader: they wait in no room, end in the same
 //            step with its result (Ending), and when it has none the first of them leads the others.
 //            A leader has the highest priority and the earliest start of all that follow it. In the
-//            store a follower is an execution like any other: Restorer puts it behind its leader again.
+//            store a follower is an execution like any other: Restorer puts it behind its leader again,
+//            but for those of an earlier scanner version, whose versions no row tells.
 // Order:     a chain is in order of the executions' numbers, the leader's being the lowest. Only the
 //            last one of a chain is in the FingerprintIndex, and takes further jobs.
 // See:       docs/PROTOCOL.md, section 8, "Pure"

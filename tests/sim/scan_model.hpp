@@ -5,7 +5,8 @@
 // Role:      owned by Oracle, which gives it every batch's records, partition 0's first.
 // Checks:    a job's inputs are its aliases' at one moment of its batch, or of its group's; a stale result
 //            is one that its request had, not older than it may be, and of the age that it tells; a job of
-//            the broker's own is a refresh or a run that was due; no scan is under way twice.
+//            the broker's own is a refresh or a run that was due; no scan is under way twice, and no execution
+//            is made for what another one has room for.
 // Failures:  World::fail().
 
 #include <cstdint>
