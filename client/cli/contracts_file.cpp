@@ -21,52 +21,6 @@ constexpr std::string_view kDefaultTable = "default";
 constexpr std::string_view kRoots = "roots";
 constexpr std::string_view kFee = "fee_per_contract";
 
-// Sets what a text means; an empty answer is success, else what would be right.
-using Setter = std::string (*)(RootSpec& spec, const std::string& text);
-
-struct Key {
-    std::string_view name;
-    Setter set;
-};
-
-template <double RootSpec::*kMember>
-std::string set_price(RootSpec& spec, const std::string& text) {
-    const auto value = config::parse_decimal(text);
-    if (!value) return "write a price";
-    spec.*kMember = *value;
-    return {};
-}
-
-constexpr std::array kKeys{
-    Key{"symbol",
-        [](RootSpec& spec, const std::string& text) {
-            spec.symbol = text;
-            return std::string{};
-        }},
-    Key{"settlement",
-        [](RootSpec& spec, const std::string& text) {
-            spec.settlement = text == "am" ? market::Settlement::am : market::Settlement::pm;
-            return text == "am" || text == "pm" ? std::string{} : "write \"am\" or \"pm\"";
-        }},
-    Key{"style",
-        [](RootSpec& spec, const std::string& text) {
-            spec.style = text == "european" ? market::ExerciseStyle::european
-                                            : market::ExerciseStyle::american;
-            return text == "european" || text == "american" ? std::string{}
-                                                            : "write \"european\" or \"american\"";
-        }},
-    Key{"multiplier",
-        [](RootSpec& spec, const std::string& text) {
-            const auto value = config::parse_number(text);
-            if (!value || *value > 1'000'000) return std::string("write a number of shares");
-            spec.multiplier = static_cast<std::uint32_t>(*value);
-            return std::string{};
-        }},
-    Key{"tick_threshold", set_price<&RootSpec::tick_threshold>},
-    Key{"tick_below", set_price<&RootSpec::tick_below>},
-    Key{"tick_above", set_price<&RootSpec::tick_above>},
-};
-
 template <class Names>
 std::string unknown(const std::string& place, std::string_view what, std::string_view name,
                     const Names& known) {
@@ -77,15 +31,13 @@ std::string unknown(const std::string& place, std::string_view what, std::string
 // Sets the spec's fields from a table's keys.
 Result<void, std::string> take(const config::FileValues& values, RootSpec& spec) {
     for (const auto& [name, value] : values) {
-        const auto key =
-            std::find_if(kKeys.begin(), kKeys.end(), [&](const Key& k) { return k.name == name; });
-        if (key == kKeys.end()) {
-            std::vector<std::string_view> known;
-            for (const auto& entry : kKeys) known.push_back(entry.name);
+        const auto known = market::field_names();
+        if (std::find(known.begin(), known.end(), name) == known.end()) {
             return fail(unknown(value.place, "key", name, known));
         }
-        const auto wanted = value.values.size() == 1 ? key->set(spec, value.values[0])
-                                                     : std::string("it takes one value");
+        const auto wanted = value.values.size() == 1
+                                ? market::set_field(spec, name, value.values[0])
+                                : std::string("it takes one value");
         if (!wanted.empty()) return fail(fmt::format("{}: {}: {}", value.place, name, wanted));
     }
     return {};
@@ -148,6 +100,18 @@ Result<market::ContractTable, std::string> contract_table(const config::FileTabl
     return table;
 }
 
+// Rows of what differs from what is shipped; `what` is compared, `add` appends.
+template <class What, class Add>
+void add_other(const market::ContractTable& table, const What& what, const Add& add) {
+    const market::ContractTable& shipped = market::ContractTable::shipped();
+    const bool others = what(table.otherwise) != what(shipped.otherwise);
+    if (others) add(table.otherwise);
+    for (const market::RootSpec& spec : table.rows()) {
+        // A row for all others would hide those that are as shipped.
+        if (others || what(spec) != what(shipped.find(spec.root))) add(spec);
+    }
+}
+
 }  // namespace
 
 Result<market::ContractTable, std::string> parse_contracts_file(std::string_view text,
@@ -165,19 +129,25 @@ Result<market::ContractTable, std::string> read_contracts_file(const std::string
 
 void add_contracts(const market::ContractTable& table, service::ScanRequest& request) {
     request.fee_per_contract = table.fee_per_contract;
-    if (!request.ticks.empty()) return;
-    const auto add = [&](const market::RootSpec& spec) {
-        request.ticks.push_back({spec.root, spec.tick_threshold, spec.tick_below, spec.tick_above});
-    };
-    const auto ticks = [](const market::RootSpec& spec) {
-        return std::tuple(spec.tick_threshold, spec.tick_below, spec.tick_above);
-    };
-    const market::ContractTable& shipped = market::ContractTable::shipped();
-    const bool others = ticks(table.otherwise) != ticks(shipped.otherwise);
-    if (others) add(table.otherwise);
-    for (const market::RootSpec& spec : table.rows()) {
-        // A row for all others would hide those that are as shipped.
-        if (others || ticks(spec) != ticks(shipped.find(spec.root))) add(spec);
+    if (request.ticks.empty()) {
+        add_other(
+            table,
+            [](const RootSpec& spec) {
+                return std::tuple(spec.tick_threshold, spec.tick_below, spec.tick_above);
+            },
+            [&](const RootSpec& spec) {
+                request.ticks.push_back(
+                    {spec.root, spec.tick_threshold, spec.tick_below, spec.tick_above});
+            });
+    }
+    if (request.margins.empty()) {
+        const auto rate = [](const RootSpec& spec) {
+            return std::pair(spec.margin_share * spec.leverage, spec.margin_floor * spec.leverage);
+        };
+        add_other(table, rate, [&](const RootSpec& spec) {
+            const auto [share, floor] = rate(spec);
+            request.margins.push_back({spec.root, share, floor});
+        });
     }
 }
 

@@ -20,8 +20,8 @@ namespace scanmq::cli {
 [[nodiscard]] Result<market::ContractTable, std::string> parse_contracts_file(
     std::string_view text, const std::string& path);
 
-// Puts into a request what the table says of ticks where that is not what is shipped, unless the request has
-// ticks of its own, and its fee.
+// Puts into a request what the table says of ticks and margins where that is not what is shipped, unless the
+// request has rows of its own, and its fee.
 void add_contracts(const market::ContractTable& table, service::ScanRequest& request);
 
 }  // namespace scanmq::cli

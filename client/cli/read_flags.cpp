@@ -30,9 +30,10 @@ Problem flag_problem(const char* flag, const std::string& sentence) {
 void add_read_flags(config::Options& declared, ReadFlags& flags) {
     declared.text("columns", flags.columns,
                   "TOML file that says which columns of a CSV hold what (docs/SCANNER.md)");
-    declared.text("contracts", flags.contracts,
-                  "TOML file of what roots are: style, settlement, shares, ticks, and the fee "
-                  "(docs/contracts.toml)");
+    declared.text(
+        "contracts", flags.contracts,
+        "TOML file of what roots are: style, settlement, shares, ticks, margin, and the fee "
+        "(docs/contracts.toml)");
     declared.text("symbol", flags.symbol, "Symbol of a file that does not say its own");
     declared.number("spot", flags.spot, {0.0, 1e9}, "",
                     "Price of the underlying, whatever the file says");

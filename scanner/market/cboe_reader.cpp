@@ -141,6 +141,18 @@ void read_title(CsvRows& rows, Chain& head) {
     }
 }
 
+// When a page that is stamped `stamp` was quoted. Options on shares and funds are quoted from the open to the
+// close, on some funds a quarter of an hour longer: outside of that a page shows the last session's end.
+WallMillis quoted_at(WallMillis stamp) noexcept {
+    constexpr WallMillis kLonger = 15 * kMillisPerMinute;
+    YearMonthDay date = new_york_date(stamp);
+    if (!valid_date(date)) return stamp;
+    const bool is_before = is_session(date) && stamp < new_york_moment(date, kOpenMinute);
+    if (is_before || !is_session(date)) date = previous_session(date);
+    const WallMillis close = new_york_moment(date, close_minute(date));
+    return stamp <= close + kLonger ? stamp : close;
+}
+
 class CboeReader {
   public:
     CboeReader(ByteView text, std::string_view name, const ReadOptions& options)
@@ -161,6 +173,7 @@ class CboeReader {
         report_.flagged[Reason::negative] = rows_.negatives();
         if (builder_.size() == 0) return std::move(report_);
         if (std::isnan(head_.spot) && options_.spot > 0) head_.spot = options_.spot;
+        if (head_.style == ExerciseStyle::american) head_.as_of = quoted_at(head_.as_of);
         head_.as_of_date = new_york_date(head_.as_of);
         report_.chains.push_back(
             builder_.finish(std::move(head_), report_.skipped[Reason::duplicate]));

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::market {
 namespace {
 
@@ -68,8 +70,8 @@ void contract_values(const PricedChain& priced, std::uint32_t expiry,
     }
     if (market.smile.b == 0.0 || !(market.smile.variance(0.0) > 0.0)) return;
     for (std::size_t i = 0; i < out.size(); ++i) {
-        volatility[i] =
-            market.smile.volatility(std::log(contracts.strike[i] / market.forward), market.years);
+        volatility[i] = market.smile.volatility(portable::log(contracts.strike[i] / market.forward),
+                                                market.years);
     }
     values(priced, market, 0.0, contracts, volatility, value);
     for (std::size_t i = 0; i < out.size(); ++i) out[i].model = value[i];

@@ -1,14 +1,15 @@
 #pragma once
 // ContractTable: what an option root says about its contracts: underlying, settlement, exercise style,
-// shares per contract and ticks; and the fee of a contract.
+// shares per contract, ticks and margin; and the fee of a contract.
 //
-// Source:   the shipped table is Cboe's product specifications for index options, and the ticks that
-//           docs/SCANNER.md#contracts names. docs/contracts.toml is the same as a file for users to copy;
-//           a test holds them equal. A user's own rows (--contracts) replace and extend the shipped ones.
+// Source:   the shipped table is docs/contracts.toml, compiled in: Cboe's product specifications for index
+//           options, and the ticks and margins that docs/SCANNER.md#contracts names. A user's own rows
+//           (--contracts) replace and extend the shipped ones.
 // Threads:  immutable once built; shared between threads.
 // Limits:   kRootsMax rows.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,9 +31,21 @@ struct RootSpec {
     double tick_threshold{3.0};
     double tick_below{0.01};
     double tick_above{0.05};
+    // A naked option's margin: a share of the underlying, at least one of strike (put) or underlying (call),
+    // both times the leverage of a leveraged fund.
+    double margin_share{0.20};
+    double margin_floor{0.10};
+    double leverage{1.0};
+    // Each expiry is on an underlying of its own, whose forward says nothing of the others'.
+    bool own_forward{};
 
     friend bool operator==(const RootSpec&, const RootSpec&) = default;
 };
+
+// Sets one field from a text, as TOML writes it: "am", "0.05", "true". An empty answer is success, else what
+// would be right.
+[[nodiscard]] std::string set_field(RootSpec& spec, std::string_view name, const std::string& text);
+[[nodiscard]] std::span<const std::string_view> field_names() noexcept;
 
 class ContractTable {
   public:
@@ -49,6 +62,10 @@ class ContractTable {
     double fee_per_contract{0.65};  // money per contract and side
 
   private:
+    struct Shipped {};
+    explicit ContractTable(Shipped);
+    void sort();
+
     std::vector<RootSpec> rows_;
 };
 

@@ -5,6 +5,7 @@
 
 #include "scanner/pricing/american_implied_volatility.hpp"
 #include "scanner/pricing/black.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::market {
 
@@ -13,7 +14,7 @@ double present_value(std::span<const pricing::CashDividend> dividends, double ra
     double value = 0;
     for (const auto& dividend : dividends) {
         if (dividend.years > 0 && dividend.years <= years) {
-            value += dividend.amount * std::exp(-rate * dividend.years);
+            value += dividend.amount * portable::exp(-rate * dividend.years);
         }
     }
     return value;
@@ -23,7 +24,7 @@ double implied_yield(double forward, const CarriedSpot& market) noexcept {
     const auto& terms = market.terms;
     const double spot = terms.spot - present_value(market.dividends, terms.rate, terms.years);
     if (!(spot > 0)) return kMissing;
-    return terms.rate - std::log(forward / spot) / terms.years;
+    return terms.rate - portable::log(forward / spot) / terms.years;
 }
 
 void take_off_early_exercise(const CarriedSpot& market, double forward, double window,
@@ -46,7 +47,7 @@ void take_off_early_exercise(const CarriedSpot& market, double forward, double w
     std::vector<double> volatility(n);
     for (std::size_t i = 0; i < n; ++i) volatility[i] = implied[i].volatility;
 
-    const double discount = std::exp(-market.terms.rate * market.terms.years);
+    const double discount = portable::exp(-market.terms.rate * market.terms.years);
     std::vector<double> premium(n, 0.0);  // the call's less the put's
     std::vector<double> american(n);
     for (const Right side : {Right::call, Right::put}) {
@@ -73,7 +74,7 @@ double carry_rate(std::span<const ForwardPoint> forwards) noexcept {
     double mean_y = 0;
     for (const auto& point : forwards) {
         mean_x += point.years;
-        mean_y += std::log(point.forward);
+        mean_y += portable::log(point.forward);
     }
     mean_x /= static_cast<double>(forwards.size());
     mean_y /= static_cast<double>(forwards.size());
@@ -82,7 +83,7 @@ double carry_rate(std::span<const ForwardPoint> forwards) noexcept {
     for (const auto& point : forwards) {
         const double x = point.years - mean_x;
         sxx += x * x;
-        sxy += x * (std::log(point.forward) - mean_y);
+        sxy += x * (portable::log(point.forward) - mean_y);
     }
     const double rate = sxy / sxx;
     return std::isfinite(rate) ? rate : 0.0;

@@ -6,6 +6,7 @@
 #include "scanner/market/smile_arbitrage.hpp"
 #include "scanner/market/smile_fit.hpp"
 #include "scanner/pricing/normal.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::market {
 
@@ -68,8 +69,8 @@ class SmileSetter {
     // one alone where a side has none. NaN where none is near.
     [[nodiscard]] double flat_volatility(std::size_t e) const {
         const double forward = priced_.expiries[e].forward;
-        const double low = forward * std::exp(-kNearMoney);
-        const double high = forward * std::exp(kNearMoney);
+        const double low = forward * portable::exp(-kNearMoney);
+        const double high = forward * portable::exp(kNearMoney);
         constexpr std::size_t kNoRow = ~std::size_t{0};
         std::size_t below = kNoRow;
         std::size_t above = kNoRow;
@@ -98,7 +99,7 @@ class SmileSetter {
         const double at_the_money = market.spot * std::sqrt(market.years) * kTopDensity;
         const double miss = kFormMiss * at_the_money;
         visit_out_of_the_money(e, [&](std::size_t i) {
-            const double k = std::log(chain_.strike[i] / market.forward);
+            const double k = portable::log(chain_.strike[i] / market.forward);
             const double spread = chain_.ask[i] - chain_.bid[i];
             fitter_.add(k, priced_.iv[i], (0.5 * spread + miss) / priced_.greeks[i].vega);
             if (std::isnan(span.low)) span.low = k;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::market {
 
 VolatilityStanding volatility_standing(std::span<const double> closes, double today) noexcept {
@@ -29,12 +31,12 @@ double realised_volatility(std::span<const double> closes, std::size_t returns) 
     const auto used = closes.last(returns + 1);
     const auto n = static_cast<double>(returns);
     // Around the mean return, which is known without a pass: the ends decide it.
-    const double mean = std::log(used.back() / used.front()) / n;
+    const double mean = portable::log(used.back() / used.front()) / n;
     double sum = 0;
     for (std::size_t i = 0; i <= returns; ++i) {
         if (!(used[i] > 0) || !std::isfinite(used[i])) return kMissing;
         if (i == 0) continue;
-        const double miss = std::log(used[i] / used[i - 1]) - mean;
+        const double miss = portable::log(used[i] / used[i - 1]) - mean;
         sum += miss * miss;
     }
     return std::sqrt(sum / (n - 1.0) * kSessionsPerYear);

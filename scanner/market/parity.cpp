@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::market {
 
 namespace {
@@ -22,8 +24,8 @@ using Basis = std::array<double, 3>;
 
 Basis basis_at(double years) noexcept {
     const double x = std::max(years, 1e-9) / kDecayYears;
-    const double p = -std::expm1(-x) / x;
-    return {1.0, p, p - std::exp(-x)};
+    const double p = -portable::expm1(-x) / x;
+    return {1.0, p, p - portable::exp(-x)};
 }
 
 double dot(const Basis& a, const Basis& b) noexcept {
@@ -94,8 +96,8 @@ std::span<const ParityPair> within(std::span<const ParityPair> pairs, double for
                                    double window) {
     const auto below = [](const ParityPair& pair, double strike) { return pair.strike < strike; };
     const auto first =
-        std::lower_bound(pairs.begin(), pairs.end(), forward * std::exp(-window), below);
-    const auto last = std::lower_bound(first, pairs.end(), forward * std::exp(window), below);
+        std::lower_bound(pairs.begin(), pairs.end(), forward * portable::exp(-window), below);
+    const auto last = std::lower_bound(first, pairs.end(), forward * portable::exp(window), below);
     return {first, last};
 }
 
@@ -205,7 +207,7 @@ bool estimate_rate(std::span<const ParityPair> pairs, double forward, NearMoney 
     const double floor = 1e-4 * line.weight / static_cast<double>(near.size());
     const double spread = std::max(residuals / (kept - 2), floor);
     out.years = years;
-    out.rate = -std::log(discount) / years;
+    out.rate = -portable::log(discount) / years;
     out.variance =
         (spread / line.sxx / (discount * discount) + kQuoteError * kQuoteError) / (years * years);
     return std::isfinite(out.rate) && std::isfinite(out.variance);
@@ -290,7 +292,9 @@ double RateCurve::rate(double years) const noexcept {
     return dot(coefficients_, basis_at(std::min(years, years_max_)));
 }
 
-double RateCurve::discount(double years) const noexcept { return std::exp(-rate(years) * years); }
+double RateCurve::discount(double years) const noexcept {
+    return portable::exp(-rate(years) * years);
+}
 
 double parity_forward(std::span<const ParityPair> pairs, double rough, double discount,
                       std::size_t pairs_max) {

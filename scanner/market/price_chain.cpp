@@ -13,6 +13,7 @@
 #include "scanner/market/parity.hpp"
 #include "scanner/market/priced_chain.hpp"
 #include "scanner/pricing/american_implied_volatility.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::market {
 
@@ -21,7 +22,7 @@ namespace {
 using pricing::IvStatus;
 
 constexpr double kMillisPerYear = 365.0 * 86'400'000.0;  // ACT/365
-constexpr double kRateYears = 1.0;                       // where PricedChain::rate is read off the curve
+constexpr double kRateYears = 1.0;  // where PricedChain::rate is read off the curve
 
 // European parity is a straight line: wide windows only lower the noise. American quotes keep to it
 // near the money alone, where early exercise is worth least; once its premium is taken off, further
@@ -156,9 +157,8 @@ class Pricer {
         out_.rate_source = RateSource::fitted;
         const auto curve = RateCurve::fit(estimates, american_);
         const double rate = curve.rate(kRateYears);
-        const bool sensible =
-            !american_ || (rate >= kAmericanRateMin && rate <= kAmericanRateMax &&
-                           curve.level_deviation() <= kAmericanRateDeviationMax);
+        const bool sensible = !american_ || (rate >= kAmericanRateMin && rate <= kAmericanRateMax &&
+                                             curve.level_deviation() <= kAmericanRateDeviationMax);
         if (sensible && !estimates.empty()) return curve;
         if (chain_.vendor_rate >= kVendorRateMin && chain_.vendor_rate <= kVendorRateMax) {
             out_.rate_source = RateSource::vendor;
@@ -187,7 +187,7 @@ class Pricer {
         auto& market = out_.expiries[e];
         if (market.years > 0) {
             market.rate = curve_.rate(market.years);
-            market.discount = std::exp(-market.rate * market.years);
+            market.discount = portable::exp(-market.rate * market.years);
         }
         if (!market.tradable) return;
         const auto& pairs = pairs_[e];
@@ -389,7 +389,7 @@ double greeks_volatility(const PricedChain& priced, std::uint32_t expiry,
     const ExpiryMarket& market = priced.expiries[expiry];
     if (!market.tradable || !(market.forward > 0.0)) return kMissing;
     const double variance =
-        market.smile.variance(std::log(priced.chain->strike[row] / market.forward));
+        market.smile.variance(portable::log(priced.chain->strike[row] / market.forward));
     return variance > 0.0 ? std::sqrt(variance / market.years) : kMissing;
 }
 

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
-#include <string_view>
 #include <vector>
 
 #include "scanner/market/quote_order.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::market {
 
@@ -24,9 +24,6 @@ constexpr std::array<const char*, kReasons> kNames{
 constexpr double kSplitLogBase = 0.25;
 constexpr double kSplitLogPerYear = 0.10;
 constexpr double kMillisPerYear = 365.0 * 86'400'000.0;
-
-// Volatility indices have a forward per expiry that owes nothing to the others'.
-bool own_forward(std::string_view root) noexcept { return root == "VIX" || root == "VIXW"; }
 
 // Takes out rows marked for it, and expiries left without one.
 void remove_rows(Chain& chain, const std::vector<bool>& leaves) {
@@ -123,7 +120,8 @@ double rough_forward(const Chain& chain, const Expiry& expiry) noexcept {
 // Marks contracts whose strikes and prices are of two sides of a split.
 class SplitCheck {
   public:
-    SplitCheck(const Chain& chain, std::vector<bool>& leaves) : chain_(chain), leaves_(leaves) {}
+    SplitCheck(const Chain& chain, const ContractTable& contracts, std::vector<bool>& leaves)
+        : chain_(chain), contracts_(contracts), leaves_(leaves) {}
 
     std::uint64_t run() {
         std::vector<double> known;
@@ -153,8 +151,8 @@ class SplitCheck {
         const double years =
             std::max(0.0, static_cast<double>(expiry.moment - chain_.as_of) / kMillisPerYear);
         if (!(forward > 0)) return;
-        if (!own_forward(expiry.root) &&
-            std::abs(std::log(forward / middle_)) > kSplitLogBase + kSplitLogPerYear * years) {
+        if (!contracts_.find(expiry.root).own_forward &&
+            std::abs(portable::log(forward / middle_)) > kSplitLogBase + kSplitLogPerYear * years) {
             for (std::size_t i = expiry.call_begin; i < expiry.end; ++i) mark(i);
             return;
         }
@@ -174,6 +172,7 @@ class SplitCheck {
     }
 
     const Chain& chain_;
+    const ContractTable& contracts_;
     std::vector<bool>& leaves_;
     std::vector<double> forwards_;
     double middle_{kMissing};
@@ -282,9 +281,9 @@ std::string ReasonCounts::sentence() const {
 }
 
 bool check_quotes(Chain& chain, const QualityRules& rules, ReasonCounts& skipped,
-                  ReasonCounts& flagged) {
+                  ReasonCounts& flagged, const ContractTable& contracts) {
     std::vector<bool> leaves(chain.size());
-    SplitCheck splits(chain, leaves);
+    SplitCheck splits(chain, contracts, leaves);
     const auto split = splits.run();
     const bool drop_split = rules.drop.has(Reason::split_adjusted);
     (drop_split ? skipped : flagged)[Reason::split_adjusted] += split;
@@ -334,9 +333,10 @@ bool check_quotes(Chain& chain, const QualityRules& rules, ReasonCounts& skipped
 
     // The spot is the same market's as the options', or of the other side of a split.
     const bool off =
-        std::abs(std::log(chain.spot / splits.middle())) > kSplitLogBase + kSplitLogPerYear;
-    const bool own = std::any_of(chain.expiries.begin(), chain.expiries.end(),
-                                 [](const Expiry& e) { return own_forward(e.root); });
+        std::abs(portable::log(chain.spot / splits.middle())) > kSplitLogBase + kSplitLogPerYear;
+    const bool own =
+        std::any_of(chain.expiries.begin(), chain.expiries.end(),
+                    [&](const Expiry& e) { return contracts.find(e.root).own_forward; });
     if (!off || own || !drop_split) return false;
     chain.spot = kMissing;
     return true;

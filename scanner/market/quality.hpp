@@ -13,6 +13,7 @@
 #include <string>
 
 #include "scanner/market/chain.hpp"
+#include "scanner/market/contracts.hpp"
 
 namespace scanmq::market {
 
@@ -78,8 +79,10 @@ struct QualityRules {
 
 // Checks every quote of the chain, counts what it finds, and takes out what the rules say. What it takes
 // out is counted in `skipped` under the first reason that applies, what it leaves in `flagged` under each.
+// The table says which roots have a forward of its own for each expiry.
 // True: the chain's spot was a split away from what its options say, and is missing now.
 [[nodiscard]] bool check_quotes(Chain& chain, const QualityRules& rules, ReasonCounts& skipped,
-                                ReasonCounts& flagged);
+                                ReasonCounts& flagged,
+                                const ContractTable& contracts = ContractTable::shipped());
 
 }  // namespace scanmq::market

@@ -108,14 +108,16 @@ MarketResult<ReadReport> read_vendor_text(ByteView text, std::string_view name,
 // What every vendor's file goes through: its quotes are checked, and chains of which nothing is left
 // go.
 MarketResult<ReadReport> checked(ReadReport report, std::string_view name,
-                                 const QualityRules& rules) {
+                                 const ReadOptions& options) {
     for (auto& chain : report.chains) {
         if (!storable_moment(chain.as_of) || !valid_date(chain.as_of_date)) {
             return fail(
                 Error{ErrorCode::bad_date,
                       fmt::format("{}: its quotes are not of the years 1900 to 2999", name)});
         }
-        if (check_quotes(chain, rules, report.skipped, report.flagged)) ++report.spots_dropped;
+        if (check_quotes(chain, options.quality, report.skipped, report.flagged, options.table())) {
+            ++report.spots_dropped;
+        }
         report.contracts += chain.size();
     }
     std::erase_if(report.chains, [](const Chain& chain) { return chain.size() == 0; });
@@ -212,7 +214,7 @@ MarketResult<ReadReport> read_chain_text(ByteView text, std::string_view name,
     }
     if (text.substr(0, kSnapshotMagic.size()) == kSnapshotMagic) return read_snapshot(text, name);
     auto report = read_vendor_text(text, name, options);
-    if (report) return checked(std::move(report).value(), name, options.quality);
+    if (report) return checked(std::move(report).value(), name, options);
     return report;
 }
 

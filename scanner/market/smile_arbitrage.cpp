@@ -4,6 +4,8 @@
 #include <array>
 #include <limits>
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::market {
 
 namespace {
@@ -20,9 +22,9 @@ struct Grid {
         constexpr double kStep = 2.0 * kReach / (Points - 1);
         for (std::size_t i = 0; i < Points; ++i) {
             const double u = kStep * static_cast<double>(i) - kReach;
-            sinh[i] = std::sinh(u);
-            cosh[i] = std::cosh(u);
-            tanh[i] = std::tanh(u);
+            sinh[i] = portable::sinh(u);
+            cosh[i] = portable::cosh(u);
+            tanh[i] = portable::tanh(u);
             over_cosh_cubed[i] = 1.0 / (cosh[i] * cosh[i] * cosh[i]);
         }
     }

@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "scanner/market/smile_arbitrage.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::market {
 
@@ -42,8 +43,8 @@ Bounds bounds_of(const SviPoints& points) noexcept {
     const double range = std::max(high - low, 0.5);
     return {.m_low = low,
             .m_high = high,
-            .log_s_low = std::log(kSharpest),
-            .log_s_high = std::log(3.0 * range)};
+            .log_s_low = portable::log(kSharpest),
+            .log_s_high = portable::log(3.0 * range)};
 }
 
 // What butterflies are looked for with: nothing, or where g is looked at and what it must be at least.
@@ -67,7 +68,7 @@ class VertexSearch {
         Vertex best = coarse();
         refine(best);
         Svi svi;
-        points_.solve(best.m, std::exp(best.log_s), svi);
+        points_.solve(best.m, portable::exp(best.log_s), svi);
         return svi;
     }
 
@@ -76,7 +77,7 @@ class VertexSearch {
         Vertex v{.m = std::clamp(m, bounds_.m_low, bounds_.m_high),
                  .log_s = std::clamp(log_s, bounds_.log_s_low, bounds_.log_s_high)};
         Svi svi;
-        v.cost = points_.solve(v.m, std::exp(v.log_s), svi);
+        v.cost = points_.solve(v.m, portable::exp(v.log_s), svi);
         if (rule_ != nullptr) v.least = rule_->left(svi);
         return v;
     }
@@ -86,7 +87,7 @@ class VertexSearch {
                     .least = -std::numeric_limits<double>::infinity()};
         for (const double m : {-1.0, 0.0, 0.7, 1.6}) {
             for (const double s : {0.2, 0.7, 2.0}) {
-                const Vertex v = at(m, std::log(s));
+                const Vertex v = at(m, portable::log(s));
                 if (v.better_than(best)) best = v;
             }
         }
@@ -155,7 +156,7 @@ Svi stepped(const Svi& from, const Unknowns& step) noexcept {
     to.d += step[1];
     to.c += step[2];
     to.m += step[3];
-    to.s *= std::exp(std::clamp(step[4], -1.0, 1.0));
+    to.s *= portable::exp(std::clamp(step[4], -1.0, 1.0));
     return to;
 }
 
@@ -232,7 +233,7 @@ void polish_svi(const SviPoints& points, int rounds_max, Svi& svi) noexcept {
             candidate = stepped(svi, step);
             // Back into bounds: a step along one is still a step.
             candidate.m = std::clamp(candidate.m, bounds.m_low, bounds.m_high);
-            candidate.s = std::clamp(candidate.s, kSharpest, std::exp(bounds.log_s_high));
+            candidate.s = std::clamp(candidate.s, kSharpest, portable::exp(bounds.log_s_high));
             points.make_feasible(candidate);
             next = quote_cost(points, candidate);
         }

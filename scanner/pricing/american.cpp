@@ -9,13 +9,14 @@
 #include "scanner/pricing/american_kernel.hpp"
 #include "scanner/pricing/american_put.hpp"
 #include "scanner/pricing/finite_differences.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing {
 namespace detail {
 
 Certain certain_exercise(const PutForm& put, double years) noexcept {
     const auto value = [&](double t) {
-        return put.strike * std::exp(-put.rate * t) - put.spot * std::exp(-put.yield * t);
+        return put.strike * portable::exp(-put.rate * t) - put.spot * portable::exp(-put.yield * t);
     };
     Certain best{std::max(value(0.0), 0.0), 0.0};
     const auto offer = [&](double t) {
@@ -24,7 +25,7 @@ Certain certain_exercise(const PutForm& put, double years) noexcept {
     offer(years);
     // Between the ends where r K e^(-rt) = q S e^(-qt).
     const double turn =
-        std::log(put.yield * put.spot / (put.rate * put.strike)) / (put.yield - put.rate);
+        portable::log(put.yield * put.spot / (put.rate * put.strike)) / (put.yield - put.rate);
     if (turn > 0.0 && turn < years) offer(turn);
     return best;
 }
@@ -147,14 +148,15 @@ Greeks certain_greeks(const BsmInputs& in, Right right, const PutForm& put) noex
     if (best.years == in.years) return bsm_greeks(in, right);
     const bool is_put = right == Right::put;
     if (best.value <= 0.0) return {};
-    const double paid = std::exp(-in.yield * best.years);
+    const double paid = portable::exp(-in.yield * best.years);
     Greeks out;
     out.price = best.value;
     out.delta = is_put ? -paid : paid;
     if (best.years > 0.0) {
         // The time moves with the spot: dt/dS = 1/(S (q - r)).
         out.gamma = std::fabs(in.yield * paid / (in.spot * (in.yield - in.rate)));
-        out.rho = (is_put ? -1.0 : 1.0) * best.years * in.strike * std::exp(-in.rate * best.years);
+        out.rho =
+            (is_put ? -1.0 : 1.0) * best.years * in.strike * portable::exp(-in.rate * best.years);
     }
     return out;
 }
@@ -328,7 +330,7 @@ double exercise_boundary(const BsmInputs& in, Right right, AmericanScheme scheme
     }
     Batch batch(scheme, is_calm(in));
     batch.add(put, in.volatility, in.years);
-    const double ratio = std::exp(batch.run(false).boundary[0]);
+    const double ratio = portable::exp(batch.run(false).boundary[0]);
     return is_put ? in.strike * ratio : in.strike / ratio;
 }
 

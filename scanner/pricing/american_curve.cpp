@@ -8,6 +8,7 @@
 #include "scanner/pricing/american_put.hpp"
 #include "scanner/pricing/finite_differences.hpp"
 #include "scanner/pricing/normal.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -25,7 +26,7 @@ AmericanCurve::Point AmericanCurve::exercised(double underlying) const noexcept 
 // Black (1976).
 AmericanCurve::Point AmericanCurve::european(double carried) const noexcept {
     if (!(carried > 0.0)) return {side_ > 0.0 ? 0.0 : paid_strike_, 0.0};
-    const double d1 = (std::log(carried) - log_paid_strike_) / deviation_ + 0.5 * deviation_;
+    const double d1 = (portable::log(carried) - log_paid_strike_) / deviation_ + 0.5 * deviation_;
     const double share = side_ * normal_cdf(side_ * d1);
     const double paid = side_ * paid_strike_ * normal_cdf(side_ * (d1 - deviation_));
     return {carried * share - paid, growth_ * share};
@@ -50,7 +51,7 @@ AmericanCurve::Point AmericanCurve::at_boundary(double underlying) const noexcep
     const bool put = side_ < 0.0;
     const Point now = exercised(underlying);
     if (!(underlying > 0.0)) return put ? now : Point{};
-    const double y = std::log(put ? underlying / strike_ : strike_ / underlying);
+    const double y = portable::log(put ? underlying / strike_ : strike_ / underlying);
     if (y <= low_) return now;
     Point out = european(growth_ * underlying);
     if (y < high_) {
@@ -68,7 +69,7 @@ AmericanCurve::Point AmericanCurve::on_grid(double underlying) const noexcept {
     const double x = std::max(underlying - shift_, 0.0);
     Point out = european(growth_ * x);
     if (x > 0.0 && !nodes_.empty()) {
-        const double y = std::log(x);
+        const double y = portable::log(x);
         if (y > low_ && y < high_) {
             const Point premium = between_nodes((y - low_) * over_step_);
             out.value += premium.value;
@@ -100,7 +101,7 @@ AmericanCurve::Point AmericanCurve::at(double underlying) const noexcept {
 class CurveMaker {
   public:
     explicit CurveMaker(const CurveMarket& market)
-        : market_(market), discount_(std::exp(-market.rate * market.years)) {
+        : market_(market), discount_(portable::exp(-market.rate * market.years)) {
         std::vector<CashDividend> schedule;
         for (const CashDividend& one : market.dividends) {
             if (one.years > 0.0 && one.years <= market.years) schedule.push_back(one);
@@ -151,7 +152,7 @@ class CurveMaker {
         out.side_ = put ? -1.0 : 1.0;
         out.strike_ = leg.strike;
         out.paid_strike_ = leg.strike * discount_;
-        out.log_paid_strike_ = std::log(out.paid_strike_);
+        out.log_paid_strike_ = portable::log(out.paid_strike_);
         out.deviation_ = leg.volatility * std::sqrt(market_.years);
         out.growth_ = 1.0;
         out.shift_ = market_.paid_out;
@@ -167,7 +168,7 @@ class CurveMaker {
         if (plain_ && regime == european) return;
         if (plain_ && regime == boundary) {
             out.kind_ = Curve::Kind::boundary;
-            out.growth_ = std::exp(-market_.yield * market_.years);
+            out.growth_ = portable::exp(-market_.yield * market_.years);
             out.far_above_ = -leg.strike;
             return;
         }
@@ -177,19 +178,19 @@ class CurveMaker {
 
     // Exercise just before and after each ex-moment, now and at the end, if X grew for certain.
     void place_lines(const Paid& paid, Curve& out) const {
-        out.growth_ = std::exp(-paid.yield * market_.years);
+        out.growth_ = portable::exp(-paid.yield * market_.years);
         out.shift_ = 0.0;
         out.far_above_ = -out.strike_;
         double unpaid = 0.0;
         const auto add = [&](double t) {
-            const double level = out.strike_ * std::exp(-market_.rate * t) - unpaid;
-            const double slope = std::exp(-paid.yield * t);
+            const double level = out.strike_ * portable::exp(-market_.rate * t) - unpaid;
+            const double slope = portable::exp(-paid.yield * t);
             out.lines_.push_back({-out.side_ * level, out.side_ * slope});
         };
         add(market_.years);
         for (const CashDividend& one : paid.schedule) {
             add(one.years);
-            unpaid += one.amount * std::exp(-market_.rate * one.years);
+            unpaid += one.amount * portable::exp(-market_.rate * one.years);
             add(one.years);
         }
         out.shift_ = unpaid;
@@ -290,7 +291,7 @@ class CurveMaker {
         }
         out.nodes_.front().slope = value(1) - value(0);
         out.nodes_.back().slope = value(kGridNodes - 1) - value(kGridNodes - 2);
-        const double middle = std::log(out.strike_);
+        const double middle = portable::log(out.strike_);
         out.low_ = middle - kCoarse.half_nodes * step;
         out.high_ = middle + kCoarse.half_nodes * step;
         out.over_step_ = 1.0 / step;

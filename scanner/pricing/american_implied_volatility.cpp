@@ -7,6 +7,7 @@
 
 #include "common/base/assert.hpp"
 #include "scanner/pricing/american_put.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 // Each round prices all rows that are still open at once, so that vector lanes stay full, and then
 // moves each of them. Steps are secants in a function of V - least, the least being the value at no
@@ -59,7 +60,7 @@ struct Search {
 
     [[nodiscard]] double height(double value) const noexcept {
         const double over = value - least;
-        return exercised ? std::sqrt(std::max(over, 0.0)) : std::log(std::max(over, 1e-300));
+        return exercised ? std::sqrt(std::max(over, 0.0)) : portable::log(std::max(over, 1e-300));
     }
     void close(double found, IvStatus as) noexcept {
         open = false;
@@ -111,16 +112,16 @@ Search start(const Market& market, double price, double strike, Right right) noe
                   out.exercised ? IvStatus::at_exercise_boundary : IvStatus::ok);
         return out;
     }
-    const double most = is_call
-                            ? common.spot * std::max(1.0, std::exp(-common.yield * common.years))
-                            : strike * std::max(1.0, std::exp(-common.rate * common.years));
+    const double most =
+        is_call ? common.spot * std::max(1.0, portable::exp(-common.yield * common.years))
+                : strike * std::max(1.0, portable::exp(-common.rate * common.years));
     if (price >= most) {
         out.close(kNaN, IvStatus::above_max);
         return out;
     }
     // The European value is no higher, so its volatility is no lower.
-    const double forward = market.on_x * std::exp((common.rate - common.yield) * common.years);
-    const double discount = std::exp(-common.rate * common.years);
+    const double forward = market.on_x * portable::exp((common.rate - common.yield) * common.years);
+    const double discount = portable::exp(-common.rate * common.years);
     const IvResult european =
         implied_volatility(price, forward, strike, common.years, discount, right);
     if (european.status == IvStatus::ok && european.volatility < kAmericanIvMax) {

@@ -6,10 +6,12 @@
 // Threads: pure functions. Instructions are chosen at run time (highway's dynamic dispatch).
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 
 #include "scanner/pricing/american_put.hpp"
 #include "scanner/pricing/american_scheme.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing::detail {
 
@@ -27,7 +29,7 @@ struct PutBlock {
 inline void add_put(PutBlock& block, const PutForm& put, double volatility, double years) noexcept {
     const std::size_t row = block.size++;
     const double over_variance = 1.0 / (volatility * volatility);
-    block.log_spot[row] = std::log(put.spot / put.strike);
+    block.log_spot[row] = portable::log(put.spot / put.strike);
     block.rate[row] = put.rate * over_variance;
     block.yield[row] = put.yield * over_variance;
     block.deviation[row] = volatility * std::sqrt(years);

@@ -5,6 +5,7 @@
 #include <numbers>
 
 #include "common/base/assert.hpp"
+#include "scanner/pricing/portable_math.hpp"
 #include "scanner/pricing/quadrature.hpp"
 
 namespace scanmq::pricing::detail {
@@ -15,8 +16,8 @@ Quadrature quarter_turn(int count) {
     Quadrature out = gauss_legendre(count);
     for (int k = 0; k < count; ++k) {
         const double angle = 0.25 * std::numbers::pi * (1.0 + out.at[k]);
-        out.at[k] = std::sin(angle);
-        out.weight[k] *= 0.5 * std::numbers::pi * std::cos(angle);
+        out.at[k] = portable::sin(angle);
+        out.weight[k] *= 0.5 * std::numbers::pi * portable::cos(angle);
     }
     return out;
 }
@@ -24,7 +25,8 @@ Quadrature quarter_turn(int count) {
 // Lagrange's basis on the nodes 0..n (x/x_max = (1 - cos(i pi/n))/2), those of 1..n, at x/x_max = at.
 void append_basis(int n, double at, std::vector<double>& out) {
     std::vector<double> node;
-    for (int i = 0; i <= n; ++i) node.push_back(0.5 - 0.5 * std::cos(i * std::numbers::pi / n));
+    for (int i = 0; i <= n; ++i)
+        node.push_back(0.5 - 0.5 * portable::cos(i * std::numbers::pi / n));
     for (int j = 1; j <= n; ++j) {
         double product = 1.0;
         for (int i = 0; i <= n; ++i) {
@@ -45,7 +47,7 @@ AmericanTables::AmericanTables(int node_count, int sample_count, int price_count
       equation(equation_used) {
     SCANMQ_ASSERT(nodes >= 2 && nodes <= kNodesMax && samples >= 2 && samples <= kSamplesMax);
     for (int i = 1; i <= nodes; ++i) {
-        root.push_back(0.5 - 0.5 * std::cos(i * std::numbers::pi / nodes));
+        root.push_back(0.5 - 0.5 * portable::cos(i * std::numbers::pi / nodes));
     }
     const Quadrature inner = quarter_turn(samples);
     gap = inner.at;

@@ -7,6 +7,7 @@
 #include "common/base/assert.hpp"
 #include "scanner/pricing/black_kernel.hpp"
 #include "scanner/pricing/mills.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -35,7 +36,7 @@ inline OutOfTheMoney out_of_the_money(double forward, double strike, double v) n
     const double a = detail::log_ratio(high, low) / v;
     const double t = 0.5 * v;
     const double vega =
-        detail::kInvSqrtTwoPi * std::sqrt(low * high) * std::exp(-0.5 * (a * a + t * t));
+        detail::kInvSqrtTwoPi * std::sqrt(low * high) * portable::exp(-0.5 * (a * a + t * t));
     const detail::MillsPair ratio = detail::mills_pair(a, t);
     const double near_tail = vega * ratio.low / low;  // N(-|a - t|), as low n(a - t) = vega
     const double far = vega * ratio.high / high;      // N(-a - t)
@@ -70,9 +71,9 @@ BlackTerms terms_of(const BsmExpiry& in) noexcept {
     out.years = in.years;
     out.root_years = std::sqrt(in.years);
     out.over_root_years = in.years > 0.0 ? 1.0 / out.root_years : 0.0;
-    out.discount = std::exp(-in.rate * in.years);
-    out.yield_discount = std::exp(-in.yield * in.years);
-    out.forward = in.spot * std::exp(out.carry * in.years);
+    out.discount = portable::exp(-in.rate * in.years);
+    out.yield_discount = portable::exp(-in.yield * in.years);
+    out.forward = in.spot * portable::exp(out.carry * in.years);
     return out;
 }
 
@@ -143,11 +144,11 @@ double black_price(const BlackInputs& in, Right right) noexcept {
 }
 
 double bsm_price(const BsmInputs& in, Right right) noexcept {
-    return black_price({.forward = in.spot * std::exp((in.rate - in.yield) * in.years),
+    return black_price({.forward = in.spot * portable::exp((in.rate - in.yield) * in.years),
                         .strike = in.strike,
                         .volatility = in.volatility,
                         .years = in.years,
-                        .discount = std::exp(-in.rate * in.years)},
+                        .discount = portable::exp(-in.rate * in.years)},
                        right);
 }
 

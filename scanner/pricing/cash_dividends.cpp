@@ -8,6 +8,7 @@
 #include "common/base/assert.hpp"
 #include "scanner/pricing/american_put.hpp"
 #include "scanner/pricing/finite_differences.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -38,7 +39,8 @@ struct Schedule {
     }
     [[nodiscard]] double present_value(double rate) const noexcept {
         double sum = 0.0;
-        for (const CashDividend& row : inside()) sum += row.amount * std::exp(-rate * row.years);
+        for (const CashDividend& row : inside())
+            sum += row.amount * portable::exp(-rate * row.years);
         return sum;
     }
 
@@ -66,16 +68,16 @@ Greeks certain(const BsmInputs& on_x, const Schedule& schedule, Right right) noe
     const double sign = sign_of(right);
     Greeks best;
     const auto offer = [&](double t, double unpaid) {
-        const double given = std::exp(-on_x.yield * t);
+        const double given = portable::exp(-on_x.yield * t);
         const double value =
-            sign * (on_x.strike * std::exp(-on_x.rate * t) - on_x.spot * given - unpaid);
+            sign * (on_x.strike * portable::exp(-on_x.rate * t) - on_x.spot * given - unpaid);
         if (value <= best.price) return;
         best = {};
         best.price = value;
         best.delta = -sign * given;
     };
-    const double turn =
-        std::log(on_x.yield * on_x.spot / (on_x.rate * on_x.strike)) / (on_x.yield - on_x.rate);
+    const double turn = portable::log(on_x.yield * on_x.spot / (on_x.rate * on_x.strike)) /
+                        (on_x.yield - on_x.rate);
     double unpaid = 0.0;
     double end = on_x.years;
     const auto interval = [&](double begin) {
@@ -86,7 +88,7 @@ Greeks certain(const BsmInputs& on_x, const Schedule& schedule, Right right) noe
     };
     for (const CashDividend& row : schedule.inside()) {
         interval(row.years);
-        unpaid += row.amount * std::exp(-on_x.rate * row.years);
+        unpaid += row.amount * portable::exp(-on_x.rate * row.years);
     }
     interval(0.0);
     return best;
@@ -311,7 +313,7 @@ Greeks european_greeks(const BsmInputs& in, std::span<const CashDividend> divide
     if (!usable(on_x)) return kNoGreeks;
     Greeks out = european_on_x(on_x, in.spot, right);
     for (const CashDividend& row : schedule.inside()) {
-        out.rho += out.delta * row.years * row.amount * std::exp(-in.rate * row.years);
+        out.rho += out.delta * row.years * row.amount * portable::exp(-in.rate * row.years);
     }
     return out;
 }

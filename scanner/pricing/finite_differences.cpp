@@ -301,7 +301,9 @@ class Columns {
         const int half = grid.half_nodes;
         const auto share = [&](int j) {
             const double z = static_cast<double>(j) / half;
-            return grid.stretch > 0.0 ? std::sinh(grid.stretch * z) / std::sinh(grid.stretch) : z;
+            return grid.stretch > 0.0
+                       ? portable::sinh(grid.stretch * z) / portable::sinh(grid.stretch)
+                       : z;
         };
         std::vector<Place> out;
         for (int j = -half; j <= half; ++j) {

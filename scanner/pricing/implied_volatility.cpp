@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "scanner/pricing/mills.hpp"
+#include "scanner/pricing/portable_math.hpp"
 #include "scanner/pricing/rational_cubic.hpp"
 
 // Jaeckel (2015), "Let's be rational". The inflection point of b(v) is s_c = sqrt(2|x|); its
@@ -72,7 +73,7 @@ double step_low(const Quote& quote, double log_beta, double v) noexcept {
     const double a = quote.m / v;
     const double t = 0.5 * v;
     const double ratio = detail::mills_difference(a, t);
-    const double log_b = kLogInvSqrtTwoPi - 0.5 * (a * a + t * t) + std::log(ratio);
+    const double log_b = kLogInvSqrtTwoPi - 0.5 * (a * a + t * t) + portable::log(ratio);
     const double slope = 1.0 / ratio;  // b'/b
     const double over_log = 1.0 / log_b;
     const VegaRatios vega(quote.m, v);
@@ -89,7 +90,7 @@ double step_low(const Quote& quote, double log_beta, double v) noexcept {
 double step_middle(const Quote& quote, double v) noexcept {
     const double a = quote.m / v;
     const double t = 0.5 * v;
-    const double over_vega = kSqrtTwoPi * std::exp(0.5 * (a * a + t * t));
+    const double over_vega = kSqrtTwoPi * portable::exp(0.5 * (a * a + t * t));
     const VegaRatios vega(quote.m, v);
     double newton;
     if (a > t || detail::needs_series(a, t)) {
@@ -105,7 +106,7 @@ double step_high(const Quote& quote, double log_headroom, double v) noexcept {
     const double a = quote.m / v;
     const double t = 0.5 * v;
     const double ratio = detail::mills_sum(a, t);
-    const double log_rest = kLogInvSqrtTwoPi - 0.5 * (a * a + t * t) + std::log(ratio);
+    const double log_rest = kLogInvSqrtTwoPi - 0.5 * (a * a + t * t) + portable::log(ratio);
     const double slope = 1.0 / ratio;
     const VegaRatios vega(quote.m, v);
     return householder((log_rest - log_headroom) * ratio, vega.second + slope,
@@ -142,7 +143,7 @@ double guess_low(const Quote& quote, double log_beta, double v_l, double ratio_l
     const double z = quote.m / (kSqrtThree * v_l);
     const double y = z * z;
     const double mills = detail::mills_ratio(z);
-    const double w = std::exp(0.125 * v_l * v_l);
+    const double w = portable::exp(0.125 * v_l * v_l);
     const double mapped = quote.m * mills * mills * mills * w / (3.0 * kSqrtThree * ratio_l);
     const double slope = y * mills * mills * w;
     const double second =
@@ -151,7 +152,8 @@ double guess_low(const Quote& quote, double log_beta, double v_l, double ratio_l
     const double f = detail::cubic_fit_right({0.0, mapped, 1.0, slope}, second, tau);
     // f over beta, which neither underflows with beta nor, as the cubic's slope at 0 is 1, leaves 1 there.
     const double factor = f > 0.0 ? f / tau : 1.0;
-    const double log_p = kLogSqrtThree + (log_beta + std::log(factor / (kTwoPi * quote.m))) / 3.0;
+    const double log_p =
+        kLogSqrtThree + (log_beta + portable::log(factor / (kTwoPi * quote.m))) / 3.0;
     return quote.m / (kSqrtThree * rough_inverse_tail(std::min(log_p, -0.7)));
 }
 
@@ -163,10 +165,10 @@ double solve_below(const Quote& quote, const Inflection& centre, double b_c) noe
     const double a = quote.m / v_l;
     const double t = 0.5 * v_l;
     const double ratio_l = detail::mills_difference(a, t);
-    const double over_vega = kSqrtTwoPi * std::exp(0.5 * (a * a + t * t));
+    const double over_vega = kSqrtTwoPi * portable::exp(0.5 * (a * a + t * t));
     const double b_l = ratio_l / over_vega;
     if (quote.beta < b_l) {
-        const double log_beta = std::log(quote.beta);
+        const double log_beta = portable::log(quote.beta);
         return iterate(guess_low(quote, log_beta, v_l, ratio_l, b_l), 1e-3 * v_l, v_l,
                        [&](double v) { return step_low(quote, log_beta, v); });
     }
@@ -181,12 +183,12 @@ double solve_below(const Quote& quote, const Inflection& centre, double b_c) noe
 double guess_high(const Quote& quote, double v_u, double ratio_u, double rest_u) noexcept {
     const double a = quote.m / v_u;
     const double t = 0.5 * v_u;
-    const double growth = std::exp(0.5 * a * a);
+    const double growth = portable::exp(0.5 * a * a);
     const double mapped = growth * detail::mills_ratio(t) / ratio_u;
     const double second = 0.5 * ratio_u * a * a / v_u * growth;
     const double tau = quote.headroom / rest_u;
     const double f = detail::cubic_fit_right({0.0, mapped, 0.5, 0.5 * growth}, second, tau);
-    return 2.0 * rough_inverse_tail(std::min(std::log((f > 0.0 ? f : tau) * rest_u), -0.7));
+    return 2.0 * rough_inverse_tail(std::min(portable::log((f > 0.0 ? f : tau) * rest_u), -0.7));
 }
 
 double solve_above(const Quote& quote, const Inflection& centre, double b_c) noexcept {
@@ -195,10 +197,10 @@ double solve_above(const Quote& quote, const Inflection& centre, double b_c) noe
     const double a = quote.m / v_u;
     const double t = 0.5 * v_u;
     const double ratio_u = detail::mills_sum(a, t);
-    const double over_vega = kSqrtTwoPi * std::exp(0.5 * (a * a + t * t));
+    const double over_vega = kSqrtTwoPi * portable::exp(0.5 * (a * a + t * t));
     const double rest_u = ratio_u / over_vega;  // maximum - b_u
     if (quote.headroom < rest_u) {
-        const double log_headroom = std::log(quote.headroom);
+        const double log_headroom = portable::log(quote.headroom);
         return iterate(guess_high(quote, v_u, ratio_u, rest_u), v_u, 1e3,
                        [&](double v) { return step_high(quote, log_headroom, v); });
     }
@@ -293,7 +295,7 @@ IvResult implied_volatility(double price, double forward, double strike, double 
 
 double normalised_implied_volatility(double beta, double x) noexcept {
     const double m = std::fabs(x);
-    const double maximum = std::exp(-0.5 * m);
+    const double maximum = portable::exp(-0.5 * m);
     if (beta == 0.0) return 0.0;
     if (!(beta > 0.0 && beta < maximum)) return kNaN;
     return solve({beta, maximum - beta, maximum, m});
@@ -304,9 +306,9 @@ double normalised_black(double x, double v) noexcept {
     const double m = std::fabs(x);
     const double a = m / v;
     const double t = 0.5 * v;
-    const double vega = kInvSqrtTwoPi * std::exp(-0.5 * (a * a + t * t));
+    const double vega = kInvSqrtTwoPi * portable::exp(-0.5 * (a * a + t * t));
     if (a > t || detail::needs_series(a, t)) return vega * detail::mills_difference(a, t);
-    return std::exp(-0.5 * m) - vega * detail::mills_sum(a, t);
+    return portable::exp(-0.5 * m) - vega * detail::mills_sum(a, t);
 }
 
 }  // namespace scanmq::pricing

@@ -13,6 +13,8 @@
 
 #include <cmath>
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::pricing::detail {
 
 inline constexpr double kInvSqrtTwoPi = 0.398942280401432677939946;
@@ -121,7 +123,7 @@ struct MillsPair {
 // keep its rounding error, while the difference of close numbers is exact.
 [[nodiscard]] inline double log_ratio(double high, double low) noexcept {
     const double d = (high - low) / (high + low);
-    if (d > 0.05) return std::log(high / low);
+    if (d > 0.05) return portable::log(high / low);
     const double q = d * d;
     return 2.0 * d *
            (1.0 + q * (1.0 / 3.0 +

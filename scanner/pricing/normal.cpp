@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "scanner/pricing/mills.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -15,7 +16,7 @@ double gaussian(double x) noexcept {
     const double rest = 0.5 * (x - coarse) * (x + coarse);
     // |rest| < 64^2 * 2^-24 = 2.5e-4: four terms are exact to the last place.
     const double correction = 1.0 - rest * (1.0 - rest * (0.5 - rest * (1.0 / 6.0 - rest / 24.0)));
-    return std::exp(-0.5 * coarse * coarse) * correction;
+    return portable::exp(-0.5 * coarse * coarse) * correction;
 }
 
 struct Rational {
@@ -77,7 +78,7 @@ double normal_inverse_cdf(double p) noexcept {
     }
     const double q = p - 0.5;
     if (std::fabs(q) <= 0.425) return q * kCentre(0.180625 - q * q);
-    const double r = std::sqrt(-std::log(q < 0.0 ? p : 1.0 - p));
+    const double r = std::sqrt(-portable::log(q < 0.0 ? p : 1.0 - p));
     const double z = r <= 5.0 ? kTail(r - 1.6) : kFarTail(r - 5.0);
     return q < 0.0 ? -z : z;
 }

@@ -8,6 +8,8 @@
 #include <numbers>
 #include <vector>
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::pricing::detail {
 
 struct Quadrature {
@@ -19,7 +21,7 @@ struct Quadrature {
 [[nodiscard]] inline Quadrature gauss_legendre(int count) {
     Quadrature out;
     for (int k = 0; k < count; ++k) {
-        double y = -std::cos(std::numbers::pi * (k + 0.75) / (count + 0.5));
+        double y = -portable::cos(std::numbers::pi * (k + 0.75) / (count + 0.5));
         double slope = 1.0;
         for (int step = 0; step < 8; ++step) {
             double previous = 1.0;

@@ -5,8 +5,7 @@
 //           normal distribution.
 // Accuracy: relative errors, as the tests of every target assert: log and exp 2.3e-16, log_ratio
 //           5e-16, mills_ratio 1e-15, normal_pdf 6e-16, normal_cdf 1.5e-15. NaN in, NaN out.
-// Targets:  results differ between targets by the same amounts, as not all of them fuse a multiply
-//           with an add.
+// Targets:  the same bits on each (lanes-inl.hpp).
 // Threads:  pure functions.
 // See:      scanner/pricing/mills.hpp for the Mills ratio; docs/SCANNER.md, "Pricing kernels".
 
@@ -22,10 +21,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "scanner/pricing/lanes-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace scanmq::pricing::HWY_NAMESPACE {
-
-namespace hn = hwy::HWY_NAMESPACE;
 
 // ln 2 in two parts, the first of 31 bits, so that its product with an exponent is exact.
 inline constexpr double kLn2High = 0x1.62e42fee00000p-1;

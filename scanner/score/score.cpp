@@ -1,5 +1,7 @@
 #include "scanner/score/score.hpp"
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::score {
 namespace {
 
@@ -33,7 +35,7 @@ Scale scale_of(double forward, double atm_volatility, double years) noexcept {
     constexpr double kTradingDays = 252.0;
     const double v = atm_volatility * std::sqrt(years);
     return {forward * v, forward * atm_volatility * std::sqrt(1.0 / kTradingDays),
-            forward * std::exp(-2.0 * v), forward * std::exp(2.0 * v)};
+            forward * portable::exp(-2.0 * v), forward * portable::exp(2.0 * v)};
 }
 
 double leg_liquidity(double bid, double ask, std::uint32_t volume,

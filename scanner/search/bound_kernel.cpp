@@ -45,7 +45,8 @@ class BoundKernel {
             const auto valid = hn::FirstN(D{}, n - i);
             M pass;
             const auto estimate = pairs(begin + i, pass);
-            most = hn::Max(most, hn::IfThenElse(valid, estimate, set(-1.0)));
+            // In this order an estimate that is not a number is passed over.
+            most = hn::Max(hn::IfThenElse(valid, estimate, set(-1.0)), most);
             std::uint8_t raw[8] = {};
             hn::StoreMaskBits(D{}, hn::And(valid, pass), raw);
             survivors[i / 64] |= static_cast<std::uint64_t>(raw[0]) << (i % 64);

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "common/base/assert.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::search {
 namespace {
@@ -240,8 +241,8 @@ bool probability_rises(const strategy::Distribution& distribution,
     constexpr int kCellsMax = 4096;
     int cells_left = kCellsMax;
     constexpr double kBeyond = 1e-12;  // breakevens lie between strikes but for rounding
-    return density_is_positive(smile, std::log(strikes.low / distribution.forward()) - kBeyond,
-                               std::log(strikes.high / distribution.forward()) + kBeyond,
+    return density_is_positive(smile, portable::log(strikes.low / distribution.forward()) - kBeyond,
+                               portable::log(strikes.high / distribution.forward()) + kBeyond,
                                cells_left);
 }
 

@@ -7,11 +7,13 @@
 #include <hwy/foreach_target.h>
 #include <hwy/highway.h>
 
+#include "scanner/pricing/lanes-inl.hpp"
+
 HWY_BEFORE_NAMESPACE();
 namespace scanmq::search::HWY_NAMESPACE {
 namespace {
 
-namespace hn = hwy::HWY_NAMESPACE;
+namespace hn = scanmq::pricing::HWY_NAMESPACE::hn;
 using D = hn::ScalableTag<double>;
 using V = hn::Vec<D>;
 using M = hn::Mask<D>;

@@ -16,7 +16,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace scanmq::search::HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
+namespace hn = scanmq::pricing::HWY_NAMESPACE::hn;
 using scanmq::strategy::HWY_NAMESPACE::VectorDistribution;
 using D = hn::ScalableTag<double>;
 using V = hn::Vec<D>;

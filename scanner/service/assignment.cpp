@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "scanner/pricing/portable_math.hpp"
 #include "scanner/service/leg_book.hpp"
 
 namespace scanmq::service {
@@ -44,14 +45,14 @@ Assignment assignment_of(const market::PricedChain& priced, const ScanInputs& in
         return static_cast<double>(contract.moment - moment) / kMillisPerYear;
     };
     const auto interest = [&](double years) {
-        return strike * (1.0 - std::exp(-market.rate * years));
+        return strike * (1.0 - portable::exp(-market.rate * years));
     };
     if (!call) {
         double paid = 0.0;
         for (const Dividend& dividend : inputs.dividends) {
             const double left = left_at(dividend.ex_moment);
             if (left >= 0.0) {
-                paid += dividend.amount * std::exp(-market.rate * (market.years - left));
+                paid += dividend.amount * portable::exp(-market.rate * (market.years - left));
             }
         }
         return interest(market.years) > other + paid ? Assignment::likely : Assignment::unlikely;
@@ -63,7 +64,7 @@ Assignment assignment_of(const market::PricedChain& priced, const ScanInputs& in
         for (std::size_t j = i; j < inputs.dividends.size(); ++j) {
             const double later = left_at(inputs.dividends[j].ex_moment);
             if (later >= 0.0) {
-                paid += inputs.dividends[j].amount * std::exp(-market.rate * (left - later));
+                paid += inputs.dividends[j].amount * portable::exp(-market.rate * (left - later));
             }
         }
         if (paid > other + interest(left)) return Assignment::likely;

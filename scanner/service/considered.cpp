@@ -1,5 +1,7 @@
 #include "scanner/service/considered.hpp"
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::service {
 namespace {
 
@@ -236,11 +238,11 @@ double payoff_metric(SpreadMetric metric, const Considered& c,
 double touch_probability_of(const market::PricedChain& chain, const Lane& lane,
                             double strike) noexcept {
     const market::ExpiryMarket& expiry = chain.expiries[lane.expiry];
-    const double k = std::log(strike / lane.distribution->forward());
+    const double k = portable::log(strike / lane.distribution->forward());
     return strategy::touch_probability(
         {.barrier = strike,
          .spot = lane.spot,
-         .carry = std::log(expiry.forward / lane.spot) / expiry.years,
+         .carry = portable::log(expiry.forward / lane.spot) / expiry.years,
          .volatility = lane.distribution->smile().volatility(k, expiry.years),
          .years = expiry.years});
 }

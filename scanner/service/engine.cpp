@@ -196,6 +196,7 @@ Assumptions assumptions_of(const market::PricedChain& chain, const ScanRequest& 
     out.dividends = inputs.dividends.size();
     out.events = inputs.events.size();
     out.ticks = request.ticks.size();
+    out.margins = request.margins.size();
     return out;
 }
 

@@ -43,7 +43,7 @@ Lane bare_lane(const LaneParts& parts, std::uint32_t expiry, std::uint32_t back,
     }
     lane.ticks = ticks_of(parts.request, root);
     lane.fill = parts.request.fill;
-    lane.margin = strategy::margin_rate(root);
+    lane.margin = margin_of(parts.request, root);
     lane.fees = opening_fees(*lane.definition, parts.request.fee_per_contract,
                              parts.chain.chain->multiplier);
     lane.spot = parts.chain.spot > 0.0 ? parts.chain.spot : market.spot;

@@ -99,6 +99,15 @@ std::optional<Error> check_inputs(const ScanRequest& request) {
                 "0.05 or 0.10");
         }
     }
+    if (request.margins.size() > kMarginsMax) {
+        return too_many("margins", request.margins.size(), kMarginsMax);
+    }
+    for (const RootMargin& each : request.margins) {
+        if (!(each.share >= 0.0) || !(each.floor >= 0.0) || !(each.share <= 10.0) ||
+            !(each.floor <= 10.0)) {
+            return refuse("margins must have a share and a floor between 0 and 10");
+        }
+    }
     if (request.events.size() > kEventsMax) {
         return too_many("events", request.events.size(), kEventsMax);
     }
@@ -246,14 +255,31 @@ Result<ScanPlan, Error> make_plan(const ScanRequest& request) {
     return plan;
 }
 
-strategy::TickRule ticks_of(const ScanRequest& request, std::string_view root) noexcept {
-    const RootTicks* found = nullptr;
-    for (const RootTicks& each : request.ticks) {
+namespace {
+
+// The root's row, else the one for every other root, else none.
+template <class Row>
+const Row* row_of(const std::vector<Row>& rows, std::string_view root) noexcept {
+    const Row* found = nullptr;
+    for (const Row& each : rows) {
         if (each.root == root) found = &each;
         if (each.root.empty() && found == nullptr) found = &each;
     }
+    return found;
+}
+
+}  // namespace
+
+strategy::TickRule ticks_of(const ScanRequest& request, std::string_view root) noexcept {
+    const RootTicks* const found = row_of(request.ticks, root);
     if (found == nullptr) return strategy::tick_rule(root);
     return {found->threshold, std::round(1.0 / found->below), std::round(1.0 / found->above)};
+}
+
+strategy::MarginRate margin_of(const ScanRequest& request, std::string_view root) noexcept {
+    const RootMargin* const found = row_of(request.margins, root);
+    if (found == nullptr) return strategy::margin_rate(root);
+    return {found->share, found->floor};
 }
 
 }  // namespace scanmq::service

@@ -17,12 +17,13 @@
 #include "scanner/score/score.hpp"
 #include "scanner/strategy/definition.hpp"
 #include "scanner/strategy/fill.hpp"
+#include "scanner/strategy/margin.hpp"
 
 namespace scanmq::service {
 
 // Part of the identity of every result: changes whenever the same request over the same chain may
 // give another answer.
-inline constexpr char kEngineVersion[] = "scanmq-scanner/3";
+inline constexpr char kEngineVersion[] = "scanmq-scanner/4";
 
 inline constexpr std::uint32_t kLimitDefault = 50;
 inline constexpr std::uint32_t kLimitMax = 10'000;
@@ -39,6 +40,7 @@ inline constexpr std::uint64_t kTwoExpiryWeight = 500;
 inline constexpr std::size_t kEventsMax = 10'000;
 inline constexpr std::size_t kDividendsMax = 1'000;
 inline constexpr std::size_t kTicksMax = 1'000;
+inline constexpr std::size_t kMarginsMax = 1'000;
 inline constexpr std::size_t kHistoriesMax = 1'000;
 inline constexpr std::size_t kHistoryDaysMax = 10'000;
 inline constexpr std::size_t kRatePointsMax = 256;
@@ -118,6 +120,15 @@ struct RootTicks {
     friend bool operator==(const RootTicks&, const RootTicks&) = default;
 };
 
+// What a naked option of a root takes in margin, in place of what is shipped, leverage inside.
+struct RootMargin {
+    std::string root;    // empty: every root that has no row of its own here
+    double share{0.20};  // of the underlying
+    double floor{0.10};  // of strike (put) or underlying (call)
+
+    friend bool operator==(const RootMargin&, const RootMargin&) = default;
+};
+
 struct ScanRequest {
     std::string symbol;                   // empty: whatever the chain is of
     std::vector<std::string> strategies;  // empty: strategy::default_strategy_names()
@@ -141,11 +152,14 @@ struct ScanRequest {
     std::vector<Event> events;
     std::vector<History> histories;
     std::vector<RootTicks> ticks;
+    std::vector<RootMargin> margins;
 };
 
-// The request's ticks of a root, else the shipped ones.
+// The request's ticks and margin of a root, else the shipped ones.
 [[nodiscard]] strategy::TickRule ticks_of(const ScanRequest& request,
                                           std::string_view root) noexcept;
+[[nodiscard]] strategy::MarginRate margin_of(const ScanRequest& request,
+                                             std::string_view root) noexcept;
 
 // The request's part in pricing, for market::price_chain. symbol: the chain's; whose dividends.
 [[nodiscard]] market::PricingOptions pricing_options(const ScanRequest& request,

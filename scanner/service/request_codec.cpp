@@ -155,6 +155,13 @@ void read_inputs(Reader& reader, const Fields& request, ScanRequest& out) {
         fields.number("below", ticks.below);
         fields.number("above", ticks.above);
     });
+    request.list("margins", [&](const Json& value, const std::string& where) {
+        const Fields fields(reader, value, where, {"root", "share", "floor"});
+        RootMargin& margin = out.margins.emplace_back();
+        fields.text("root", margin.root);
+        fields.number("share", margin.share);
+        fields.number("floor", margin.floor);
+    });
     request.list("histories", [&](const Json& value, const std::string& where) {
         const Fields fields(reader, value, where, {"symbol", "closes", "implied_30d"});
         History& history = out.histories.emplace_back();
@@ -185,6 +192,10 @@ Json inputs_json(const ScanRequest& request) {
                                 {"threshold", each.threshold},
                                 {"below", each.below},
                                 {"above", each.above}});
+    }
+    for (const RootMargin& each : request.margins) {
+        out["margins"].push_back(
+            {{"root", each.root}, {"share", each.share}, {"floor", each.floor}});
     }
     for (const History& each : request.histories) {
         out["histories"].push_back(
@@ -255,7 +266,7 @@ Result<ScanRequest, Error> decode_request(ByteView bytes) {
         {"version", "symbol",           "strategies",   "filters",     "preset", "weights",
          "fill",    "fee_per_contract", "delta_stance", "vega_stance", "limit",  "as_of_ms",
          "rate",    "rate_curve",       "volatility",   "best_per",    "count",  "candidates_max",
-         "spot",    "dividends",        "events",       "histories",   "ticks"});
+         "spot",    "dividends",        "events",       "histories",   "ticks",  "margins"});
     ScanRequest request;
     int version = kSchemaVersion;
     fields.integer("version", version);

@@ -129,8 +129,10 @@ struct Assumptions {
     score::Weights weights;
     double rate{kMissing};
     bool rate_is_input{};
-    std::string rate_source{"assumed"};  // market::RateSource; "several" of merged results that differ
-    bool forward_is_carried{};  // some expiry's forward is the spot's: no call and put of one strike
+    std::string rate_source{
+        "assumed"};  // market::RateSource; "several" of merged results that differ
+    bool
+        forward_is_carried{};  // some expiry's forward is the spot's: no call and put of one strike
     double spot{kMissing};
     bool spot_is_implied{};
     std::string best_per{"spread"};
@@ -138,6 +140,7 @@ struct Assumptions {
     std::uint64_t dividends{};             // of this symbol, still to come
     std::uint64_t events{};
     std::uint64_t ticks{};             // rows of the request in place of shipped ones
+    std::uint64_t margins{};           // and of margins
     std::string drift{"forward"};      // the distribution's mean is the expiry's forward
     std::string day_count{"act/365"};  // of every time in years
 };

@@ -180,11 +180,11 @@ void read_counts(Reader& reader, const Json& value, Counts& out) {
 }
 
 void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
-    const Fields fields(
-        reader, value, "assumptions",
-        {"fill", "fee_per_contract", "volatility", "volatility_value", "weights", "rate",
-         "rate_is_input", "rate_source", "forward_is_carried", "spot", "spot_is_implied", "best_per", "realised_volatility", "dividends",
-         "events", "ticks", "drift", "day_count"});
+    const Fields fields(reader, value, "assumptions",
+                        {"fill", "fee_per_contract", "volatility", "volatility_value", "weights",
+                         "rate", "rate_is_input", "rate_source", "forward_is_carried", "spot",
+                         "spot_is_implied", "best_per", "realised_volatility", "dividends",
+                         "events", "ticks", "margins", "drift", "day_count"});
     fields.number("fill", out.fill);
     fields.number("fee_per_contract", out.fee_per_contract);
     fields.text("volatility", out.volatility);
@@ -201,6 +201,7 @@ void read_assumptions(Reader& reader, const Json& value, Assumptions& out) {
     fields.integer("dividends", out.dividends);
     fields.integer("events", out.events);
     fields.integer("ticks", out.ticks);
+    fields.integer("margins", out.margins);
     fields.text("drift", out.drift);
     fields.text("day_count", out.day_count);
 }

@@ -129,7 +129,7 @@ void write(DocumentWriter& out, const Counts& from) {
 }
 
 void write(DocumentWriter& out, const Assumptions& from) {
-    out.map(18);
+    out.map(19);
     number(out, "fill", from.fill);
     number(out, "fee_per_contract", from.fee_per_contract);
     text(out, "volatility", from.volatility);
@@ -149,6 +149,8 @@ void write(DocumentWriter& out, const Assumptions& from) {
     out.count(from.events);
     out.key("ticks");
     out.count(from.ticks);
+    out.key("margins");
+    out.count(from.margins);
     text(out, "drift", from.drift);
     text(out, "day_count", from.day_count);
     out.end();

@@ -22,7 +22,7 @@
 HWY_BEFORE_NAMESPACE();
 namespace scanmq::strategy::HWY_NAMESPACE {
 
-namespace hn = hwy::HWY_NAMESPACE;
+namespace hn = scanmq::pricing::HWY_NAMESPACE::hn;
 namespace vm = scanmq::pricing::HWY_NAMESPACE;
 
 class VectorDistribution {

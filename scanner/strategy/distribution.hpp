@@ -15,6 +15,7 @@
 
 #include "scanner/market/smile.hpp"
 #include "scanner/pricing/normal.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::strategy {
 
@@ -49,7 +50,7 @@ class Distribution {
         double skew;  // n(d2) v'(k)
     };
     [[nodiscard]] Terms terms(double level) const noexcept {
-        const double k = std::log(level / forward_);
+        const double k = portable::log(level / forward_);
         const double v = std::sqrt(smile_.variance(k));
         const double d2 = -k / v - 0.5 * v;
         if (smile_.b == 0.0) return {v, d2, 0.0};

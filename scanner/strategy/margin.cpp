@@ -7,30 +7,6 @@
 namespace scanmq::strategy {
 namespace {
 
-struct Rated {
-    std::string_view root;
-    double leverage;
-    bool broad;
-};
-constexpr std::array kRated = {
-    Rated{"SPX", 1, true},   Rated{"SPXW", 1, true},  Rated{"SPXPM", 1, true},
-    Rated{"XSP", 1, true},   Rated{"NDX", 1, true},   Rated{"NDXP", 1, true},
-    Rated{"XND", 1, true},   Rated{"RUT", 1, true},   Rated{"RUTW", 1, true},
-    Rated{"MRUT", 1, true},  Rated{"DJX", 1, true},   Rated{"OEX", 1, true},
-    Rated{"XEO", 1, true},   Rated{"SPY", 1, true},   Rated{"VOO", 1, true},
-    Rated{"IVV", 1, true},   Rated{"QQQ", 1, true},   Rated{"IWM", 1, true},
-    Rated{"DIA", 1, true},   Rated{"VTI", 1, true},   Rated{"SSO", 2, true},
-    Rated{"SDS", 2, true},   Rated{"QLD", 2, true},   Rated{"QID", 2, true},
-    Rated{"UPRO", 3, true},  Rated{"SPXU", 3, true},  Rated{"SPXL", 3, true},
-    Rated{"SPXS", 3, true},  Rated{"TQQQ", 3, true},  Rated{"SQQQ", 3, true},
-    Rated{"TNA", 3, true},   Rated{"TZA", 3, true},   Rated{"UDOW", 3, true},
-    Rated{"SDOW", 3, true},  Rated{"SOXL", 3, false}, Rated{"SOXS", 3, false},
-    Rated{"TECL", 3, false}, Rated{"TECS", 3, false}, Rated{"FAS", 3, false},
-    Rated{"FAZ", 3, false},  Rated{"LABU", 3, false}, Rated{"LABD", 3, false},
-    Rated{"NUGT", 2, false}, Rated{"BOIL", 2, false}, Rated{"UCO", 2, false},
-    Rated{"AGQ", 2, false},  Rated{"TMF", 3, false},  Rated{"TMV", 3, false},
-};
-
 // One right's legs, with what is not paired yet.
 struct OneSide {
     std::array<MarginLeg, kMaxLegs> leg{};
@@ -82,13 +58,9 @@ void settle(OneSide& side, double spot, const MarginRate& rate, double shares) {
 
 }  // namespace
 
-MarginRate margin_rate(std::string_view root) noexcept {
-    for (const Rated& each : kRated) {
-        if (each.root == root) {
-            return {(each.broad ? 0.15 : 0.20) * each.leverage, 0.10 * each.leverage};
-        }
-    }
-    return {};
+MarginRate margin_rate(std::string_view root, const market::ContractTable& table) noexcept {
+    const market::RootSpec& spec = table.find(root);
+    return {spec.margin_share * spec.leverage, spec.margin_floor * spec.leverage};
 }
 
 Margin margin(const MarginInput& spread) noexcept {

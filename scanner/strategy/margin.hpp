@@ -14,6 +14,7 @@
 #include <span>
 #include <string_view>
 
+#include "scanner/market/contracts.hpp"
 #include "scanner/strategy/definition.hpp"
 
 namespace scanmq::strategy {
@@ -23,8 +24,10 @@ struct MarginRate {
     double share{0.20};  // of the underlying's value, leverage inside
     double floor{0.10};  // of strike (put) or underlying (call), leverage inside
 };
-// By the option's root: broad indexes and the well-known ETFs on them, leveraged ETFs.
-[[nodiscard]] MarginRate margin_rate(std::string_view root) noexcept;
+// As the table says of the option's root.
+[[nodiscard]] MarginRate margin_rate(
+    std::string_view root,
+    const market::ContractTable& table = market::ContractTable::shipped()) noexcept;
 
 struct MarginLeg {
     Right right{};

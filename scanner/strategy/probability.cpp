@@ -4,10 +4,12 @@
 #include <cmath>
 #include <vector>
 
+#include "scanner/pricing/portable_math.hpp"
+
 namespace scanmq::strategy {
 
 double touch_probability(const TouchInput& in) noexcept {
-    const double b = std::log(in.barrier / in.spot);
+    const double b = portable::log(in.barrier / in.spot);
     if (b == 0.0) return 1.0;
     const double v = in.volatility * std::sqrt(in.years);
     const double m = in.carry - 0.5 * in.volatility * in.volatility;
@@ -17,7 +19,7 @@ double touch_probability(const TouchInput& in) noexcept {
     const double tail = pricing::normal_cdf((-e * b - e * mt) / v);
     // Where the tail is nothing its factor may be infinite.
     const double mirrored =
-        tail > 0.0 ? std::exp(2.0 * m * b / (in.volatility * in.volatility)) * tail : 0.0;
+        tail > 0.0 ? portable::exp(2.0 * m * b / (in.volatility * in.volatility)) * tail : 0.0;
     return direct + mirrored;
 }
 
@@ -34,7 +36,8 @@ double kelly_on_grid(const Pay& payoff, double risk, const double* strikes, std:
     std::vector<double> level;
     level.reserve(static_cast<std::size_t>(grid) + 1 + count);
     for (int i = 0; i <= grid; ++i) {
-        level.push_back(distribution.forward() * std::exp(v * kReach * (2.0 * i / grid - 1.0)));
+        level.push_back(distribution.forward() *
+                        portable::exp(v * kReach * (2.0 * i / grid - 1.0)));
     }
     level.insert(level.end(), strikes, strikes + count);
     std::sort(level.begin(), level.end());

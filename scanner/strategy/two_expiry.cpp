@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "scanner/pricing/normal.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::strategy {
 namespace {
@@ -65,7 +66,7 @@ TwoExpiryPayoff::TwoExpiryPayoff(const PayoffShape& shape, const double* strikes
       end_slope_(shape.last_slope) {
     const double root = std::sqrt(market.years);
     for (std::size_t i = 0; i < back.size(); ++i) {
-        back_[i] = {back[i], back[i].volatility * root, std::log(back[i].strike)};
+        back_[i] = {back[i], back[i].volatility * root, portable::log(back[i].strike)};
         if (back[i].right == Right::call) end_slope_ += back[i].quantity;
     }
     for (std::size_t r = 0; r < shape.ranks; ++r) point_[points_++] = strikes[r];
@@ -78,13 +79,13 @@ TwoExpiryPayoff::TwoExpiryPayoff(const PayoffShape& shape, const double* strikes
 void TwoExpiryPayoff::place_points(const double* strikes) noexcept {
     const double forward = distribution_->forward();
     // Wide enough for strikes far out, too.
-    const double reach =
-        std::max({kReach * market_->deviation, std::fabs(std::log(top_strike_ / forward)) + 0.05,
-                  std::fabs(std::log(strikes[0] / forward)) + 0.05});
+    const double reach = std::max({kReach * market_->deviation,
+                                   std::fabs(portable::log(top_strike_ / forward)) + 0.05,
+                                   std::fabs(portable::log(strikes[0] / forward)) + 0.05});
     for (std::size_t i = 0; i < kGrid; ++i) {
         const double z = -1.0 + 2.0 * static_cast<double>(i) / (kGrid - 1);
         // Closer around the middle, where the later legs bend.
-        point_[points_++] = forward * std::exp(reach * z * (0.3 + 0.7 * z * z));
+        point_[points_++] = forward * portable::exp(reach * z * (0.3 + 0.7 * z * z));
     }
     point_[points_++] = 0.0;
     std::sort(point_.begin(), point_.begin() + static_cast<std::ptrdiff_t>(points_));
@@ -99,7 +100,7 @@ void TwoExpiryPayoff::place_points(const double* strikes) noexcept {
 TwoExpiryPayoff::BackPoint TwoExpiryPayoff::back_at(double underlying) const noexcept {
     const double carried = underlying - market_->paid_out;
     const bool alive = carried > 0.0;
-    const double log_forward = alive ? std::log(carried / market_->discount) : 0.0;
+    const double log_forward = alive ? portable::log(carried / market_->discount) : 0.0;
     BackPoint out;
     for (std::size_t i = 0; i < backs_; ++i) {
         const Leg& leg = back_[i];
@@ -224,15 +225,16 @@ double TwoExpiryPayoff::expected_value() const noexcept {
     constexpr double kWide = 9.0;
     const double forward = distribution_->forward();
     const double v = distribution_->total_deviation();
-    const double low = std::log(forward) - kWide * v - 0.5 * v * v;
+    const double low = portable::log(forward) - kWide * v - 0.5 * v * v;
     const double step = 2.0 * kWide * v / kSteps;
     double sum = 0.0;
     for (int i = 0; i <= kSteps; ++i) {
-        const double s = std::exp(low + step * i);
+        const double s = portable::exp(low + step * i);
         const double weight = i == 0 || i == kSteps ? 1.0 : (i % 2 == 1 ? 4.0 : 2.0);
         sum += weight * back_at(s).slope * s * (1.0 - distribution_->below(s));
     }
-    return front_.expected_value(*distribution_) + back_at(std::exp(low)).value + sum * step / 3.0;
+    return front_.expected_value(*distribution_) + back_at(portable::exp(low)).value +
+           sum * step / 3.0;
 }
 
 }  // namespace scanmq::strategy

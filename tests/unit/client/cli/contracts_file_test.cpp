@@ -1,8 +1,10 @@
 #include "client/cli/contracts_file.hpp"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
 
@@ -44,12 +46,54 @@ TEST_F(ContractsFile, TheShippedFileIsTheShippedTable) {
     EXPECT_EQ(read->otherwise, shipped.otherwise);
     EXPECT_EQ(read->fee_per_contract, shipped.fee_per_contract);
     EXPECT_EQ(shipped.fee_per_contract, strategy::kDefaultFeePerContract);
-    // The file leaves no shipped root to the code alone.
-    std::ifstream file(SCANMQ_SOURCE_DIR "/docs/contracts.toml");
-    const std::string text((std::istreambuf_iterator<char>(file)), {});
-    for (const auto& row : shipped.rows()) {
-        EXPECT_NE(text.find("[roots." + row.root + "]"), std::string::npos) << row.root;
-    }
+    EXPECT_GT(shipped.rows().size(), 40U);
+    EXPECT_EQ(shipped.otherwise, market::RootSpec{});
+}
+
+TEST_F(ContractsFile, MarginsReachARequestWhereTheyAreNotAsShipped) {
+    service::ScanRequest request;
+    EXPECT_DOUBLE_EQ(service::margin_of(request, "TQQQ").share, 0.45);
+    EXPECT_DOUBLE_EQ(service::margin_of(request, "TQQQ").floor, 0.30);
+    const auto table =
+        read("[roots.TQQQ]\nmargin_share = 0.2\nleverage = 3\n[roots.XYZ]\nmargin_floor = 0.25\n");
+    ASSERT_TRUE(table.ok()) << table.error();
+    add_contracts(*table, request);
+    EXPECT_TRUE(request.ticks.empty());
+    ASSERT_EQ(request.margins.size(), 2U);
+    EXPECT_DOUBLE_EQ(service::margin_of(request, "TQQQ").share, 0.60);
+    EXPECT_DOUBLE_EQ(service::margin_of(request, "XYZ").share, 0.20);
+    EXPECT_DOUBLE_EQ(service::margin_of(request, "XYZ").floor, 0.25);
+    EXPECT_DOUBLE_EQ(service::margin_of(request, "SPX").share, 0.15) << "as shipped";
+    expect_refused("[roots.A]\nleverage = 0\n", {"leverage"});
+    expect_refused("[roots.A]\nmargin_share = 15\n", {"0.15"});
+    expect_refused("[roots.A]\nown_forward = \"yes\"\n", {".toml:2:", "true or false"});
+}
+
+// A volatility index: its expiries' forwards are as far apart as they like.
+TEST_F(ContractsFile, RootsWithAForwardPerExpiryAreData) {
+    const auto chain = [](const market::ContractTable& table) {
+        std::string text = "Type,Strike,Bid,Ask,Expiration\n";
+        for (const int middle : {20, 40}) {
+            for (int strike = middle - 2; strike <= middle + 2; ++strike) {
+                const auto quote = [&](const char* type, int worth) {
+                    text += fmt::format("{},{},{}.10,{}.20,2024-{}-21\n", type, strike,
+                                        std::max(worth, 0) + 1, std::max(worth, 0) + 1,
+                                        middle == 20 ? "06" : "08");
+                };
+                quote("call", middle - strike);
+                quote("put", strike - middle);
+            }
+        }
+        market::ReadOptions options;
+        options.contracts = &table;
+        const auto report = market::read_chain_text(text, "vol_2024-06-10.csv", options);
+        EXPECT_TRUE(report.ok()) << report.error().message;
+        return report.ok() ? report->chains.at(0).size() : 0;
+    };
+    const auto own = read("[roots.VOL]\nown_forward = true\n");
+    ASSERT_TRUE(own.ok()) << own.error();
+    EXPECT_EQ(chain(*own), 20U);
+    EXPECT_EQ(chain(market::ContractTable::shipped()), 10U) << "looks like a split";
 }
 
 TEST_F(ContractsFile, RowsReplaceAndExtendTheShippedOnes) {

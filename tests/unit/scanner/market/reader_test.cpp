@@ -101,6 +101,31 @@ TEST(CboeReader, RootDecidesSettlement) {
     EXPECT_EQ(chain.expiries[1].last_trade, new_york_moment(20230929, kCloseMinute));
 }
 
+// What is stamped outside of a session shows the last one's end; indices are quoted longer.
+TEST(CboeReader, APageStampedAfterTheCloseIsOfTheClose) {
+    const auto as_of = [](const std::string& stamp, const std::string& root) {
+        const auto report = read_chain_text(
+            "T,Last: 10,Change: 1\n\"Date: " + stamp + "\",Bid: 1,Ask: 2\n" +
+                "Expiration Date,Calls,Last Sale,Net,Bid,Ask,Volume,IV,Delta,Gamma,Open Interest,"
+                "Strike,Puts,Last Sale,Net,Bid,Ask,Volume,IV,Delta,Gamma,Open Interest\n"
+                "Fri Dec 15 2023," +
+                root + "231215C00010000,1,0,1,2,1,.3,.5,.1,1,10.00," + root +
+                "231215P00010000,1,0,1,2,1,.3,-.5,.1,1\n",
+            "x.csv");
+        EXPECT_TRUE(report.ok()) << report.error().message;
+        return report.ok() ? report->chains.at(0).as_of : 0;
+    };
+    const auto close = new_york_moment(20231110, kCloseMinute);
+    EXPECT_EQ(as_of("November 10, 2023 at 6:55 PM EST", "TSLA"), close);
+    EXPECT_EQ(as_of("November 11, 2023 at 11:00 AM EST", "TSLA"), close) << "a Saturday";
+    EXPECT_EQ(as_of("November 13, 2023 at 9:00 AM EST", "TSLA"), close) << "before the open";
+    EXPECT_EQ(as_of("November 10, 2023 at 4:10 PM EST", "TSLA"), close + 10 * kMillisPerMinute);
+    EXPECT_EQ(as_of("November 10, 2023 at 11:00 AM EST", "TSLA"), close - 300 * kMillisPerMinute);
+    EXPECT_EQ(as_of("November 10, 2023 at 6:55 PM EST", "SPXW"), close + 175 * kMillisPerMinute);
+    EXPECT_EQ(as_of("November 24, 2023 at 3:00 PM EST", "TSLA"), new_york_moment(20231124, 13 * 60))
+        << "closed early";
+}
+
 TEST(CboeReader, CrlfByteOrderMarkAndGroupedNumbersAreRead) {
     std::string text =
         "\xef\xbb\xbf" + kTitle + kHeader + replaced(kRow, ",10,0.1234", ",1\u202f234,0.1234");
@@ -408,7 +433,7 @@ TEST(VendorFiles, CboeFrenchLocaleIsRead) {
     EXPECT_EQ(chain.symbol, "TSLA");
     EXPECT_EQ(chain.style, ExerciseStyle::american);
     EXPECT_EQ(chain.size(), 680U);
-    EXPECT_EQ(chain.as_of, utc_midnight(20231110) + (23 * 60 + 55) * kMillisPerMinute);
+    EXPECT_EQ(chain.as_of, new_york_moment(20231110, kCloseMinute)) << "stamped 18:55";
     EXPECT_EQ(chain.as_of_date, 20231110);
     EXPECT_EQ(chain.spot, 213.88);
 }

@@ -59,7 +59,9 @@ TEST(Sessions, EarlyClosesOutsideTheRules) {
     EXPECT_EQ(close_minute(20020705), 13 * 60);
     EXPECT_EQ(close_minute(19960705), 13 * 60);
     EXPECT_EQ(close_minute(20031226), 13 * 60);
-    EXPECT_EQ(close_minute(19991231), 13 * 60);
+    EXPECT_EQ(close_minute(19991231), kCloseMinute) << "in no list of the exchange";
+    EXPECT_EQ(close_minute(19940211), 14 * 60 + 30);
+    EXPECT_EQ(close_minute(19971027), 15 * 60 + 30);
     EXPECT_EQ(close_minute(19960108), 14 * 60);
     EXPECT_EQ(close_minute(19901224), 14 * 60);
 }

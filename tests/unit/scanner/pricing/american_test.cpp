@@ -1,7 +1,6 @@
 #include "scanner/pricing/american.hpp"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <cmath>
 #include <cstdint>
@@ -13,6 +12,7 @@
 #include "scanner/pricing/american_kernel.hpp"
 #include "scanner/pricing/american_scheme.hpp"
 #include "scanner/pricing/finite_differences.hpp"
+#include "tests/support/each_target.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -364,34 +364,20 @@ TEST(American, BatchEqualsSingleCalls) {
     }
 }
 
-class AmericanTargets : public ::testing::TestWithParam<std::int64_t> {
-  protected:
-    void TearDown() override { hwy::SetSupportedTargetsForTest(0); }
-};
+class AmericanTargets : public tests::EachTarget {};
 
-TEST_P(AmericanTargets, AgreeWithTheWidest) {
+TEST_P(AmericanTargets, GiveTheSameBits) {
     const auto contracts = random_contracts(400, 4);
-    std::vector<double> widest(contracts.size());
-    american_prices(contracts, widest);
-    hwy::SetSupportedTargetsForTest(GetParam());
     std::vector<double> prices(contracts.size());
     american_prices(contracts, prices);
-    for (std::size_t i = 0; i < contracts.size(); ++i) {
-        EXPECT_NEAR(prices[i], widest[i], 1e-13 * 150.0);
-    }
+    tests::use_target(0);
+    std::vector<double> widest(contracts.size());
+    american_prices(contracts, widest);
+    for (std::size_t i = 0; i < contracts.size(); ++i) EXPECT_EQ(prices[i], widest[i]) << i;
 }
 
-std::vector<std::int64_t> targets() {
-    std::vector<std::int64_t> out;
-    for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) {
-        out.push_back(rest & -rest);
-    }
-    return out;
-}
-INSTANTIATE_TEST_SUITE_P(EachTarget, AmericanTargets, ::testing::ValuesIn(targets()),
-                         [](const auto& tested) {
-                             return std::string(hwy::TargetName(tested.param));
-                         });
+INSTANTIATE_TEST_SUITE_P(Targets, AmericanTargets, ::testing::ValuesIn(tests::supported_targets()),
+                         tests::target_name);
 
 }  // namespace
 }  // namespace scanmq::pricing

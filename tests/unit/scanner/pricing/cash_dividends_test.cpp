@@ -1,7 +1,6 @@
 #include "scanner/pricing/cash_dividends.hpp"
 
 #include <gtest/gtest.h>
-#include <hwy/highway.h>
 
 #include <array>
 #include <cmath>
@@ -9,6 +8,8 @@
 #include <limits>
 #include <string>
 #include <vector>
+
+#include "tests/support/each_target.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -219,8 +220,8 @@ TEST(CashDividends, BatchEqualsSingleCallsOnEveryTarget) {
     std::vector<Greeks> greeks(strike.size());
     american_prices(common, kFour, strike, volatility, right, prices);
     american_greeks(common, kFour, strike, volatility, right, greeks);
-    for (std::int64_t rest = hwy::SupportedTargets() & HWY_TARGETS; rest != 0; rest &= rest - 1) {
-        hwy::SetSupportedTargetsForTest(rest & -rest);
+    for (const std::int64_t target : tests::supported_targets()) {
+        tests::use_target(target);
         for (std::size_t i = 0; i < strike.size(); ++i) {
             const double single =
                 american_price(inputs(strike[i], .5, volatility[i]), kFour, right[i]);
@@ -228,10 +229,10 @@ TEST(CashDividends, BatchEqualsSingleCallsOnEveryTarget) {
                 EXPECT_TRUE(std::isnan(prices[i]) && std::isnan(single));
                 continue;
             }
-            EXPECT_NEAR(prices[i], single, 1e-10);
+            EXPECT_EQ(prices[i], single);
             EXPECT_NEAR(greeks[i].price, single, 1e-10);
         }
-        hwy::SetSupportedTargetsForTest(0);
+        tests::use_target(0);
     }
 }
 

@@ -8,6 +8,7 @@
 
 #include "scanner/pricing/black.hpp"
 #include "scanner/pricing/normal.hpp"
+#include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing {
 namespace {
@@ -37,7 +38,7 @@ Sweep sweep(double x_max, double x_step, double v_min, double v_max, double v_fa
         const double x = -i * x_step;
         for (double v = v_min; v <= v_max * (1.0 + 1e-9); v *= v_factor) {
             const double b = normalised_black(x, v);
-            if (b < std::numeric_limits<double>::min() || b >= std::exp(0.5 * x)) continue;
+            if (b < std::numeric_limits<double>::min() || b >= portable::exp(0.5 * x)) continue;
             const double error = std::fabs(normalised_implied_volatility(b, x) / v - 1.0);
             EXPECT_FALSE(std::isnan(error)) << "x " << x << " v " << v;
             out.worst = std::fmax(out.worst, error / condition(x, v));

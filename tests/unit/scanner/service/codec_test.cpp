@@ -38,6 +38,7 @@ ScanRequest full_request() {
     request.events = {{"SPX", 1'694'900'000'000, EventKind::ex_dividend, false}};
     request.histories = {{"SPX", {4500.0, 4510.25}, {0.14, 0.15}}};
     request.ticks = {{"SPX", 2.0, 0.05, 0.25}, {"", 3.0, 0.01, 0.10}};
+    request.margins = {{"SPX", 0.15, 0.10}, {"", 0.30, 0.20}};
     return request;
 }
 
@@ -66,6 +67,7 @@ TEST(RequestCodec, EveryFieldSurvivesBothEncodings) {
         EXPECT_EQ(decoded->events, request.events);
         EXPECT_EQ(decoded->histories, request.histories);
         EXPECT_EQ(decoded->ticks, request.ticks);
+        EXPECT_EQ(decoded->margins, request.margins);
     }
     ScanRequest curve;
     curve.rate_curve = {{0.25, 0.05}, {1.0, 0.04}};
