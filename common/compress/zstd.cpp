@@ -40,8 +40,8 @@ std::optional<std::string> zstd_if_it_pays(ByteView raw) try {
     std::string frame(raw.size() - raw.size() * kZstdSavesTenths / 10, '\0');
     ZSTD_CCtx* const context = compressor();
     if (context == nullptr) return std::nullopt;
-    const std::size_t size = ZSTD_compressCCtx(context, frame.data(), frame.size(), raw.data(),
-                                               raw.size(), kZstdLevel);
+    const std::size_t size =
+        ZSTD_compressCCtx(context, frame.data(), frame.size(), raw.data(), raw.size(), kZstdLevel);
     if (ZSTD_isError(size) != 0) return std::nullopt;
     frame.resize(size);
     frame.shrink_to_fit();
