@@ -152,12 +152,11 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
     if (found.result != nullptr) known = {};
     const Slot job_slot = add_job(frame, {job.id, body.digest, job.subject, credit_bytes(job)});
     if (job.options) set_options(queue, job_slot, *job.options);
-    JobVerdict coalesced{0, Verdict::coalesced, {}, ErrorCode::none, {}};
-    if (known.execution != kNoSlot) coalesced.state = state_of(known.execution);
     if (known.execution != kNoSlot && !known.full) {
+        const protocol::JobState was = state_of(known.execution);
         state_->release(body.handle);
         join(queue, job_slot, known.execution, wanted);
-        return coalesced;
+        return JobVerdict{0, Verdict::coalesced, was, ErrorCode::none, {}};
     }
     const Slot execution = add_execution(frame, job_slot, job, body, inputs);
     if (found.result != nullptr) {
@@ -168,8 +167,9 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
         return JobVerdict{0, Verdict::cached, protocol::JobState::finished, ErrorCode::none, {}};
     }
     if (known.full) {
+        const protocol::JobState was = state_of(known.execution);
         follow(queue, job_slot, execution, wanted, known.execution);
-        return coalesced;
+        return JobVerdict{0, Verdict::coalesced, was, ErrorCode::none, {}};
     }
     enter(queue, job_slot, execution, wanted);
     return std::nullopt;

@@ -130,11 +130,16 @@ void CacheHandler::get(Session& session, const protocol::Header& header,
     }
     Reply reply;
     reply.values.re = header.seq;
+    const Queue* near =
+        nullptr;  // the last one found: results that are asked for together are of one queue
     for (const ContentId& key : message.keys) {
         const Queue* of = queue;
         if (of == nullptr) {
             const auto partition = state_->results.partition_of(key, state_->now);
-            if (partition) of = state_->queue_of(*partition);
+            if (partition && (near == nullptr || near->partition() != *partition)) {
+                near = state_->queue_of(*partition);
+            }
+            if (partition) of = near;
         }
         const std::size_t before = reply.bodies.size();
         bool fits = of == nullptr || add_own(key, *of, reply);

@@ -39,7 +39,7 @@ void for_each_follower(const JobTable& table, Slot leader, Visit&& visit) {
 void reposition_follower(CoreState& state, Slot slot) {
     ExecutionRecord& execution = state.table.executions[slot];
     ExecutionExtra& extra = state.table.extra_of(slot);
-    const std::uint8_t priority = highest_priority(state.table, slot) & 0xf;
+    const std::uint8_t priority = highest_priority(state.table, slot);
     const Time due = earliest_start(state.table, slot);
     if (priority == execution.priority && due == extra.due) return;
     execution.priority = priority & 0xf;

@@ -32,6 +32,17 @@ void CacheLink::stop() {
 }
 
 void CacheLink::ask(const std::vector<CacheAsk>& asks) {
+    // The core gives up those that are late, and has room for others: here they may still wait.
+    if (pending_keys_.load() + asks.size() > kPendingKeys) {
+        dropped_ += asks.size();
+        std::vector<Answer> nothing;
+        nothing.reserve(asks.size());
+        for (const CacheAsk& one : asks) nothing.push_back({one.look_up, std::nullopt});
+        return boost::asio::post(loop_, [this, nothing = std::move(nothing)]() mutable {
+            answered_(std::move(nothing));
+        });
+    }
+    pending_keys_ += asks.size();
     std::vector<ContentId> keys;
     std::vector<std::uint64_t> look_ups;
     keys.reserve(asks.size());
@@ -43,6 +54,7 @@ void CacheLink::ask(const std::vector<CacheAsk>& asks) {
     const Time deadline = now() + wait_;
     boost::asio::post(context_, [this, deadline, keys = std::move(keys),
                                  look_ups = std::move(look_ups)]() mutable {
+        pending_keys_ -= keys.size();
         tier_->get(std::move(keys), deadline,
                    [this, look_ups = std::move(look_ups)](cache::Tier::Values values) mutable {
                        note_hits(values);

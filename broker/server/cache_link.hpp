@@ -5,7 +5,7 @@
 //            its answers back.
 // Threads:   every function on the broker's loop; the tier lives on the thread.
 // Limits:    kPendingBytes of values on their way to the thread; beyond, values are not kept, and counted.
-//            Asks are bounded by the core (look_ups_max).
+//            kPendingKeys of asks; beyond, they are answered with nothing at once, and counted (`overflow`).
 
 #include <atomic>
 #include <boost/asio/executor_work_guard.hpp>
@@ -28,6 +28,7 @@ namespace scanmq::broker {
 class CacheLink {
   public:
     static constexpr std::uint64_t kPendingBytes = 32ULL << 20;
+    static constexpr std::size_t kPendingKeys = 65'536;
     static constexpr Duration kNoteEvery = std::chrono::milliseconds(250);
 
     struct Answer {
@@ -68,6 +69,7 @@ class CacheLink {
     double mean_hit_age_ms_ = 0;   // the thread's, as of the newest hits
     std::uint64_t hit_bytes_ = 0;  // the thread's
     std::atomic<std::uint64_t> pending_bytes_{0};
+    std::atomic<std::size_t> pending_keys_{0};
     std::uint64_t dropped_ = 0;
     mutable std::mutex mutex_;
     // Guarded by mutex_: kNoteEvery old at most.

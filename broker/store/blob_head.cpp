@@ -2,7 +2,7 @@
 
 #include <cstring>
 
-#include "broker/store/state_keys.hpp"
+#include "broker/store/blob_row.hpp"
 #include "common/compress/zstd.hpp"
 
 namespace scanmq::broker {
@@ -14,22 +14,11 @@ constexpr std::size_t kHeadBytesMax = 4096;
 
 struct HeadRow {
     std::uint64_t version{};
-    protocol::BlobType type{};
-    std::string_view label;
-    std::uint64_t bytes{};
-    ContentId id;
-    protocol::BlobEncoding encoding{};
-    std::uint64_t encoded_bytes{};
+    BlobRow blob;
     template <class A>
     void fields(A& a) {
         a.uint(version);
-        a.number(type);
-        a.text(label);
-        a.uint(bytes);
-        a.id(id);
-        if (version == kRawBlobVersion) return;
-        a.number(encoding);
-        a.uint(encoded_bytes);
+        version == kRawBlobVersion ? blob.raw_fields(a) : blob.fields(a);
     }
 };
 
@@ -57,11 +46,10 @@ std::string blob_checksum(ByteView bytes) {
 
 std::string encode_blob_head(const BlobInfo& info) {
     const bool raw = info.encoding == protocol::BlobEncoding::raw;
-    return encode({raw ? kRawBlobVersion : kEncodedBlobVersion, info.type, info.label, info.bytes,
-                   info.id, info.encoding, info.encoded_bytes});
+    return encode({raw ? kRawBlobVersion : kEncodedBlobVersion, BlobRow(info)});
 }
 
-std::string encode_segment_head() { return encode({kSegmentVersion, {}, {}, 0, {}, {}, 0}); }
+std::string encode_segment_head() { return encode({kSegmentVersion, {}}); }
 
 std::size_t decode_blob_head(ByteView file, BlobHead& head) {
     if (file.size() < kPrefixBytes || file.substr(0, kMagic.size()) != kMagic) return 0;
@@ -77,10 +65,9 @@ std::size_t decode_blob_head(ByteView file, BlobHead& head) {
     if (reader.ok() && head.version >= kSegmentVersion) return kPrefixBytes + size;
     HeadRow row;
     if (!decode_row(fields, row)) return 0;
-    if (row.version == kEncodedBlobVersion && row.encoding != protocol::BlobEncoding::zstd)
+    if (row.version == kEncodedBlobVersion && row.blob.encoding != protocol::BlobEncoding::zstd)
         return 0;
-    head.info = {row.id,    row.type,     std::string(row.label),
-                 row.bytes, row.encoding, row.encoded_bytes};
+    head.info = row.blob.info();
     return kPrefixBytes + size;
 }
 

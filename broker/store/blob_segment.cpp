@@ -3,7 +3,7 @@
 #include <charconv>
 #include <cstring>
 
-#include "broker/store/state_keys.hpp"
+#include "broker/store/blob_row.hpp"
 #include "common/base/assert.hpp"
 
 namespace scanmq::broker {
@@ -15,22 +15,12 @@ constexpr std::size_t kNameDigits = 8;
 struct SegmentEntryRow {
     std::uint64_t page{};
     std::uint64_t batch{};
-    protocol::BlobType type{};
-    std::string_view label;
-    std::uint64_t bytes{};
-    ContentId id;
-    protocol::BlobEncoding encoding{};
-    std::uint64_t encoded_bytes{};
+    BlobRow blob;
     template <class A>
     void fields(A& a) {
         a.uint(page);
         a.uint(batch);
-        a.number(type);
-        a.text(label);
-        a.uint(bytes);
-        a.id(id);
-        a.number(encoding);
-        a.uint(encoded_bytes);
+        blob.fields(a);
     }
 };
 
@@ -56,9 +46,7 @@ std::string BlobSegment::encode_used(WallMillis used) {
 std::string BlobSegment::encode_entry(const BlobInfo& info, std::uint32_t page, std::uint64_t batch,
                                       WallMillis used) {
     std::string row;
-    encode_row(SegmentEntryRow{page, batch, info.type, info.label, info.bytes, info.id,
-                               info.encoding, info.encoded_bytes},
-               row);
+    encode_row(SegmentEntryRow{page, batch, BlobRow(info)}, row);
     return encode_used(used) + static_cast<char>(row.size()) + row + blob_checksum(row);
 }
 
@@ -72,8 +60,7 @@ BlobSegment::EntryState BlobSegment::decode_entry(ByteView bytes, Entry& out) {
     if (rest.substr(size, kBlobChecksumBytes) != blob_checksum(fields) || !decode_row(fields, row))
         return EntryState::unreadable;
     std::memcpy(&out.used, bytes.data(), sizeof out.used);
-    out.info = {row.id,    row.type,     std::string(row.label),
-                row.bytes, row.encoding, row.encoded_bytes};
+    out.info = row.blob.info();
     out.page = static_cast<std::uint32_t>(row.page);
     out.batch = row.batch;
     return EntryState::blob;

@@ -87,15 +87,19 @@ Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& in
     Progress progress(mode);
     for (std::size_t first = 0; first < inputs.size(); first += kPutTogether) {
         const std::size_t end = std::min(inputs.size(), first + kPutTogether);
-        std::vector<std::string> bytes;
+        std::vector<std::string> bytes(end - first);
+        std::vector<std::optional<std::string>> frames(end - first);
         std::vector<client::Client::BlobToPut> blobs;
         for (std::size_t i = first; i < end; ++i) {
-            bytes.push_back(market::encode_snapshot(inputs[i].chain));
+            std::string& raw = bytes[i - first];
+            std::optional<std::string>& frame = frames[i - first];
+            raw = market::encode_snapshot(inputs[i].chain);
             inputs[i].chain = {};
             give_way();
-        }
-        for (std::size_t i = first; i < end; ++i) {
-            blobs.push_back({bytes[i - first], protocol::BlobType::snapshot, inputs[i].label});
+            frame = compress::zstd_if_it_pays(raw);
+            give_way();
+            blobs.push_back({raw, protocol::BlobType::snapshot, inputs[i].label,
+                             frame ? ByteView(*frame) : ByteView()});
         }
         const auto ids = client.put_blobs(blobs);
         if (!ids) {
@@ -108,7 +112,7 @@ Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& in
             inputs[i].snapshot = (*ids)[i - first];
             if (keep == KeepBytes::no) continue;
             std::string& raw = bytes[i - first];
-            auto frame = compress::zstd_if_it_pays(raw);
+            std::optional<std::string>& frame = frames[i - first];
             inputs[i].kept_size = frame ? raw.size() : 0;
             inputs[i].kept = frame ? std::move(*frame) : std::move(raw);
         }
@@ -120,7 +124,12 @@ Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& in
 client::Result<ContentId> publish_again(client::Client& client, const ScanInput& input) {
     std::optional<std::string> raw;
     if (input.kept_size != 0) raw = compress::unzstd(input.kept, input.kept_size);
-    return client.put_blob(raw ? *raw : input.kept, protocol::BlobType::snapshot, input.label);
+    const client::Client::BlobToPut one[] = {{raw ? *raw : input.kept, protocol::BlobType::snapshot,
+                                              input.label,
+                                              raw ? ByteView(input.kept) : ByteView()}};
+    auto ids = client.put_blobs(one);
+    if (!ids) return fail(std::move(ids).error());
+    return ids->front();
 }
 
 Result<std::vector<ScanInput>, Problem> find_snapshots(client::Client& client,

@@ -199,6 +199,8 @@ class Client {
         ByteView bytes;
         protocol::BlobType type{};
         std::string_view label;
+        ByteView
+            zstd{};  // compress::zstd_if_it_pays() of the bytes, when the caller has it already
     };
     Result<std::vector<ContentId>> put_blobs(std::span<const BlobToPut> blobs,
                                              Duration timeout = kDefault);

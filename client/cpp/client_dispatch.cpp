@@ -232,9 +232,12 @@ Result<std::vector<ContentId>> Client::Impl::put_blobs(std::span<const BlobToPut
                                                        Duration timeout) {
     std::vector<BlobPutJob> jobs;
     std::vector<std::optional<std::string>> frames;
+    frames.reserve(blobs.size());  // the jobs point into them
     for (const BlobToPut& blob : blobs) {
         jobs.push_back(
             {0, content_id(blob.bytes), blob.bytes, blob.type, std::string(blob.label), {}});
+        jobs.back().zstd = blob.zstd;
+        if (!blob.zstd.empty()) continue;
         frames.push_back(compress::zstd_if_it_pays(blob.bytes));
         if (frames.back()) jobs.back().zstd = *frames.back();
         give_way();

@@ -86,7 +86,7 @@ class VectorDistribution {
         const auto variance =
             hn::Add(hn::Set(d, smile_.a), hn::Mul(b, hn::Add(hn::Mul(rho, distance), root)));
         const auto v = hn::Sqrt(variance);
-        // One division for k/v and distance/root.
+        // One division for both k over v and distance over root.
         const auto inverse = hn::Div(hn::Set(d, 1.0), hn::Mul(v, root));
         const auto over_v = hn::Mul(inverse, root);
         const auto slope = hn::Add(rho, hn::Mul(distance, hn::Mul(inverse, v)));

@@ -184,6 +184,28 @@ TEST_P(ClientWithBroker, LargeBodiesGoThereAndBackAsBlobs) {
     EXPECT_TRUE(sizes.contains(large.size()));
 }
 
+// Frames of a few bytes among them: they must stay where they are until all are put.
+TEST_P(ClientWithBroker, ManyBlobsArePutTogether) {
+    Broker broker;
+    auto client = make(broker.endpoint(), GetParam());
+    std::vector<std::string> bytes;
+    for (int i = 0; i < 40; ++i) {
+        bytes.emplace_back(i % 3 == 0 ? 10 : 100'000, static_cast<char>('!' + i));
+    }
+    std::vector<Client::BlobToPut> blobs;
+    for (const std::string& one : bytes)
+        blobs.push_back({one, protocol::BlobType::snapshot, "SPY"});
+    const auto ids = client->put_blobs(blobs, kPatience);
+    ASSERT_TRUE(ids.ok()) << ids.error().sentence;
+    ASSERT_EQ(ids->size(), bytes.size());
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        EXPECT_EQ((*ids)[i], content_id(bytes[i])) << i;
+        const auto blob = client->get_blob((*ids)[i], kPatience);
+        ASSERT_TRUE(blob.ok()) << i << " " << blob.error().sentence;
+        EXPECT_TRUE(blob->bytes == bytes[i]) << i;
+    }
+}
+
 TEST_P(ClientWithBroker, AQueueDeletedAndMadeAnewIsUsedAgain) {
     Broker broker;
     Worker worker(broker.endpoint());
