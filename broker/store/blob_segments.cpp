@@ -75,7 +75,10 @@ Result<std::vector<BlobSegments::Place>, StateError> BlobSegments::put(std::span
         if (done) done = sync(*find(number));
     }
     if (!done) {
-        // What there is of this batch may be on the disk: its pages are not given out again.
+        // What there is of this batch may be on the disk: its pages are not given out again. A later batch
+        // would make open() believe it; what cannot be cleared is found out when it is looked at.
+        for (const Place& place : places)
+            static_cast<void>(find(place.segment)->clear(place.entry));
         for (const std::uint32_t number : written) find(number)->broken = true;
         return fail(std::move(done).error());
     }

@@ -2,50 +2,39 @@
 
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <deque>
 #include <string>
 #include <utility>
+#include <vector>
 
-#include "common/protocol/codec.hpp"
-#include "common/transport/dealer.hpp"
+#include "client/cpp/wire.hpp"
 #include "common/transport/watcher.hpp"
 
 namespace scanmq::client {
 
 using transport::Drained;
-using transport::ReceiveStatus;
-using transport::SendStatus;
 
 namespace {
 
-constexpr int kFramesPerRound = 64;  // then timers get their turn
+constexpr std::size_t kFramesPerRound = 64;  // then timers get their turn
+// While frames are kept back: ZeroMQ tells of readable frames only.
+constexpr Duration kRetry = std::chrono::milliseconds(1);
 
 Now clock_now() { return {std::chrono::steady_clock::now(), SystemClock().wall_millis()}; }
-
-// Windows, heartbeats and HELLO: send() says full only when there is no connection.
-transport::SocketOptions socket_options(const BrokerTierOptions& options) {
-    transport::SocketOptions out;
-    out.send_mark += static_cast<int>(options.gets_max + options.writes_max);
-    return out;
-}
 
 }  // namespace
 
 class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
   public:
     Impl(boost::asio::io_context& io, const BrokerTierOptions& options)
-        : log_(options.log),
+        : io_(io),
+          log_(options.log),
           endpoint_(options.endpoint),
           core_(options),
           timer_(io),
-          dealer_(context_, socket_options(options)),
-          frames_(io, dealer_.fd(), [this] { return drain(); }),
-          monitor_(io, dealer_.monitor_fd(), [this] { return poll_connection(); }) {}
+          wire_(context_) {}
 
     void start() {
         core_.start(clock_now(), effects_);
-        frames_.start();
-        monitor_.start();
         settle();
     }
     void close() noexcept {
@@ -53,8 +42,7 @@ class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
         try {
             core_.close(effects_);
             carry_out();
-            frames_.stop();
-            monitor_.stop();
+            watchers_.clear();
             timer_.cancel();
         } catch (...) {
             // No memory for a BYE: the broker will miss us by our silence. `closed_` keeps handlers quiet.
@@ -78,38 +66,31 @@ class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
     Drained drain() {
         const auto self = shared_from_this();  // a callback may end the tier
         draining_ = true;
-        Drained drained = Drained::more;
-        for (int i = 0; i < kFramesPerRound && !closed_; ++i) {
-            const ReceiveStatus status = dealer_.receive(message_);
-            if (status == ReceiveStatus::empty) {
-                drained = Drained::empty;
-                break;
+        static_cast<void>(wire_.flush());
+        Inbox inbox;
+        wire_.receive(inbox, kFramesPerRound);
+        for (const Event& event : inbox.events) {
+            if (closed_) break;
+            if (const auto* frame = std::get_if<FrameEvent>(&event)) {
+                core_.on_frame(*frame->frame, clock_now(), effects_);
+            } else if (std::holds_alternative<ConnectedEvent>(event)) {
+                linked_ = true;
+                core_.connected(clock_now(), effects_);
             }
-            if (status != ReceiveStatus::frame) continue;
-            const auto frame = decoder_.decode({message_.data<char>(), message_.size()});
             // One that cannot be read answers nothing: what it was for times out.
-            if (!frame) continue;
-            core_.on_frame(*frame, clock_now(), effects_);
+            settle();
+        }
+        if (!closed_ && linked_ && !wire_.dealer(Socket::main)->connected()) {
+            linked_ = false;
+            core_.disconnected(clock_now(), effects_);
             settle();
         }
         draining_ = false;
-        return closed_ ? Drained::empty : drained;
-    }
-    Drained poll_connection() {
-        const auto self = shared_from_this();
-        if (closed_ || !dealer_.poll_connection()) return Drained::empty;
-        if (!dealer_.connected()) {
-            core_.disconnected(clock_now(), effects_);
-        } else if (dealer_.generation() != generation_) {
-            generation_ = dealer_.generation();
-            core_.connected(clock_now(), effects_);
-        }
-        settle();
-        return Drained::empty;
+        return closed_ || inbox.empty() ? Drained::empty : Drained::more;
     }
     void tick() {
         // A loop that was busy elsewhere may find the answer beside the timer.
-        if (drain() == Drained::more) frames_.poke();
+        if (drain() == Drained::more) watchers_.front()->poke();
         if (closed_) return;
         core_.tick(clock_now(), effects_);
         settle();
@@ -128,31 +109,31 @@ class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
         if (!closed_) arm();
     }
     void carry_out() {
-        for (Action& action : effects_.actions) {
-            if (const auto* out = std::get_if<Outgoing>(&action)) {
-                protocol::encode(out->header, out->message, waiting_.emplace_back());
-                continue;
-            }
-            waiting_.clear();
-            if (const auto* connect = std::get_if<Connect>(&action)) {
-                // It was checked; one that ZeroMQ cannot read all the same never connects, and is told so.
-                static_cast<void>(dealer_.connect(connect->endpoint));
-                monitor_.poke();
-                frames_.poke();
-            }
-        }
+        const bool any = !effects_.actions.empty();
+        // The endpoint was checked; one that ZeroMQ cannot read all the same never connects, and is told so.
+        static_cast<void>(wire_.perform(effects_.actions));
         effects_.clear();
-        bool sent = false;
-        while (!waiting_.empty() && dealer_.send(waiting_.front()) == SendStatus::sent) {
-            waiting_.pop_front();
-            sent = true;
-        }
+        if (closed_) return;
+        watch();
         // While draining, the last thing done on the socket is a receive that said empty.
-        if (sent && !draining_) frames_.poke();
+        if (any && !draining_ && !watchers_.empty()) watchers_.front()->poke();
+    }
+    // The socket is made with the first connection, and stays.
+    void watch() {
+        transport::Dealer* const dealer = wire_.dealer(Socket::main);
+        if (dealer == nullptr || !watchers_.empty()) return;
+        for (const int fd : {dealer->fd(), dealer->monitor_fd()}) {
+            watchers_.push_back(
+                std::make_unique<transport::SocketWatcher>(io_, fd, [this] { return drain(); }));
+            watchers_.back()->start();
+        }
     }
     // One that fires too early does no harm, and setting it for each get would cost more.
     void arm() {
-        const std::optional<Time> first = core_.next_deadline();
+        std::optional<Time> first = core_.next_deadline();
+        if (linked_ && !wire_.writable(Socket::main)) {
+            first = std::min(first.value_or(Time::max()), clock_now().time + kRetry);
+        }
         if (!first || (armed_ && *armed_ <= *first)) return;
         armed_ = first;
         timer_.expires_at(*first);
@@ -164,6 +145,7 @@ class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
         });
     }
 
+    boost::asio::io_context& io_;
     std::function<void(const std::string&)> log_;
     std::string endpoint_;
     BrokerTierCore core_;
@@ -171,13 +153,9 @@ class BrokerTier::Impl final : public std::enable_shared_from_this<Impl> {
     boost::asio::steady_timer timer_;
     std::optional<Time> armed_;
     transport::Context context_;
-    transport::Dealer dealer_;
-    transport::SocketWatcher frames_;
-    transport::SocketWatcher monitor_;
-    protocol::Decoder decoder_;
-    zmq::message_t message_;
-    std::deque<std::string> waiting_;  // frames to be sent
-    std::uint64_t generation_ = 0;
+    Wire wire_;
+    std::vector<std::unique_ptr<transport::SocketWatcher>> watchers_;
+    bool linked_ = false;
     bool draining_ = false;
     bool closed_ = false;
 };

@@ -41,7 +41,7 @@ ALLOWED = {
     "worker/server": COMMON + ("client/cache", "worker/core", "worker/scanners", "worker/remote"),
     "client/core": ("common/base", "common/protocol"),
     "client/cache": ("common/base", "common/protocol", "common/transport", "common/cache", "common/cache/redis",
-                     "client/core"),
+                     "client/core", "client/cpp"),
     "client/cpp": ("common/base", "common/protocol", "common/transport", "common/compress", "client/core"),
     "client/cli": COMMON + SCANNER + ("client/core", "client/cpp"),
     **{folder: ("common/base",) + SCANNER for folder in SCANNER},

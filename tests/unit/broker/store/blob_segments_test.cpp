@@ -161,6 +161,10 @@ TEST_F(BlobSegmentsTest, NothingIsPutAfterAFailedSync) {
     EXPECT_EQ(failed.error().kind, StateError::Kind::io);
     EXPECT_NE(put_one("three").segment, one.segment);
     EXPECT_EQ(read(one), "one");
+    // Nor is what was not acknowledged believed once there is a later batch.
+    fs_.end_process();
+    reopen();
+    EXPECT_EQ(opened_.found.size(), 2U);
 }
 
 TEST_F(BlobSegmentsTest, AnEntryThatCannotBeReadIsToldAndItsBlobIsGone) {
