@@ -9,7 +9,7 @@
 #include <chrono>
 #include <mutex>
 
-#include "common/base/background.hpp"
+#include "common/base/scheduling.hpp"
 #include "common/compress/zstd.hpp"
 
 namespace scanmq::broker {

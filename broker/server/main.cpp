@@ -4,6 +4,7 @@
 #include <cstdio>
 
 #include "broker/server/broker_server.hpp"
+#include "common/base/scheduling.hpp"
 #include "common/config/options.hpp"
 #include "common/telemetry/log.hpp"
 
@@ -18,6 +19,7 @@ int report(const std::string& sentence) {
 
 int main(int argc, char** argv) {
     using namespace scanmq;
+    run_promptly();
     broker::tune_memory();
     std::signal(SIGPIPE, SIG_IGN);  // who reads our first line only must not end us
     broker::ServerOptions settings;

@@ -10,7 +10,7 @@
 #include "client/cli/rows.hpp"
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
-#include "common/base/background.hpp"
+#include "common/base/scheduling.hpp"
 #include "common/base/nearest.hpp"
 #include "common/compress/zstd.hpp"
 #include "scanner/market/sample_market.hpp"

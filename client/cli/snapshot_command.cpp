@@ -13,7 +13,7 @@
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
 #include "client/cli/table.hpp"
-#include "common/base/background.hpp"
+#include "common/base/scheduling.hpp"
 #include "common/config/shared.hpp"
 
 namespace scanmq::cli {

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "client/cpp/client_impl.hpp"
-#include "common/base/background.hpp"
+#include "common/base/scheduling.hpp"
 #include "common/compress/zstd.hpp"
 
 namespace scanmq::client {

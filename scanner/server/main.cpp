@@ -3,6 +3,7 @@
 #include <csignal>
 #include <cstdio>
 
+#include "common/base/scheduling.hpp"
 #include "common/telemetry/log.hpp"
 #include "scanner/server/scanner_server.hpp"
 
@@ -17,6 +18,7 @@ int report(const std::string& sentence, int code) {
 
 int main(int argc, char** argv) {
     using namespace scanmq;
+    run_promptly();
     std::signal(SIGPIPE, SIG_IGN);  // who reads our first line only must not end us
     scand::Settings settings;
     config::Options options("scanmq-scanner", "The scan engine of scanmq as an HTTP service");

@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "common/base/scheduling.hpp"
 #include "common/telemetry/log.hpp"
 #include "worker/server/program_options.hpp"
 
 int main(int argc, char** argv) {
     using namespace scanmq;
+    run_promptly();
     // Fixed: by default it grows with the largest block ever freed, and then what a snapshot's bytes took
     // while they were decoded stays with the process, a megabyte for one of a megabyte.
     mallopt(M_MMAP_THRESHOLD, 128 << 10);
