@@ -88,6 +88,7 @@ void BlobCore::frame(ConnectionId from, const protocol::Frame& frame, Time now, 
                "peers do not send " + std::string(to_string(kind)) + " on the blob socket",
                effects);
     }
+    verify_written(now, effects);
 }
 
 void BlobCore::bad_frame(ConnectionId from, const protocol::DecodeError& error, Effects& effects) {
@@ -104,6 +105,7 @@ void BlobCore::disconnected(ConnectionId from, Time now, Effects& effects) {
     const auto bound = connections_.find(from);
     if (bound == connections_.end()) return;
     if (Peer* const peer = find(bound->second)) forget_transfers(*peer, now, effects);
+    verify_written(now, effects);
 }
 
 void BlobCore::set_blocked(ConnectionId connection, bool blocked) {
@@ -141,10 +143,12 @@ void BlobCore::tick(Time now, Effects& effects) {
         }
         pass_on(id, now, effects);
     }
+    verify_written(now, effects);
 }
 
 std::vector<std::pair<std::string, std::uint64_t>> BlobCore::counters() const {
     return {{"blob_puts", counts_.puts},
+            {"blob_put_batches", counts_.batches},
             {"blob_puts_failed", counts_.puts_failed},
             {"blob_mismatches", counts_.mismatches},
             {"blob_gets", counts_.gets},

@@ -17,6 +17,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <tuple>
 #include <unordered_map>
@@ -42,6 +43,12 @@ struct BlobOptions {
     std::uint32_t chunks_per_pump = 8;  // of one session in one pump()
     // A put without a chunk for so long is given up; so is a get of decoded bytes without credit.
     Duration put_idle = std::chrono::seconds(30);
+    // What was written waits for the puts that are coming in meanwhile, so that many are made durable
+    // together (each sync of the disk holds up those of jobs): until there are none, or so many, or
+    // so many bytes, or for so long. 1: each by itself, at once.
+    std::size_t gather_puts = 64;
+    std::uint64_t gather_bytes = 1U << 20;
+    Duration gather_wait = std::chrono::milliseconds(5);
 };
 
 struct BlobSend {
@@ -67,7 +74,9 @@ enum class BlobVerdict : std::uint8_t {
     mismatch,  // they do not
     no_room,   // they do, but could not be kept
 };
-struct BlobVerify {  // all is written: hash it, off the loop if large, keep it, and call verified()
+// All is written: hash it, off the loop if large, keep it, and call verified(). Those of one batch
+// follow each other, and belong into one sync.
+struct BlobVerify {
     ContentId id;
 };
 struct BlobDrop {
@@ -115,6 +124,10 @@ class BlobCore {
 
     // Gives up idle puts and what belonged to sessions that closed. Call about every second.
     void tick(Time now, std::vector<BlobEffect>& effects);
+    // When what was written has waited for others long enough: verify_written() is due.
+    [[nodiscard]] std::optional<Time> gather_until() const noexcept;
+    // Hands over what was written, when it need not wait for others any more.
+    void verify_written(Time now, std::vector<BlobEffect>& effects);
     [[nodiscard]] bool idle() const noexcept { return peers_.empty(); }
 
     // Name and value: puts, gets, bytes, refusals.
@@ -172,7 +185,7 @@ class BlobCore {
     };
     struct Counts {
         std::uint64_t puts{}, puts_failed{}, mismatches{}, gets{}, bytes_in{}, bytes_out{},
-            refused{}, held{}, decodes{}, damaged{}, full{};
+            refused{}, held{}, decodes{}, damaged{}, full{}, batches{};
     };
     using Effects = std::vector<BlobEffect>;
     using Puts = std::unordered_map<ContentId, Put>;
@@ -232,6 +245,10 @@ class BlobCore {
     std::unordered_map<ConnectionId, protocol::SessionId> connections_;
     Puts puts_;
     std::deque<ContentId> held_;
+    std::vector<ContentId> written_;  // not handed over yet
+    std::uint64_t written_bytes_ = 0;
+    Time written_since_{};       // the first of them
+    std::size_t verifying_ = 0;  // handed over
     std::map<FormKey, Form> forms_;
     std::deque<FormKey> held_forms_;
     std::uint64_t put_bytes_ = 0;  // of those under way, and of what is decoded

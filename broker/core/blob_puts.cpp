@@ -227,15 +227,40 @@ void BlobCore::take(Peer& peer, std::uint64_t seq, const BlobChunk& chunk, Put& 
     counts_.bytes_in += expected;
     put.offset += expected;
     put.progress = now;
-    if (put.offset == size) {
-        put.verifying = true;
-        effects.push_back(BlobVerify{chunk.id});
+    if (put.offset != size) return;
+    put.verifying = true;
+    if (written_.empty()) written_since_ = now;
+    written_.push_back(chunk.id);
+    written_bytes_ += size;
+}
+
+void BlobCore::verify_written(Time now, Effects& effects) {
+    if (written_.empty()) return;
+    if (options_.gather_puts > 1) {
+        // While one batch is under way the next gathers.
+        if (verifying_ > 0) return;
+        const std::size_t coming = puts_.size() - held_.size() - written_.size();
+        if (coming > 0 && written_.size() < options_.gather_puts &&
+            written_bytes_ < options_.gather_bytes && now - written_since_ < options_.gather_wait) {
+            return;
+        }
     }
+    ++counts_.batches;
+    verifying_ += written_.size();
+    for (const ContentId& id : written_) effects.push_back(BlobVerify{id});
+    written_.clear();
+    written_bytes_ = 0;
+}
+
+std::optional<Time> BlobCore::gather_until() const noexcept {
+    if (written_.empty() || verifying_ > 0) return std::nullopt;
+    return written_since_ + options_.gather_wait;
 }
 
 void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effects& effects) {
     Put& put = puts_.at(id);
-    SCANMQ_ASSERT(put.verifying);
+    SCANMQ_ASSERT(put.verifying && verifying_ > 0);
+    --verifying_;
     const Asked owner = put.asked.front();
     Peer* const peer = find(owner.session);  // may have gone meanwhile
     if (verdict != BlobVerdict::kept) {
@@ -249,7 +274,8 @@ void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effe
             refuse(*peer, owner.re, Kind::blob_put, ErrorCode::blob_mismatch,
                    "the bytes do not hash to " + id.hex() + " (BLAKE2b-256); put again", effects);
         }
-        return pass_on(id, now, effects);
+        pass_on(id, now, effects);
+        return verify_written(now, effects);
     }
     blobs_.stored(id, now);
     ++counts_.puts;
@@ -269,6 +295,7 @@ void BlobCore::verified(const ContentId& id, BlobVerdict verdict, Time now, Effe
     give_up_memory(id, put);
     puts_.erase(id);
     start_held(now, effects);
+    verify_written(now, effects);
 }
 
 void BlobCore::forget_transfers(Peer& peer, Time now, Effects& effects) {

@@ -5,9 +5,10 @@
 #include <algorithm>
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
+#include <boost/asio/steady_timer.hpp>
 #include <boost/asio/thread_pool.hpp>
 #include <chrono>
-#include <mutex>
+#include <utility>
 
 #include "common/base/scheduling.hpp"
 #include "common/compress/zstd.hpp"
@@ -30,22 +31,25 @@ BlobInfo info_of(const BlobRecord& record) {
             record.bytes, record.encoding, record.encoded_bytes};
 }
 
+// What is in memory only has no sync to share.
+BlobOptions core_options(BlobOptions options, const BlobFiles* files) {
+    if (files == nullptr) options.gather_puts = 1;
+    return options;
+}
+
 Time now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
 
 // A thread of its own, for what takes long: hashing, decoding, the disk.
-class BlobLink::Hasher {
-  public:
-    Hasher() { boost::asio::post(pool, run_in_background); }
-
-    struct Check {
-        BlobInfo info;
-        ByteView bytes;
-    };
+struct BlobLink::Background {
+    explicit Background(boost::asio::io_context& loop) : gathering(loop) {
+        boost::asio::post(pool, run_in_background);
+    }
     boost::asio::thread_pool pool{1};
-    std::mutex mutex;
-    std::vector<Check> checks;  // guarded by mutex: what came while the thread was busy is a batch
+    // On the loop: when what has gathered for the thread goes to it at last.
+    boost::asio::steady_timer gathering;
+    Time gathering_until = Time::max();
 };
 
 BlobLink::BlobLink(boost::asio::io_context& loop, const Settings& settings, BlobTable& blobs,
@@ -55,9 +59,9 @@ BlobLink::BlobLink(boost::asio::io_context& loop, const Settings& settings, Blob
       files_(files),
       router_(context_, settings.socket),
       outbox_(router_, settings.outgoing_bytes_max, settings.outgoing_bytes_all),
-      core_(settings.core, blobs, std::move(session_open)),
+      core_(core_options(settings.core, files), blobs, std::move(session_open)),
       store_(files != nullptr ? BlobStore(*files) : BlobStore()),
-      hasher_(std::make_unique<Hasher>()),
+      background_(std::make_unique<Background>(loop)),
       pipes_(loop, router_, settings.pipes, [this] { watcher_.poke(); }),
       watcher_(loop, router_.fd(), [this] { return drain(); }) {}
 
@@ -75,7 +79,8 @@ void BlobLink::start() {
 void BlobLink::stop() {
     pipes_.stop();
     watcher_.stop();
-    hasher_->pool.join();
+    background_->gathering.cancel();
+    background_->pool.join();
 }
 
 Drained BlobLink::drain() {
@@ -165,6 +170,26 @@ void BlobLink::obey(Time at) {
             effects_);
         obey(at);
     }
+    if (!checks_.empty()) {
+        boost::asio::post(background_->pool,
+                          [this, checks = std::exchange(checks_, {})] { check(checks); });
+    }
+    arm_gathering();
+}
+
+// The timer is left alone while it is early enough: when it fires for nothing, it is set anew.
+void BlobLink::arm_gathering() {
+    const std::optional<Time> until = core_.gather_until();
+    if (!until || *until >= background_->gathering_until) return;
+    background_->gathering_until = *until;
+    background_->gathering.expires_at(*until);
+    background_->gathering.async_wait([this](const boost::system::error_code& error) {
+        if (error) return;  // set anew
+        background_->gathering_until = Time::max();
+        const Time at = now();
+        core_.verify_written(at, effects_);
+        obey(at);
+    });
 }
 
 void BlobLink::send(BlobSend& out) {
@@ -192,27 +217,17 @@ void BlobLink::verify(const ContentId& id) {
         small_.push_back(id);
         return;
     }
-    {
-        const std::lock_guard lock(hasher_->mutex);
-        hasher_->checks.push_back({info_of(record), bytes});
-        if (hasher_->checks.size() > 1) return;
-    }
-    boost::asio::post(hasher_->pool, [this] { check_all(); });
+    checks_.emplace_back(info_of(record), bytes);
 }
 
-// On the hasher's thread.
-void BlobLink::check_all() {
-    std::vector<Hasher::Check> checks;
-    {
-        const std::lock_guard lock(hasher_->mutex);
-        checks.swap(hasher_->checks);
-    }
+// On the background's thread.
+void BlobLink::check(const std::vector<Check>& checks) {
     std::vector<std::pair<ContentId, BlobVerdict>> verdicts;
     std::vector<BlobFiles::Held> good;
-    for (const Hasher::Check& check : checks) {
-        const bool holds = holds_its_bytes(check.info, check.bytes);
-        verdicts.emplace_back(check.info.id, holds ? BlobVerdict::kept : BlobVerdict::mismatch);
-        if (holds) good.push_back({&check.info, check.bytes});
+    for (const auto& [info, bytes] : checks) {
+        const bool holds = holds_its_bytes(info, bytes);
+        verdicts.emplace_back(info.id, holds ? BlobVerdict::kept : BlobVerdict::mismatch);
+        if (holds) good.push_back({&info, bytes});
         give_way();
     }
     if (files_ != nullptr && !good.empty()) {
@@ -232,7 +247,7 @@ void BlobLink::prepare(const BlobPrepare& what) {
     const BlobRecord& record = *table_.find(what.id);
     // One that was not hashed may not be in memory: the thread looks, not the loop.
     const ByteView known = record.checked ? store_.view(what.id) : ByteView();
-    boost::asio::post(hasher_->pool, [this, what, known, info = info_of(record)] {
+    boost::asio::post(background_->pool, [this, what, known, info = info_of(record)] {
         ByteView bytes = known;
         if (bytes.empty() && files_ != nullptr) {
             const auto found = files_->view(what.id);
@@ -258,7 +273,7 @@ void BlobLink::note_use(Time at) {
     use_noted_ = at;
     std::vector<ContentId> ids = table_.take_used();
     if (files_ == nullptr) return;
-    boost::asio::post(hasher_->pool, [this, ids = std::move(ids)] { files_->used(ids); });
+    boost::asio::post(background_->pool, [this, ids = std::move(ids)] { files_->used(ids); });
 }
 
 void BlobLink::end_verify(const std::vector<std::pair<ContentId, BlobVerdict>>& verdicts) {

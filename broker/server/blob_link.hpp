@@ -53,7 +53,9 @@ class BlobLink {
     [[nodiscard]] std::vector<std::pair<std::string, std::uint64_t>> counters() const;
 
   private:
-    class Hasher;
+    struct Background;
+    // One to look at: its info, and where its bytes are until its verdict.
+    using Check = std::pair<BlobInfo, ByteView>;
 
     transport::Drained drain();
     bool receive(Time now);
@@ -62,7 +64,8 @@ class BlobLink {
     void verify(const ContentId& id);
     void prepare(const BlobPrepare& what);
     void note_use(Time now);
-    void check_all();
+    void check(const std::vector<Check>& checks);
+    void arm_gathering();
     void end_verify(const std::vector<std::pair<ContentId, BlobVerdict>>& verdicts);
     void flush();
 
@@ -75,11 +78,12 @@ class BlobLink {
     BlobCore core_;
     BlobStore store_;
     protocol::Decoder decoder_;
-    std::unique_ptr<Hasher> hasher_;
+    std::unique_ptr<Background> background_;
     Pipes pipes_;
     transport::SocketWatcher watcher_;
     std::vector<BlobEffect> effects_;
     std::vector<ContentId> small_;  // hashed on the loop: their answers are due
+    std::vector<Check> checks_;     // for the thread, together
     std::vector<ConnectionId> blocked_;
     zmq::message_t message_;
     std::string scratch_;

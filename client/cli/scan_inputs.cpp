@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 #include <utility>
@@ -10,8 +11,8 @@
 #include "client/cli/rows.hpp"
 #include "client/cli/scan_run.hpp"
 #include "client/cli/session.hpp"
-#include "common/base/scheduling.hpp"
 #include "common/base/nearest.hpp"
+#include "common/base/scheduling.hpp"
 #include "common/compress/zstd.hpp"
 #include "scanner/market/sample_market.hpp"
 #include "scanner/market/snapshot.hpp"
@@ -19,8 +20,9 @@
 namespace scanmq::cli {
 namespace {
 
-// Snapshots on their way at once: one sync of the broker's covers them.
-constexpr std::size_t kPutTogether = 16;
+// Snapshots on their way at once: few syncs of the broker's cover them. Of large ones fewer.
+constexpr std::size_t kPutTogether = 64;
+constexpr std::size_t kPutTogetherBytes = 8U << 20;
 
 std::string dated(const market::Chain& chain) {
     return fmt::format("{}@{:04}-{:02}-{:02}", chain.symbol, chain.as_of_date / 10'000,
@@ -85,20 +87,23 @@ std::vector<ScanInput> sample_inputs(std::uint32_t symbols, std::uint64_t seed) 
 Result<void, Problem> publish(client::Client& client, std::vector<ScanInput>& inputs,
                               KeepBytes keep, Progress::Mode mode) {
     Progress progress(mode);
-    for (std::size_t first = 0; first < inputs.size(); first += kPutTogether) {
-        const std::size_t end = std::min(inputs.size(), first + kPutTogether);
-        std::vector<std::string> bytes(end - first);
-        std::vector<std::optional<std::string>> frames(end - first);
+    for (std::size_t first = 0, end = 0; first < inputs.size(); first = end) {
+        // What is put stays where it is until then.
+        std::array<std::string, kPutTogether> bytes;
+        std::array<std::optional<std::string>, kPutTogether> frames;
         std::vector<client::Client::BlobToPut> blobs;
-        for (std::size_t i = first; i < end; ++i) {
-            std::string& raw = bytes[i - first];
-            std::optional<std::string>& frame = frames[i - first];
-            raw = market::encode_snapshot(inputs[i].chain);
-            inputs[i].chain = {};
+        std::size_t together = 0;
+        for (; end < inputs.size() && end - first < kPutTogether && together < kPutTogetherBytes;
+             ++end) {
+            std::string& raw = bytes[end - first];
+            std::optional<std::string>& frame = frames[end - first];
+            raw = market::encode_snapshot(inputs[end].chain);
+            together += raw.size();
+            inputs[end].chain = {};
             give_way();
             frame = compress::zstd_if_it_pays(raw);
             give_way();
-            blobs.push_back({raw, protocol::BlobType::snapshot, inputs[i].label,
+            blobs.push_back({raw, protocol::BlobType::snapshot, inputs[end].label,
                              frame ? ByteView(*frame) : ByteView()});
         }
         const auto ids = client.put_blobs(blobs);

@@ -122,7 +122,7 @@ class BlobTransfers {
     protocol::CreditReceiver get_credit_;  // blob_out, this session
 
     static constexpr std::uint32_t kRestartsMax = 5;
-    static constexpr std::size_t kPutsAhead = 16;  // the broker takes 64 of a session
+    static constexpr std::size_t kPutsAhead = 64;  // as many as the broker takes of a session
 };
 
 }  // namespace scanmq::client

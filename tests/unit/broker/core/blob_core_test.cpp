@@ -41,6 +41,7 @@ class BlobCoreTest : public testing::Test {
         options.puts_per_session_max = 2;
         options.gets_per_session_max = 2;
         options.chunks_per_pump = 3;
+        options.gather_puts = 1;  // but where a test is about it
     }
 
     void frame(std::uint64_t session, protocol::Message message, std::uint64_t connection = 0) {
@@ -471,6 +472,101 @@ TEST_F(BlobCoreTest, WhatDoesNotBelongHereIsRefused) {
     expect_error(1, ErrorCode::malformed, "field x");
     core().bad_frame(ConnectionId{990}, bad, effects);
     expect_error(99, ErrorCode::malformed, "field x");
+}
+
+// What was written is verified together with what is coming in meanwhile.
+class BlobGatherTest : public BlobCoreTest {
+  protected:
+    BlobGatherTest() {
+        options.puts_per_session_max = 8;
+        options.gather_puts = 3;
+        options.gather_bytes = 2 * kChunk;
+        options.gather_wait = std::chrono::milliseconds(5);
+    }
+
+    // Ids that were handed over to be verified, which are taken out.
+    std::vector<std::uint8_t> handed_over() {
+        std::vector<std::uint8_t> out;
+        for (const BlobEffect& effect : effects) {
+            if (const auto* verify = std::get_if<BlobVerify>(&effect)) {
+                out.push_back(verify->id.bytes[0]);
+            }
+        }
+        std::erase_if(effects,
+                      [](const BlobEffect& e) { return std::holds_alternative<BlobVerify>(e); });
+        return out;
+    }
+    void verified(std::uint8_t id) { core().verified(id_of(id), BlobVerdict::kept, at, effects); }
+
+    using Ids = std::vector<std::uint8_t>;
+};
+
+TEST_F(BlobGatherTest, ALonePutWaitsForNobody) {
+    put(1, 1, 10);
+    chunk(1, 1, 0, 10);
+    EXPECT_EQ(handed_over(), (Ids{1}));
+    EXPECT_EQ(core().gather_until(), std::nullopt);
+}
+
+TEST_F(BlobGatherTest, WaitsUntilNobodyIsComing) {
+    put(1, 1, 10);
+    put(2, 2, 10);
+    chunk(1, 1, 0, 10);
+    EXPECT_EQ(handed_over(), Ids{});
+    chunk(2, 2, 0, 10);
+    EXPECT_EQ(handed_over(), (Ids{1, 2}));
+}
+
+TEST_F(BlobGatherTest, DoesNotWaitForOneThatWentAway) {
+    put(1, 1, 10);
+    put(2, 2, 10);
+    chunk(1, 1, 0, 10);
+    core().disconnected(ConnectionId{20}, at, effects);
+    EXPECT_EQ(handed_over(), (Ids{1}));
+}
+
+TEST_F(BlobGatherTest, WaitsForSoLong) {
+    put(1, 1, 10);
+    put(2, 2, 10);
+    chunk(1, 1, 0, 10);
+    EXPECT_EQ(core().gather_until(), at + std::chrono::milliseconds(5));
+    at += std::chrono::milliseconds(4);
+    core().verify_written(at, effects);
+    EXPECT_EQ(handed_over(), Ids{});
+    at += std::chrono::milliseconds(1);
+    core().verify_written(at, effects);
+    EXPECT_EQ(handed_over(), (Ids{1}));
+}
+
+TEST_F(BlobGatherTest, SoManyAndSoManyBytesAreEnough) {
+    for (std::uint8_t id = 1; id <= 4; ++id) put(1, id, 10);
+    for (std::uint8_t id = 1; id <= 3; ++id) chunk(1, id, 0, 10);
+    EXPECT_EQ(handed_over(), (Ids{1, 2, 3}));
+    for (std::uint8_t id = 1; id <= 3; ++id) verified(id);
+    put(1, 5, 2 * kChunk);
+    chunk(1, 5, 0, kChunk);
+    chunk(1, 5, kChunk, kChunk);
+    EXPECT_EQ(handed_over(), (Ids{5})) << "beside 4, which is still coming";
+}
+
+TEST_F(BlobGatherTest, GathersWhileOthersAreBeingVerified) {
+    put(1, 1, 10);
+    chunk(1, 1, 0, 10);
+    EXPECT_EQ(handed_over(), (Ids{1}));
+    put(1, 2, 10);
+    chunk(1, 2, 0, 10);
+    put(1, 3, 10);
+    chunk(1, 3, 0, 10);
+    at += seconds(1);
+    core().tick(at, effects);
+    EXPECT_EQ(handed_over(), Ids{});
+    EXPECT_EQ(core().gather_until(), std::nullopt) << "the verdict is what it waits for";
+    core().verified(id_of(1), BlobVerdict::mismatch, at, effects);
+    EXPECT_EQ(handed_over(), (Ids{2, 3}));
+    verified(2);
+    EXPECT_EQ(handed_over(), Ids{});
+    verified(3);
+    EXPECT_EQ(blobs.count(), 2U);
 }
 
 // Encodings: what is held, what is sent, and to whom it is decoded.
