@@ -1,31 +1,42 @@
-// iv/...: implied volatilities per second on one core. Items are inversions. `error` is the largest
-// relative difference from the volatility that an out-of-the-money price was made with. The same
-// quotes through QuantLib: iv/quantlib_... (quantlib_bench.cpp).
+// iv/...: implied volatilities per second on one core. Items are inversions. Prices are made without our
+// own code (iv_quotes.hpp). `error` is the largest relative difference from the volatility that an
+// out-of-the-money price was made with, `blur` what rounding the price does alone, `inside` the largest error in the money in
+// multiples of its blur. A quote without a volatility (`failed`) or off by more than 1e-12 (`over`)
+// makes the program end with 1. The same quotes through QuantLib: iv/quantlib_... (quantlib_bench.cpp).
 
 #include <benchmark/benchmark.h>
+#include <fmt/core.h>
 #include <hwy/targets.h>
 
-#include <algorithm>
-#include <cmath>
+#include <limits>
 #include <vector>
 
 #include "scanner/pricing/implied_volatility.hpp"
-#include "tests/bench/pricing_mix.hpp"
+#include "tests/bench/failures.hpp"
+#include "tests/bench/iv_quotes.hpp"
 
 namespace {
 
 using namespace scanmq::pricing;
 using scanmq::bench::Quote;
+using scanmq::market::Right;
 
 void count(benchmark::State& state, const std::vector<Quote>& quotes,
-           const std::vector<double>& volatility) {
-    double worst = 0.0;
+           std::vector<double> volatility, const std::vector<IvStatus>& status) {
     for (std::size_t i = 0; i < quotes.size(); ++i) {
-        const bool is_call = quotes[i].right == Right::call;
-        if (is_call == (quotes[i].strike < quotes[i].forward)) continue;
-        worst = std::max(worst, std::fabs(volatility[i] / quotes[i].volatility - 1.0));
+        if (status[i] != IvStatus::ok) volatility[i] = std::numeric_limits<double>::quiet_NaN();
     }
-    state.counters["error"] = worst;
+    const auto errors = scanmq::bench::iv_errors(quotes, volatility);
+    for (const std::size_t i : errors.wrong) {
+        scanmq::bench::report_failure(fmt::format("implied volatility {} ({}) of {}", volatility[i],
+                                                  scanmq::pricing::to_string(status[i]),
+                                                  describe(quotes[i])));
+    }
+    state.counters["error"] = errors.worst;
+    state.counters["blur"] = errors.blur;
+    state.counters["inside"] = errors.worst_inside;
+    state.counters["failed"] = errors.failed;
+    state.counters["over"] = errors.over;
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
 }
 
@@ -48,22 +59,24 @@ void invert_columns(benchmark::State& state, const std::vector<Quote>& quotes) {
         benchmark::DoNotOptimize(volatility.data());
         benchmark::ClobberMemory();
     }
-    count(state, quotes, volatility);
+    count(state, quotes, volatility, status);
 }
 
 void invert(benchmark::State& state, const std::vector<Quote>& quotes) {
     std::vector<double> volatility(quotes.size());
+    std::vector<IvStatus> status(quotes.size());
     for (auto _ : state) {
         for (std::size_t i = 0; i < quotes.size(); ++i) {
             const Quote& q = quotes[i];
-            volatility[i] =
-                implied_volatility(q.price, q.forward, q.strike, q.years, q.discount, q.right)
-                    .volatility;
+            const IvResult one =
+                implied_volatility(q.price, q.forward, q.strike, q.years, q.discount, q.right);
+            volatility[i] = one.volatility;
+            status[i] = one.status;
         }
         benchmark::DoNotOptimize(volatility.data());
         benchmark::ClobberMemory();
     }
-    count(state, quotes, volatility);
+    count(state, quotes, volatility, status);
 }
 
 // The kernels of one instruction set, as a machine without the better ones would run them.
@@ -80,16 +93,20 @@ void invert_on(benchmark::State& state, std::int64_t target) {
 }
 
 void wide_columns(benchmark::State& state) { invert_columns(state, scanmq::bench::wide_mix()); }
+void corner_columns(benchmark::State& state) { invert_columns(state, scanmq::bench::corner_mix()); }
 void chain_columns(benchmark::State& state) { invert_columns(state, scanmq::bench::chain_mix()); }
 void chain_avx2(benchmark::State& state) { invert_on(state, HWY_AVX2); }
 void chain_plain(benchmark::State& state) { invert_on(state, HWY_BASELINE_TARGETS); }
 void wide(benchmark::State& state) { invert(state, scanmq::bench::wide_mix()); }
+void corner(benchmark::State& state) { invert(state, scanmq::bench::corner_mix()); }
 void chain(benchmark::State& state) { invert(state, scanmq::bench::chain_mix()); }
 BENCHMARK(wide_columns)->Name("iv/wide_mix_columns");
+BENCHMARK(corner_columns)->Name("iv/corner_mix_columns");
 BENCHMARK(chain_columns)->Name("iv/chain_mix_columns");
 BENCHMARK(chain_avx2)->Name("iv/chain_mix_columns_avx2");
 BENCHMARK(chain_plain)->Name("iv/chain_mix_columns_plain");
 BENCHMARK(wide)->Name("iv/wide_mix");
+BENCHMARK(corner)->Name("iv/corner_mix");
 BENCHMARK(chain)->Name("iv/chain_mix");
 
 }  // namespace

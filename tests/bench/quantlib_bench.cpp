@@ -2,8 +2,8 @@
 //
 // blackFormulaImpliedStdDev is a safeguarded Newton iteration on the Black formula, here down to
 // 1e-12; blackFormulaImpliedStdDevLiRS the adaptive over-relaxation of Li with the guess of Radoicic
-// and Stefanica. `failed` counts quotes that they throw for, `error` the largest relative
-// difference from the volatility that an out-of-the-money price was made with.
+// and Stefanica, which blackFormulaImpliedStdDevApproximationRS is alone. `failed` counts quotes that they throw for or
+// return no number, `error` and `over` are those of iv_bench.cpp.
 
 #include <benchmark/benchmark.h>
 
@@ -14,6 +14,7 @@
 #include <ql/pricingengines/blackscholescalculator.hpp>
 #include <vector>
 
+#include "tests/bench/iv_quotes.hpp"
 #include "tests/bench/pricing_mix.hpp"
 
 namespace {
@@ -27,8 +28,9 @@ QuantLib::Option::Type type_of(Right right) {
     return right == Right::call ? QuantLib::Option::Call : QuantLib::Option::Put;
 }
 
-template <class Solve>
-void invert(benchmark::State& state, const std::vector<Quote>& quotes, Solve solve) {
+void invert(benchmark::State& state, const std::vector<Quote>& (*mix)(),
+            double (*solve)(const Quote&)) {
+    const std::vector<Quote>& quotes = mix();
     std::vector<double> volatility(quotes.size());
     for (auto _ : state) {
         for (std::size_t i = 0; i < quotes.size(); ++i) {
@@ -41,18 +43,10 @@ void invert(benchmark::State& state, const std::vector<Quote>& quotes, Solve sol
         benchmark::DoNotOptimize(volatility.data());
         benchmark::ClobberMemory();
     }
-    double worst = 0.0;
-    double failed = 0.0;
-    for (std::size_t i = 0; i < quotes.size(); ++i) {
-        const bool is_call = quotes[i].right == Right::call;
-        if (std::isnan(volatility[i])) failed += 1.0;
-        if (std::isnan(volatility[i]) || is_call == (quotes[i].strike < quotes[i].forward)) {
-            continue;
-        }
-        worst = std::max(worst, std::fabs(volatility[i] / quotes[i].volatility - 1.0));
-    }
-    state.counters["error"] = worst;
-    state.counters["failed"] = failed / static_cast<double>(quotes.size());
+    const auto errors = scanmq::bench::iv_errors(quotes, volatility);
+    state.counters["error"] = errors.worst;
+    state.counters["failed"] = errors.failed;
+    state.counters["over"] = errors.over;
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(quotes.size()));
 }
 
@@ -66,12 +60,21 @@ double over_relaxation(const Quote& q) {
                                                    1e-12);
 }
 
-void chain_newton(benchmark::State& state) { invert(state, scanmq::bench::chain_mix(), newton); }
-void chain_lirs(benchmark::State& state) {
-    invert(state, scanmq::bench::chain_mix(), over_relaxation);
+double approximation(const Quote& q) {
+    return QuantLib::blackFormulaImpliedStdDevApproximationRS(type_of(q.right), q.strike, q.forward,
+                                                              q.price, q.discount);
 }
-BENCHMARK(chain_newton)->Name("iv/quantlib_chain_mix");
-BENCHMARK(chain_lirs)->Name("iv/quantlib_lirs_chain_mix");
+
+using scanmq::bench::chain_mix;
+using scanmq::bench::corner_mix;
+using scanmq::bench::wide_mix;
+BENCHMARK_CAPTURE(invert, chain, chain_mix, newton)->Name("iv/quantlib_chain_mix");
+BENCHMARK_CAPTURE(invert, chain, chain_mix, over_relaxation)->Name("iv/quantlib_lirs_chain_mix");
+BENCHMARK_CAPTURE(invert, chain, chain_mix, approximation)->Name("iv/quantlib_rs_chain_mix");
+BENCHMARK_CAPTURE(invert, wide, wide_mix, newton)->Name("iv/quantlib_wide_mix");
+BENCHMARK_CAPTURE(invert, wide, wide_mix, over_relaxation)->Name("iv/quantlib_lirs_wide_mix");
+BENCHMARK_CAPTURE(invert, wide, wide_mix, approximation)->Name("iv/quantlib_rs_wide_mix");
+BENCHMARK_CAPTURE(invert, corner, corner_mix, over_relaxation)->Name("iv/quantlib_lirs_corner_mix");
 
 void greeks(benchmark::State& state) {
     const ExpiryRows rows;
