@@ -35,10 +35,18 @@ constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 
 // A normalised out-of-the-money quote.
 struct Quote {
-    double beta{};      // price
+    double beta{};      // value * scale
     double headroom{};  // maximum - beta, given apart because subtracting here could cancel
     double maximum{};   // e^(-m/2)
     double m{};         // |ln(F/K)|
+    double value{};     // price before normalisation
+    double scale{1.0};
+
+    // Of a subnormal beta, which has lost digits or all of them, by its factors.
+    [[nodiscard]] double log_beta() const noexcept {
+        if (beta >= std::numeric_limits<double>::min()) return portable::log(beta);
+        return portable::log(value) + portable::log(scale);
+    }
 };
 
 // -N^-1(exp(log_p)) for p < 1/2 to 4.5e-4, enough for a guess: Hastings, in Abramowitz and Stegun
@@ -168,7 +176,7 @@ double solve_below(const Quote& quote, const Inflection& centre, double b_c) noe
     const double over_vega = kSqrtTwoPi * portable::exp(0.5 * (a * a + t * t));
     const double b_l = ratio_l / over_vega;
     if (quote.beta < b_l) {
-        const double log_beta = portable::log(quote.beta);
+        const double log_beta = quote.log_beta();
         return iterate(guess_low(quote, log_beta, v_l, ratio_l, b_l), 1e-3 * v_l, v_l,
                        [&](double v) { return step_low(quote, log_beta, v); });
     }
@@ -286,10 +294,15 @@ IvResult implied_volatility(double price, double forward, double strike, double 
     // b_max = sqrt(low/high), and sqrt(F K) b_max = low.
     const double maximum = std::sqrt(low / high);
     const double scale = maximum / low;
-    // The least of subnormal prices must not become 0: it has no digits, but still an answer.
+    // Not 0: what is normalised to less still has an answer, by Quote::log_beta.
     const double beta =
         std::max(out_of_the_money * scale, std::numeric_limits<double>::denorm_min());
-    const double v = solve({beta, headroom * scale, maximum, detail::log_ratio(high, low)});
+    const double v = solve({.beta = beta,
+                            .headroom = headroom * scale,
+                            .maximum = maximum,
+                            .m = detail::log_ratio(high, low),
+                            .value = out_of_the_money,
+                            .scale = scale});
     return {v / std::sqrt(years), IvStatus::ok};
 }
 
@@ -298,7 +311,8 @@ double normalised_implied_volatility(double beta, double x) noexcept {
     const double maximum = portable::exp(-0.5 * m);
     if (beta == 0.0) return 0.0;
     if (!(beta > 0.0 && beta < maximum)) return kNaN;
-    return solve({beta, maximum - beta, maximum, m});
+    return solve(
+        {.beta = beta, .headroom = maximum - beta, .maximum = maximum, .m = m, .value = beta});
 }
 
 double normalised_black(double x, double v) noexcept {

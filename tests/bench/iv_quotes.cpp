@@ -119,7 +119,7 @@ std::vector<Quote> make_corners() {
         if (made.price >= kLeastNormal && made.volatility <= 3.0) quotes.push_back(made);
     };
     while (quotes.size() < 8192) {
-        const double forward = log_uniform(1.0, 1e5);
+        const double forward = log_uniform(1e-3, 1e12);
         // A log price is about -a^2/2, a = |ln K/F|/v.
         const double a = std::sqrt(uniform(0.0, 1430.0));
         const double x = uniform(-3.0, 3.0);

@@ -35,7 +35,7 @@ struct Quote {
 // prices from the least normal double on.
 [[nodiscard]] const std::vector<Quote>& wide_mix();
 
-// The corners of the same domain, 8,192 quotes out of the money on forwards from 1 to 100,000: log prices uniform down to
+// The corners of the same domain, 8,192 quotes out of the money on forwards from 1e-3 to 1e12: log prices uniform down to
 // the least normal double; strikes from a digit beside the forward on; prices just above the least
 // normal double; at the money, volatilities from 1e-307 on.
 [[nodiscard]] const std::vector<Quote>& corner_mix();

@@ -4,19 +4,25 @@
 #include <fmt/core.h>
 
 #include <cstdio>
+#include <functional>
+#include <set>
+#include <string>
 
 #include "tests/bench/failures.hpp"
 
 namespace scanmq::bench {
 namespace {
-bool failed = false;
+// Google Benchmark calls a benchmark several times to find its number of iterations.
+std::set<std::string, std::less<>>& reported() {
+    static std::set<std::string, std::less<>> texts;
+    return texts;
 }
+}  // namespace
 
 void report_failure(std::string_view text) {
-    failed = true;
-    fmt::print(stderr, "FAILED: {}\n", text);
+    if (reported().emplace(text).second) fmt::print(stderr, "FAILED: {}\n", text);
 }
-bool any_failure() noexcept { return failed; }
+bool any_failure() noexcept { return !reported().empty(); }
 
 }  // namespace scanmq::bench
 

@@ -223,6 +223,24 @@ TEST(ImpliedVolatility, SubnormalPricesHaveAnAnswer) {
     }
 }
 
+// The price is a normal double, its part of the forward is not: the volatility has all digits. Prices by the textbook's
+// formula in 332 bits.
+TEST(ImpliedVolatility, NormalPricesOfLargeForwards) {
+    const struct {
+        double price, forward, strike, volatility;
+    } quotes[] = {
+        {2.225073858507283e-308, 522910832199.9776, 58932969437.09763, 0.0573987052306467},
+        {2.225073858507308e-308, 122082142173.38257, 1122164216706.4204, 0.05829648715774192},
+        {2.2250738585073333e-308, 445214859.6709769, 367622373.1929005, 0.005065011598056052},
+    };
+    for (const auto& q : quotes) {
+        const Right right = q.strike < q.forward ? Right::put : Right::call;
+        const IvResult one = implied_volatility(q.price, q.forward, q.strike, 1.0, 1.0, right);
+        EXPECT_EQ(one.status, IvStatus::ok);
+        EXPECT_NEAR(one.volatility / q.volatility, 1.0, 1e-14) << q.forward;
+    }
+}
+
 TEST(ImpliedVolatility, VolatilityTowardsZero) {
     for (const double volatility : {1e-3, 1e-6, 1e-9, 1e-12}) {
         const double price = price_of(kForward, volatility, Right::call);
