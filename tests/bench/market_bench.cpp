@@ -2,16 +2,21 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "scanner/market/expiry_smile.hpp"
 #include "scanner/market/reader.hpp"
+#include "tests/support/dense_chain.hpp"
 
 namespace scanmq::market {
 namespace {
+
+namespace testing = scanmq::testing;
 
 std::shared_ptr<const Chain> spx_chain() {
     const char* folder = std::getenv("SCANMQ_TEST_DATA");
@@ -48,6 +53,59 @@ void BM_smiles_spx(benchmark::State& state) {
     state.counters["smiles"] = static_cast<double>(fits);
 }
 BENCHMARK(BM_smiles_spx)->Name("market/smiles_spx")->Unit(benchmark::kMillisecond);
+
+// A million contracts: every strike of one expiry, and the nearest expiry as large as American exercise
+// is priced at all. `ok` counts volatilities.
+void price_dense(benchmark::State& state, ExerciseStyle style,
+                 const std::vector<testing::DenseExpiry>& expiries,
+                 const PricingOptions& options = {}) {
+    const auto chain = testing::dense_chain(style, expiries);
+    std::size_t ok = 0;
+    for (auto _ : state) {
+        const auto priced = price_chain(chain, options);
+        ok = static_cast<std::size_t>(
+            std::count(priced.iv_status.begin(), priced.iv_status.end(), pricing::IvStatus::ok));
+    }
+    state.counters["contracts"] = static_cast<double>(chain->size());
+    state.counters["ok"] = static_cast<double>(ok);
+}
+void BM_american_strikes(benchmark::State& state) {
+    price_dense(state, ExerciseStyle::american, {{20240920, 1'000'000, false}});
+}
+void BM_american_pairs(benchmark::State& state) {
+    price_dense(state, ExerciseStyle::american, {{20240920, 500'000}});
+}
+const std::vector<testing::DenseExpiry> kAsLargeAsPriced{{20250620, kAmericanContractsMax / 2},
+                                                         {20260618, 475'000}};
+void BM_american_limit(benchmark::State& state) {
+    price_dense(state, ExerciseStyle::american, kAsLargeAsPriced);
+}
+void BM_american_limit_dividends(benchmark::State& state) {
+    PricingOptions options;
+    for (const YearMonthDay day : {20240809, 20241108, 20250207, 20250509}) {
+        options.dividends.push_back({new_york_moment(day, 9 * 60 + 30), 0.25});
+    }
+    price_dense(state, ExerciseStyle::american, kAsLargeAsPriced, options);
+}
+void BM_european_pairs(benchmark::State& state) {
+    price_dense(state, ExerciseStyle::european, {{20240920, 500'000}});
+}
+BENCHMARK(BM_american_strikes)
+    ->Name("market/american_million_strikes")
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_american_pairs)
+    ->Name("market/american_million_contracts")
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_american_limit)
+    ->Name("market/american_million_contracts_50000_priced")
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(BM_american_limit_dividends)
+    ->Name("market/american_million_contracts_50000_priced_four_dividends")
+    ->Unit(benchmark::kMillisecond)
+    ->Iterations(1);  // half a minute
+BENCHMARK(BM_european_pairs)
+    ->Name("market/european_million_contracts")
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace scanmq::market
