@@ -2,8 +2,8 @@
 // contracts.
 
 #include <benchmark/benchmark.h>
+#include <fmt/core.h>
 
-#include <algorithm>
 #include <cmath>
 #include <vector>
 
@@ -11,6 +11,7 @@
 #include "scanner/pricing/american_implied_volatility.hpp"
 #include "scanner/pricing/bjerksund_stensland.hpp"
 #include "tests/bench/american_cases.hpp"
+#include "tests/bench/failures.hpp"
 
 namespace {
 
@@ -20,7 +21,7 @@ void items(benchmark::State& state, std::size_t count) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(count));
 }
 
-// max_error: against the accurate scheme.
+// max_error: against the accurate scheme. Over the target, or none at all, fails the run.
 void prices(benchmark::State& state, AmericanScheme scheme) {
     const auto cases = scanmq::bench::american_cases(4096);
     std::vector<double> out(cases.size());
@@ -31,11 +32,11 @@ void prices(benchmark::State& state, AmericanScheme scheme) {
     items(state, cases.size());
     std::vector<double> exact(cases.size());
     american_prices(cases, exact, AmericanScheme::accurate);
-    double worst = 0.0;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        worst = std::max(worst, std::fabs(out[i] - exact[i]));
-    }
+    const double worst = scanmq::bench::largest_difference(out, exact);
     state.counters["max_error"] = worst;
+    if (!(worst <= 1e-5)) {
+        scanmq::bench::report_failure(fmt::format("American prices differ by {}", worst));
+    }
 }
 void fast(benchmark::State& state) { prices(state, AmericanScheme::fast); }
 void accurate(benchmark::State& state) { prices(state, AmericanScheme::accurate); }

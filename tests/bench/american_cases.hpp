@@ -33,4 +33,15 @@ inline std::vector<pricing::AmericanContract> american_cases(std::size_t count) 
     return out;
 }
 
+// NaN when a value is.
+inline double largest_difference(const std::vector<double>& a, const std::vector<double>& b) {
+    double worst = 0.0;
+    for (std::size_t i = 0; i < a.size(); ++i) {
+        const double difference = std::fabs(a[i] - b[i]);
+        if (!(difference <= worst)) worst = difference;
+        if (std::isnan(worst)) break;
+    }
+    return worst;
+}
+
 }  // namespace scanmq::bench

@@ -2,8 +2,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <algorithm>
-#include <cmath>
 #include <vector>
 
 #include "tests/bench/american_cases.hpp"
@@ -40,11 +38,7 @@ void quantlib(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(cases.size()));
     std::vector<double> exact(cases.size());
     scanmq::pricing::american_prices(cases, exact, scanmq::pricing::AmericanScheme::accurate);
-    double worst = 0.0;
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        worst = std::max(worst, std::fabs(out[i] - exact[i]));
-    }
-    state.counters["max_error"] = worst;
+    state.counters["max_error"] = scanmq::bench::largest_difference(out, exact);
 }
 BENCHMARK(quantlib)->Name("american/quantlib_fast");
 

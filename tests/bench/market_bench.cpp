@@ -3,9 +3,13 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
+#include <limits>
 #include <memory>
+#include <ql/pricingengines/blackformula.hpp>
+#include <ql/pricingengines/blackscholescalculator.hpp>
 #include <string>
 #include <vector>
 
@@ -39,6 +43,63 @@ void BM_price_spx(benchmark::State& state) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(chain->size()));
 }
 BENCHMARK(BM_price_spx)->Name("market/price_spx")->Unit(benchmark::kMillisecond);
+
+// What of price_chain QuantLib has: volatility and Greeks, one contract at a time, for the contracts that have
+// a volatility; curve, forwards and smiles are ours and not timed. `difference`: of volatilities where a point of them is worth a
+// cent at least.
+void BM_quantlib_spx(benchmark::State& state) {
+    const auto chain = spx_chain();
+    if (chain == nullptr) {
+        state.SkipWithError("needs the SPX file: name its folder in SCANMQ_TEST_DATA");
+        return;
+    }
+    const auto priced = price_chain(chain);
+    std::vector<std::size_t> rows;
+    for (std::size_t i = 0; i < chain->size(); ++i) {
+        if (priced.iv_status[i] == pricing::IvStatus::ok && priced.iv[i] > 0) rows.push_back(i);
+    }
+    std::vector<double> volatility(rows.size());
+    std::vector<pricing::Greeks> greeks(rows.size());
+    std::size_t failed = 0;
+    for (auto _ : state) {
+        failed = 0;
+        for (std::size_t n = 0; n < rows.size(); ++n) {
+            const std::size_t i = rows[n];
+            const auto& expiry = priced.expiries[chain->expiry[i]];
+            const auto type =
+                chain->right[i] == Right::call ? QuantLib::Option::Call : QuantLib::Option::Put;
+            try {
+                const double v = QuantLib::blackFormulaImpliedStdDevLiRS(
+                    type, chain->strike[i], expiry.forward, 0.5 * (chain->bid[i] + chain->ask[i]),
+                    expiry.discount, 0.0, QuantLib::Null<double>(), 1.0, 1e-12);
+                volatility[n] = v / std::sqrt(expiry.years);
+                const QuantLib::BlackScholesCalculator of(
+                    type, chain->strike[i], expiry.spot,
+                    expiry.forward * expiry.discount / expiry.spot, v, expiry.discount);
+                greeks[n] = {of.value(),
+                             of.delta(),
+                             of.gamma(),
+                             of.vega(expiry.years),
+                             of.theta(expiry.years),
+                             of.rho(expiry.years)};
+            } catch (const std::exception&) {
+                ++failed;
+                volatility[n] = std::numeric_limits<double>::quiet_NaN();
+            }
+        }
+        benchmark::DoNotOptimize(greeks.data());
+        benchmark::ClobberMemory();
+    }
+    double worst = 0.0;
+    for (std::size_t n = 0; n < rows.size(); ++n) {
+        if (std::isnan(volatility[n]) || priced.greeks[rows[n]].vega < 1.0) continue;
+        worst = std::max(worst, std::fabs(volatility[n] - priced.iv[rows[n]]));
+    }
+    state.counters["difference"] = worst;
+    state.counters["failed"] = static_cast<double>(failed);
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(rows.size()));
+}
+BENCHMARK(BM_quantlib_spx)->Name("market/quantlib_iv_greeks_spx")->Unit(benchmark::kMillisecond);
 
 void BM_smiles_spx(benchmark::State& state) {
     const auto chain = spx_chain();

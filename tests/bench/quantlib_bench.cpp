@@ -6,6 +6,7 @@
 // return no number, `error` and `over` are those of iv_bench.cpp.
 
 #include <benchmark/benchmark.h>
+#include <fmt/core.h>
 
 #include <algorithm>
 #include <cmath>
@@ -14,6 +15,7 @@
 #include <ql/pricingengines/blackscholescalculator.hpp>
 #include <vector>
 
+#include "tests/bench/failures.hpp"
 #include "tests/bench/iv_quotes.hpp"
 #include "tests/bench/pricing_mix.hpp"
 
@@ -76,6 +78,23 @@ BENCHMARK_CAPTURE(invert, wide, wide_mix, over_relaxation)->Name("iv/quantlib_li
 BENCHMARK_CAPTURE(invert, wide, wide_mix, approximation)->Name("iv/quantlib_rs_wide_mix");
 BENCHMARK_CAPTURE(invert, corner, corner_mix, over_relaxation)->Name("iv/quantlib_lirs_corner_mix");
 
+// The largest difference of any price or Greek, each in parts of the largest value that it has in the
+// rows; NaN when a value is.
+double difference(const std::vector<Greeks>& a, const std::vector<Greeks>& b) {
+    double worst = 0.0;
+    for (double Greeks::*const field : {&Greeks::price, &Greeks::delta, &Greeks::gamma,
+                                        &Greeks::vega, &Greeks::theta, &Greeks::rho}) {
+        double scale = 0.0;
+        for (const Greeks& row : b) scale = std::max(scale, std::fabs(row.*field));
+        for (std::size_t i = 0; i < a.size(); ++i) {
+            const double one = std::fabs(a[i].*field - b[i].*field) / scale;
+            if (std::isnan(one)) return one;
+            worst = std::max(worst, one);
+        }
+    }
+    return worst;
+}
+
 void greeks(benchmark::State& state) {
     const ExpiryRows rows;
     const double years = rows.expiry.years;
@@ -93,12 +112,13 @@ void greeks(benchmark::State& state) {
         benchmark::DoNotOptimize(out.data());
         benchmark::ClobberMemory();
     }
-    double worst = 0.0;  // of the price, in parts of the spot
-    for (std::size_t i = 0; i < out.size(); ++i) {
-        const double ours = scanmq::pricing::bsm_price(rows.single(i), rows.right[i]);
-        worst = std::max(worst, std::fabs(ours - out[i].price) / rows.expiry.spot);
-    }
+    std::vector<Greeks> ours(out.size());
+    scanmq::pricing::bsm_greeks(rows.expiry, rows.strike, rows.volatility, rows.right, ours);
+    const double worst = difference(ours, out);
     state.counters["difference"] = worst;
+    if (!(worst <= 1e-12)) {
+        scanmq::bench::report_failure(fmt::format("Greeks differ from QuantLib's by {}", worst));
+    }
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(out.size()));
 }
 BENCHMARK(greeks)->Name("bsm/quantlib_greeks");
