@@ -2,10 +2,12 @@
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <sstream>
 #include <string>
 
 #include "scanner/market/reader.hpp"
@@ -38,6 +40,30 @@ void read_text(benchmark::State& state, const char* name) {
 }
 
 void BM_cboe(benchmark::State& state) { read_text(state, "cboe_spx_2023-09-14_quotedata.csv"); }
+// What reading the same bytes takes with the standard library: lines, cells, and a number of each cell.
+void BM_getline_strtod(benchmark::State& state) {
+    const std::string text = vendor_text("cboe_spx_2023-09-14_quotedata.csv");
+    if (text.empty()) {
+        state.SkipWithError("needs the vendors' files: name their folder in SCANMQ_TEST_DATA");
+        return;
+    }
+    for (auto _ : state) {
+        std::istringstream in(text);
+        std::string line;
+        double sum = 0.0;
+        while (std::getline(in, line)) {
+            for (std::size_t at = 0; at < line.size();) {
+                const std::size_t end = std::min(line.find(',', at), line.size());
+                sum += std::strtod(line.c_str() + at, nullptr);
+                at = end + 1;
+            }
+        }
+        benchmark::DoNotOptimize(sum);
+    }
+    state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations() * text.size()));
+}
+BENCHMARK(BM_getline_strtod)->Name("chain/getline_strtod_spx")->Unit(benchmark::kMillisecond);
+
 void BM_ivolatility(benchmark::State& state) {
     read_text(state, "ivolatility_spx_2011-01-03_07.csv");
 }
