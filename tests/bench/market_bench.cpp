@@ -47,7 +47,7 @@ BENCHMARK(BM_price_spx)->Name("market/price_spx")->Unit(benchmark::kMillisecond)
 // What of price_chain QuantLib has: volatility and Greeks, one contract at a time, for the contracts that have
 // a volatility; curve, forwards and smiles are ours and not timed. `difference`: of volatilities where a point of them is worth a
 // cent at least.
-void BM_quantlib_spx(benchmark::State& state) {
+void quantlib_spx(benchmark::State& state) {
     const auto chain = spx_chain();
     if (chain == nullptr) {
         state.SkipWithError("needs the SPX file: name its folder in SCANMQ_TEST_DATA");
@@ -99,7 +99,7 @@ void BM_quantlib_spx(benchmark::State& state) {
     state.counters["failed"] = static_cast<double>(failed);
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(rows.size()));
 }
-BENCHMARK(BM_quantlib_spx)->Name("market/quantlib_iv_greeks_spx")->Unit(benchmark::kMillisecond);
+BENCHMARK(quantlib_spx)->Name("market/quantlib_iv_greeks_spx")->Unit(benchmark::kMillisecond);
 
 void BM_smiles_spx(benchmark::State& state) {
     const auto chain = spx_chain();
@@ -130,43 +130,38 @@ void price_dense(benchmark::State& state, ExerciseStyle style,
     state.counters["contracts"] = static_cast<double>(chain->size());
     state.counters["ok"] = static_cast<double>(ok);
 }
-void BM_american_strikes(benchmark::State& state) {
+void american_strikes(benchmark::State& state) {
     price_dense(state, ExerciseStyle::american, {{20240920, 1'000'000, false}});
 }
-void BM_american_pairs(benchmark::State& state) {
+void american_pairs(benchmark::State& state) {
     price_dense(state, ExerciseStyle::american, {{20240920, 500'000}});
 }
-const std::vector<testing::DenseExpiry> kAsLargeAsPriced{{20250620, kAmericanContractsMax / 2},
-                                                         {20260618, 475'000}};
-void BM_american_limit(benchmark::State& state) {
-    price_dense(state, ExerciseStyle::american, kAsLargeAsPriced);
+std::vector<testing::DenseExpiry> as_large_as_priced() {
+    return {{20250620, kAmericanContractsMax / 2}, {20260618, 475'000}};
+}
+void american_limit(benchmark::State& state) {
+    price_dense(state, ExerciseStyle::american, as_large_as_priced());
 }
 // A tenth of that: half a minute for the whole.
-void BM_american_dividends(benchmark::State& state) {
+void american_dividends(benchmark::State& state) {
     PricingOptions options;
     for (const YearMonthDay day : {20240809, 20241108, 20250207, 20250509}) {
         options.dividends.push_back({new_york_moment(day, 9 * 60 + 30), 0.25});
     }
     price_dense(state, ExerciseStyle::american, {{20250620, kAmericanContractsMax / 20}}, options);
 }
-void BM_european_pairs(benchmark::State& state) {
+void european_pairs(benchmark::State& state) {
     price_dense(state, ExerciseStyle::european, {{20240920, 500'000}});
 }
-BENCHMARK(BM_american_strikes)
-    ->Name("market/american_million_strikes")
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(BM_american_pairs)
-    ->Name("market/american_million_contracts")
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(BM_american_limit)
+BENCHMARK(american_strikes)->Name("market/american_million_strikes")->Unit(benchmark::kMillisecond);
+BENCHMARK(american_pairs)->Name("market/american_million_contracts")->Unit(benchmark::kMillisecond);
+BENCHMARK(american_limit)
     ->Name("market/american_million_contracts_50000_priced")
     ->Unit(benchmark::kMillisecond);
-BENCHMARK(BM_american_dividends)
+BENCHMARK(american_dividends)
     ->Name("market/american_5000_contracts_four_dividends")
     ->Unit(benchmark::kMillisecond);
-BENCHMARK(BM_european_pairs)
-    ->Name("market/european_million_contracts")
-    ->Unit(benchmark::kMillisecond);
+BENCHMARK(european_pairs)->Name("market/european_million_contracts")->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace scanmq::market

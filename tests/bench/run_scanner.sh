@@ -15,6 +15,7 @@ spx=$SCANMQ_TEST_DATA/cboe_spx_2023-09-14_quotedata.csv
 [[ -f $spx ]] || die "$spx is not there: name the folder of the SPX file in SCANMQ_TEST_DATA"
 out=${OUT:-$(mktemp -d "${TMPDIR:-/tmp}/scanmq-scanner.XXXXXX")}
 mkdir -p "$out"
+# shellcheck disable=SC2317  # called by the trap
 cleanup() { [[ -n ${OUT:-} ]] || rm -rf "$out"; }
 trap cleanup EXIT
 
