@@ -86,20 +86,20 @@ TEST_F(ClientBlob, PutOfWhatIsThereSendsNothing) {
     EXPECT_EQ(rig.take_notices<PutDone>().size(), 1U);
 }
 
-TEST_F(ClientBlob, SixteenPutsAreUnderWay) {
+TEST_F(ClientBlob, SixtyFourPutsAreUnderWay) {
     open();
     std::vector<std::string> bytes;
-    for (int i = 0; i < 20; ++i) bytes.push_back("blob " + std::to_string(i));
+    for (int i = 0; i < 70; ++i) bytes.push_back("blob " + std::to_string(i));
     for (const std::string& one : bytes) put(one);
     blob_connected();
     const auto first = rig.take<protocol::BlobPut>();
     ASSERT_TRUE(first);
-    EXPECT_EQ(rig.count<protocol::BlobPut>(), 15U);
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 63U);
     rig.error(first, ErrorCode::not_permitted, "no");
     const auto done = rig.take_notices<PutDone>();
     ASSERT_EQ(done.size(), 1U);
     EXPECT_EQ(done[0].result.error().code, ErrorCode::not_permitted);
-    EXPECT_EQ(rig.count<protocol::BlobPut>(), 16U);
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 64U);
 }
 
 // A small store: what is under way is in the way of the next, and makes room for it later.
