@@ -8,6 +8,7 @@
 
 #include "client/cli/figures.hpp"
 #include "scanner/market/date_text.hpp"
+#include "scanner/market/parity.hpp"
 
 namespace scanmq::cli {
 namespace {
@@ -93,6 +94,18 @@ Chart smile_chart(const market::PricedChain& priced, const ExpirySummary& summar
     return chart;
 }
 
+// Roughly what an expiry's options say that the underlying is worth today; NaN where they say nothing of it,
+// as a volatility index's. A carried forward is the spot's, but there may be pairs: at a wrong spot American
+// quotes have no volatility, and parity is given up.
+double spot_by_options(const market::PricedChain& priced, std::size_t e) {
+    const market::ExpiryMarket& market = priced.expiries[e];
+    if (!market.tradable || market.has_own_spot) return market::kMissing;
+    if (!market.forward_is_carried) return market.spot;
+    std::vector<market::ParityPair> pairs;
+    market::find_parity_pairs(*priced.chain, priced.chain->expiries[e], pairs);
+    return market::rough_forward(pairs);
+}
+
 Json smile_json(const market::ExpiryMarket& market) {
     const market::Smile& smile = market.smile;
     const market::SmileReport& report = market.smile_report;
@@ -165,17 +178,17 @@ std::vector<ExpirySummary> summarise(const market::PricedChain& priced,
 }
 
 std::string spot_warning(const market::PricedChain& priced, double given) {
-    constexpr double kFar =
-        0.20;  // of the forward's value today: no dividend and no rate goes so far
+    // Of the forward's value today: no dividend and no rate goes so far.
+    constexpr double kFar = 0.20;
     if (!std::isfinite(given)) return {};
-    for (const market::ExpiryMarket& market : priced.expiries) {
-        if (std::isnan(market.spot) || market.forward_is_carried) continue;
-        if (std::fabs(std::log(given / market.spot)) <= kFar) return {};
+    for (std::size_t e = 0; e < priced.expiries.size(); ++e) {
+        const double said = spot_by_options(priced, e);
+        if (std::isnan(said)) continue;
+        if (std::fabs(std::log(given / said)) <= kFar) return {};
         return fmt::format(
             "the spot of {} is given as {:g}, and its options say {:.2f}; all that is priced off "
-            "the "
-            "spot is wrong if that is",
-            priced.chain->symbol, given, market.spot);
+            "the spot is wrong if that is",
+            priced.chain->symbol, given, said);
     }
     return {};
 }
@@ -251,7 +264,7 @@ Json summary_json(const market::PricedChain& priced, const std::vector<ExpirySum
             {"spot_is_implied", priced.spot_is_implied},
             {"spot_in_file", number(chain.spot)},
             {"rate", number(priced.rate)},
-            {"rate_is_input", priced.rate_is_input},
+            {"rate_is_input", priced.rate_source == market::RateSource::given},
             {"rate_source", market::to_string(priced.rate_source)},
             {"contracts", chain.size()},
             {"expiries", std::move(list)}};

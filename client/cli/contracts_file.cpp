@@ -52,9 +52,8 @@ Result<void, std::string> take_top(const config::FileValues& values, market::Con
         const auto fee = value.values.size() == 1 ? config::parse_decimal(value.values[0])
                                                   : Result<double, std::string>{-1.0};
         if (!fee || !(*fee >= 0 && *fee <= service::kFeeMax)) {
-            return fail(
-                fmt::format("{}: {}: write money per contract and side, 0 to 1000, like 0.65",
-                            value.place, name));
+            return fail(fmt::format("{}: {}: write money per contract and side, 0 to {}, like 0.65",
+                                    value.place, name, service::kFeeMax));
         }
         table.fee_per_contract = *fee;
     }
@@ -63,7 +62,7 @@ Result<void, std::string> take_top(const config::FileValues& values, market::Con
 
 Result<market::ContractTable, std::string> contract_table(const config::FileTables& tables,
                                                           const std::string& path) {
-    RootSpec otherwise;
+    RootSpec otherwise = market::ContractTable::shipped().otherwise;
     std::vector<RootSpec> rows;
     if (const auto at = tables.find(std::string(kDefaultTable)); at != tables.end()) {
         if (auto taken = take(at->second, otherwise); !taken) return fail(std::move(taken).error());
@@ -128,7 +127,7 @@ Result<market::ContractTable, std::string> read_contracts_file(const std::string
 }
 
 void add_contracts(const market::ContractTable& table, service::ScanRequest& request) {
-    request.fee_per_contract = table.fee_per_contract;
+    if (table.fee_per_contract) request.fee_per_contract = *table.fee_per_contract;
     if (request.ticks.empty()) {
         add_other(
             table,
@@ -142,7 +141,8 @@ void add_contracts(const market::ContractTable& table, service::ScanRequest& req
     }
     if (request.margins.empty()) {
         const auto rate = [](const RootSpec& spec) {
-            return std::pair(spec.margin_share * spec.leverage, spec.margin_floor * spec.leverage);
+            const strategy::MarginRate of = strategy::margin_rate(spec);
+            return std::pair(of.share, of.floor);
         };
         add_other(table, rate, [&](const RootSpec& spec) {
             const auto [share, floor] = rate(spec);

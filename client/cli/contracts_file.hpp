@@ -21,7 +21,7 @@ namespace scanmq::cli {
     std::string_view text, const std::string& path);
 
 // Puts into a request what the table says of ticks and margins where that is not what is shipped, unless the
-// request has rows of its own, and its fee.
+// request has rows of its own; and the fee, where the table names one.
 void add_contracts(const market::ContractTable& table, service::ScanRequest& request);
 
 }  // namespace scanmq::cli

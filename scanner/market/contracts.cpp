@@ -1,5 +1,7 @@
 #include "scanner/market/contracts.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -102,7 +104,8 @@ void read_shipped(ContractTable& table, std::vector<RootSpec>& rows) {
                 SCANMQ_ASSERT(problem.empty());
             } else {
                 SCANMQ_ASSERT(name == "fee_per_contract");
-                std::from_chars(text.data(), text.data() + text.size(), table.fee_per_contract);
+                std::from_chars(text.data(), text.data() + text.size(),
+                                table.fee_per_contract.emplace());
             }
         }
     }
@@ -120,6 +123,7 @@ std::string set_field(RootSpec& spec, std::string_view name, const std::string& 
 std::span<const std::string_view> field_names() noexcept { return kFieldNames; }
 
 ContractTable::ContractTable(std::vector<RootSpec> rows) : ContractTable(shipped()) {
+    fee_per_contract.reset();
     // Of one root the row given last counts, and any before the shipped one.
     std::reverse(rows.begin(), rows.end());
     rows.insert(rows.end(), rows_.begin(), rows_.end());
@@ -175,7 +179,9 @@ std::string spec_problem(const RootSpec& spec) {
         !(spec.margin_floor >= 0 && spec.margin_floor <= 1)) {
         return "margin_share and margin_floor must lie between 0 and 1, like 0.15";
     }
-    if (!(spec.leverage > 0 && spec.leverage <= 10)) return "leverage must lie above 0, up to 10";
+    if (!(spec.leverage > 0 && spec.leverage <= kLeverageMax)) {
+        return fmt::format("leverage must lie above 0, up to {}", kLeverageMax);
+    }
     return {};
 }
 

@@ -9,6 +9,7 @@
 // Limits:   kRootsMax rows.
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ namespace scanmq::market {
 
 inline constexpr std::size_t kRootsMax = 10'000;
 inline constexpr double kTickMin = 1e-6;
+inline constexpr double kLeverageMax = 10.0;
 
 struct RootSpec {
     std::string root;
@@ -58,8 +60,10 @@ class ContractTable {
     // By rising root.
     [[nodiscard]] const std::vector<RootSpec>& rows() const noexcept { return rows_; }
 
-    RootSpec otherwise;             // its root and symbol are empty
-    double fee_per_contract{0.65};  // money per contract and side
+    RootSpec otherwise;  // its root and symbol are empty
+    // Money per contract and side. The shipped table has one; one with rows of its own says nothing of it
+    // until it is set.
+    std::optional<double> fee_per_contract;
 
   private:
     struct Shipped {};

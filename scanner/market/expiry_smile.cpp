@@ -30,10 +30,11 @@ class SmileSetter {
   public:
     explicit SmileSetter(PricedChain& priced) : priced_(priced), chain_(*priced.chain) {}
 
-    void run() {
+    void run(const std::atomic<bool>* cancel) {
         spans_.resize(priced_.expiries.size());
         for (std::size_t e = 0; e < priced_.expiries.size(); ++e) {
             auto& market = priced_.expiries[e];
+            if (cancel != nullptr && cancel->load(std::memory_order_relaxed)) return;
             if (std::isnan(market.forward) || !(market.years > 0)) continue;
             const double flat = flat_volatility(e);
             if (std::isnan(flat)) {
@@ -198,6 +199,8 @@ double strike_of_delta(const Smile& smile, double delta) noexcept {
     return 0.5 * (low + high);
 }
 
-void set_smiles(PricedChain& priced) { SmileSetter(priced).run(); }
+void set_smiles(PricedChain& priced, const std::atomic<bool>* cancel) {
+    SmileSetter(priced).run(cancel);
+}
 
 }  // namespace scanmq::market

@@ -5,13 +5,16 @@
 // See:     docs/SCANNER.md, "The smile".
 // Threads: pure functions.
 
+#include <atomic>
+
 #include "scanner/market/priced_chain.hpp"
 
 namespace scanmq::market {
 
 // Sets smile, smile_report, atm_volatility, skew and moves of every expiry that has a forward, and
 // `problem` where there is no volatility near the money. Needs iv, iv_status, greeks, forwards, spot.
-void set_smiles(PricedChain& priced);
+// cancel may be null; once it is true, later expiries get nothing.
+void set_smiles(PricedChain& priced, const std::atomic<bool>* cancel = nullptr);
 
 // The k = ln(K/F) at which a call's delta N(d1) is `delta`, by the smile; in (0, 1). A put's delta is
 // the call's minus one. NaN where the smile has no such strike within 20 standard deviations.

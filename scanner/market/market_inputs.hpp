@@ -31,7 +31,8 @@ struct PricingOptions {
     std::vector<CashDividend> dividends{};  // known cash dividends, in any order
     double spot{kMissing};  // instead of the source's, believed as it is; NaN: none given
     WallMillis as_of{};     // pricing clock; 0: the snapshot's
-    const std::atomic<bool>* cancel{};  // may be null; once true pricing ends after this expiry
+    const std::atomic<bool>*
+        cancel{};  // may be null; once true pricing ends after the expiry it is at
 };
 
 }  // namespace scanmq::market

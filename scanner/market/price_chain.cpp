@@ -8,6 +8,7 @@
 
 #include "common/base/assert.hpp"
 #include "scanner/market/calendar.hpp"
+#include "scanner/market/contracts.hpp"
 #include "scanner/market/early_exercise.hpp"
 #include "scanner/market/expiry_smile.hpp"
 #include "scanner/market/parity.hpp"
@@ -42,10 +43,11 @@ constexpr double kAmericanRateDeviationMax = 0.01;
 constexpr double kVendorRateMin = -0.05;
 constexpr double kVendorRateMax = 0.30;
 
-// Volatility indices have a forward per expiry that the spot says nothing of.
-bool own_forward(const std::string& root) noexcept { return root == "VIX" || root == "VIXW"; }
-
-constexpr const char* kNoPair = "no strike near the money with a two-sided call and put";
+// Volatility indices have a forward per expiry that the spot says nothing of. As shipped: a snapshot is
+// priced alike wherever it is, and does not carry a user's table.
+bool own_forward(const std::string& root) {
+    return ContractTable::shipped().find(root).own_forward;
+}
 
 class Pricer {
   public:
@@ -67,9 +69,14 @@ class Pricer {
             set_market(kAdjustedMoney);
         }
         decltype(pairs_)().swap(pairs_);  // what comes takes as much memory
+        for (auto& market : out_.expiries) {
+            if (counts(market) && std::isnan(market.forward)) {
+                market.problem = "no strike near the money with a two-sided call and put";
+            }
+        }
         price_contracts();
         if (cancelled()) return std::move(out_);
-        set_smiles(out_);
+        set_smiles(out_, options_.cancel);
         price_the_rest();
         return std::move(out_);
     }
@@ -100,7 +107,7 @@ class Pricer {
     }
     // Is it among the contracts that are priced?
     [[nodiscard]] static bool counts(const ExpiryMarket& market) noexcept {
-        return market.tradable && (market.problem.empty() || market.problem == kNoPair);
+        return market.tradable && market.problem.empty();
     }
 
     void take_dividends() {
@@ -141,11 +148,9 @@ class Pricer {
     }
 
     RateCurve find_curve(NearMoney near_money) {
-        out_.rate_is_input = true;
         out_.rate_source = RateSource::given;
         if (auto given = RateCurve::through(options_.rate_curve); given.has_points()) return given;
         if (std::isfinite(options_.rate)) return RateCurve::flat(options_.rate);
-        out_.rate_is_input = false;
         std::vector<RateEstimate> estimates;
         for (std::size_t e = 0; e < pairs_.size(); ++e) {
             RateEstimate estimate;
@@ -195,7 +200,6 @@ class Pricer {
                                               american_ ? kAmericanPairsMax : kEuropeanPairsMax);
         if (!(forward > 0)) {
             market.forward = market.spot = kMissing;
-            if (counts(market)) market.problem = kNoPair;
             return;
         }
         market.forward = forward;
@@ -212,7 +216,6 @@ class Pricer {
             market.spot = value;
             market.forward = value / market.discount;
             market.forward_is_carried = true;
-            market.problem.clear();
         }
     }
 
@@ -245,7 +248,7 @@ class Pricer {
 
     // Always from the quotes as they are, with the market that the round before has found.
     void take_off_premiums(int round) {
-        for (std::size_t e = 0; e < chain_.expiries.size(); ++e) {
+        for (std::size_t e = 0; e < chain_.expiries.size() && !cancelled(); ++e) {
             const auto& market = out_.expiries[e];
             if (pairs_[e].empty() || std::isnan(market.forward) || std::isnan(market.yield))
                 continue;
@@ -297,7 +300,7 @@ class Pricer {
         std::vector<double> volatility;
         std::vector<Right> right;
         std::vector<pricing::Greeks> greeks;
-        for (std::uint32_t e = 0; e < chain_.expiries.size(); ++e) {
+        for (std::uint32_t e = 0; e < chain_.expiries.size() && !cancelled(); ++e) {
             rows.clear(), strike.clear(), volatility.clear(), right.clear();
             for (auto i = chain_.expiries[e].call_begin; i < chain_.expiries[e].end; ++i) {
                 if (out_.iv_status[i] == IvStatus::ok) continue;

@@ -47,8 +47,8 @@ struct ExpiryMarket {
     double spot{kMissing};      // F * D: a spot without yield that has this forward
     // F = (PricedChain::spot - dividends) e^((rate - yield) T); European: dividends are in the yield.
     double yield{};
-    bool has_own_spot{
-        true};  // European, and no spot belongs to the forward: then `spot`, without yield
+    bool
+        has_own_spot{};  // European, and no spot belongs to the forward: then `spot`, without yield
     double atm_volatility{kMissing};  // the smile's at the forward
     Smile smile;                      // flat where no fit was possible
     SmileReport smile_report;         // how good the fit is, or why there is none
@@ -62,7 +62,6 @@ struct ExpiryMarket {
 struct PricedChain {
     std::shared_ptr<const Chain> chain;
     double rate{};  // the snapshot's curve at one year, continuous
-    bool rate_is_input{};
     RateSource rate_source{RateSource::assumed};
     double spot{kMissing};   // what pricing used
     bool spot_is_implied{};  // header's spot disagreed with parity by over 5 bp (or was absent)
@@ -88,7 +87,8 @@ struct PricedChain {
 [[nodiscard]] double greeks_volatility(const PricedChain& priced, std::uint32_t expiry,
                                        std::uint32_t row) noexcept;
 
-// Always succeeds, unless options.cancel ends it early: then what is left has no volatility. What cannot be priced carries its status. Lifetime: keeps `chain` alive.
+// Always succeeds, unless options.cancel ends it early: then what is left has no volatility. What cannot
+// be priced carries its status. Lifetime: keeps `chain` alive.
 [[nodiscard]] PricedChain price_chain(std::shared_ptr<const Chain> chain,
                                       const PricingOptions& options = {});
 

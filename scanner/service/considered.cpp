@@ -257,8 +257,7 @@ Candidate candidate_at(const Considered& c, double score) noexcept {
 }
 
 bool back_legs(const Considered& c, LaterLegs& later,
-               std::array<strategy::BackLeg, strategy::kMaxLegs>& out,
-               std::size_t& count) noexcept {
+               std::array<strategy::BackLeg, strategy::kMaxLegs>& out, std::size_t& count) {
     count = 0;
     const auto rows = c.rows();
     const auto& legs = c.lane.definition->legs;

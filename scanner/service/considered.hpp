@@ -113,6 +113,6 @@ void take_extremes(Considered& c, const Pay& payoff) noexcept {
 // The legs of the later expiry. False where one has no volatility to be repriced at.
 [[nodiscard]] bool back_legs(const Considered& c, LaterLegs& later,
                              std::array<strategy::BackLeg, strategy::kMaxLegs>& out,
-                             std::size_t& count) noexcept;
+                             std::size_t& count);
 
 }  // namespace scanmq::service

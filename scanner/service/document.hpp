@@ -109,23 +109,17 @@ class Fields {
     }
     template <class Integer>
     void integer(const char* key, Integer& out) const {
-        const Json* value = find(key);
-        if (value == nullptr) return;
-        if (!fits<Integer>(*value)) {
-            return refuse(key, fmt::format("a whole number from {} to {}",
-                                           std::numeric_limits<Integer>::min(),
-                                           std::numeric_limits<Integer>::max()));
-        }
-        out = value->get<Integer>();
+        integer_within(key, out, std::numeric_limits<Integer>::min(),
+                       std::numeric_limits<Integer>::max());
     }
-    // The message says these bounds; values of the type beyond them are the caller's to refuse.
     template <class Integer>
     void integer_within(const char* key, Integer& out, Integer min, Integer max) const {
         const Json* value = find(key);
-        if (value != nullptr && !fits<Integer>(*value)) {
+        if (value == nullptr) return;
+        if (!fits<Integer>(*value) || value->get<Integer>() < min || value->get<Integer>() > max) {
             return refuse(key, fmt::format("a whole number from {} to {}", min, max));
         }
-        integer(key, out);
+        out = value->get<Integer>();
     }
     // Calls read(element, "key[i]") for each element of a list.
     void list(const char* key,

@@ -180,7 +180,7 @@ Assumptions assumptions_of(const market::PricedChain& chain, const ScanRequest& 
     out.volatility = to_string(request.volatility.mode);
     out.weights = plan.weights;
     out.rate = chain.rate;
-    out.rate_is_input = chain.rate_is_input;
+    out.rate_is_input = chain.rate_source == market::RateSource::given;
     out.rate_source = market::to_string(chain.rate_source);
     out.forward_is_carried =
         std::ranges::any_of(chain.expiries, &market::ExpiryMarket::forward_is_carried);

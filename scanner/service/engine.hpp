@@ -1,8 +1,8 @@
 #pragma once
 // The scan: every candidate of a priced chain, filtered, gated, scored, the best kept exactly.
 //
-// Order:    score, then smaller max loss, symbol, root, expiry, strategy name, strikes: a total
-//           order, so results do not depend on threads, workers or merge order.
+// Order:    score, then smaller R, symbol, root, expiry, strategy name, strikes, later expiry, day of the
+//           chain: a total order, so results do not depend on threads, workers or merge order.
 // Threads:  scan() is pure but for the cancel flag and the count of steps; run as many as you like
 //           at once.
 // Cost:     one pass, no allocation per candidate; the flag is read every run of candidates, the

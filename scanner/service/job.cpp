@@ -67,6 +67,18 @@ Result<ScanRequest, Error> job_request(ByteView payload, std::optional<std::int6
     return std::move(request).value();
 }
 
+namespace {
+
+// What a cancelled scan leaves of it nobody sees. Shared chains are priced without: others use them, too.
+market::PricedChain price_anew(const market::PricedChain& shared, const ScanRequest& request,
+                               const std::atomic<bool>* cancel) {
+    auto options = pricing_options(request, shared.chain->symbol);
+    options.cancel = cancel;
+    return market::price_chain(shared.chain, options);
+}
+
+}  // namespace
+
 Result<ScanResult, Error> scan_chains(const ScanRequest& request, std::span<const JobChain> chains,
                                       const ScanHooks& hooks) {
     const bool own_pricing = wants_own_pricing(request);
@@ -81,11 +93,9 @@ Result<ScanResult, Error> scan_chains(const ScanRequest& request, std::span<cons
     for (const JobChain& each : chains) {
         if (hooks.cancelled()) return cancelled();
         const market::PricedChain& shared = *each.chain;
-        auto result = own_pricing
-                          ? scan(market::price_chain(
-                                     shared.chain, pricing_options(request, shared.chain->symbol)),
-                                 request, hooks.cancel, hooks.done)
-                          : scan(shared, request, hooks.cancel, hooks.done);
+        auto result = own_pricing ? scan(price_anew(shared, request, hooks.cancel), request,
+                                         hooks.cancel, hooks.done)
+                                  : scan(shared, request, hooks.cancel, hooks.done);
         if (!result) return fail(result.error());
         result->snapshot = each.id.hex();
         spreads += result->spreads.size() + result->arbitrage.size();

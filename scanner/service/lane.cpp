@@ -19,6 +19,13 @@ bool has_stock(const market::PricedChain& chain, std::uint32_t expiry) noexcept 
     return terms.style == market::ExerciseStyle::american && chain.spot > 0.0;
 }
 
+const std::vector<std::uint32_t>& rows_of_leg(const Lane& lane, std::size_t leg) noexcept {
+    const auto& legs = lane.definition->legs;
+    const std::size_t rank = legs[leg].rank;
+    const bool second = leg > 0 && legs[leg - 1].rank == rank;
+    return second ? lane.ranks[rank]->second_row : lane.ranks[rank]->row;
+}
+
 Lane bare_lane(const LaneParts& parts, std::uint32_t expiry, std::uint32_t back,
                std::size_t strategy) {
     const market::ExpiryMarket& market = parts.chain.expiries[expiry];

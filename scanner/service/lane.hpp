@@ -14,6 +14,7 @@
 #include <atomic>
 #include <optional>
 #include <span>
+#include <vector>
 
 #include "scanner/service/leg_book.hpp"
 #include "scanner/service/selection.hpp"
@@ -58,6 +59,10 @@ struct Lane {
         return out;
     }
 };
+
+// The rows of a rank's columns that a leg of the strategy is in.
+[[nodiscard]] const std::vector<std::uint32_t>& rows_of_leg(const Lane& lane,
+                                                            std::size_t leg) noexcept;
 
 // A candidate's place in the lane: an index into each rank's columns.
 using LanePlace = std::array<std::uint32_t, strategy::kMaxRanks>;

@@ -1,6 +1,7 @@
 // The reference search of a lane: every candidate on the scalar path.
 
 #include <cmath>
+#include <optional>
 
 #include "scanner/service/considered.hpp"
 
@@ -74,7 +75,8 @@ Outcome judge(Considered& c, const Pay& payoff, const SearchState& state, Counts
     return {Verdict::ranked, score};
 }
 
-Outcome judge(Considered& c, LaterLegs& later, const SearchState& state, Counts* counts) {
+// `later` is asked for candidates of two expiries only; null does for the others.
+Outcome judge(Considered& c, LaterLegs* later, const SearchState& state, Counts* counts) {
     const Lane& lane = c.lane;
     if (lane.exercise_pays && exercise_pays(c)) return {Verdict::arbitrage_quote};
     const double cost = c.sum.price + lane.stock + lane.fees;
@@ -84,7 +86,7 @@ Outcome judge(Considered& c, LaterLegs& later, const SearchState& state, Counts*
     }
     std::array<strategy::BackLeg, strategy::kMaxLegs> back{};
     std::size_t count = 0;
-    if (!back_legs(c, later, back, count)) return {Verdict::no_value};
+    if (!back_legs(c, *later, back, count)) return {Verdict::no_value};
     const strategy::TwoExpiryPayoff payoff(lane.shape, c.levels.strike.data(), {back.data(), count},
                                            *lane.between, *lane.distribution, cost);
     return judge(c, payoff, state, counts);
@@ -142,7 +144,7 @@ void search_run(const Lane& lane, LaterLegs& later, const strategy::Generator::R
         place[last] = i;
         const Sums sum = prefix.with(columns, i);
         Considered c{state.chain, lane, levels, sum, place};
-        settle(judge(c, later, state, &state.counts), c, state);
+        settle(judge(c, &later, state, &state.counts), c, state);
     }
 }
 
@@ -171,8 +173,9 @@ std::optional<Candidate> score_candidate(const Lane& lane, const SearchState& st
         sum = sum.with(*lane.ranks[r], place[r]);
     }
     Considered c{state.chain, lane, levels, sum, place};
-    LaterLegs later(state.chain, lane);
-    const Outcome outcome = judge(c, later, state, nullptr);
+    std::optional<LaterLegs> later;
+    if (lane.between) later.emplace(state.chain, lane);
+    const Outcome outcome = judge(c, later ? &*later : nullptr, state, nullptr);
     if (outcome.verdict != Verdict::ranked) return std::nullopt;
     return candidate_at(c, outcome.score);
 }

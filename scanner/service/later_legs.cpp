@@ -4,13 +4,6 @@
 
 namespace scanmq::service {
 
-const std::vector<std::uint32_t>& rows_of_leg(const Lane& lane, std::size_t leg) noexcept {
-    const auto& legs = lane.definition->legs;
-    const std::size_t rank = legs[leg].rank;
-    const bool second = leg > 0 && legs[leg - 1].rank == rank;
-    return second ? lane.ranks[rank]->second_row : lane.ranks[rank]->row;
-}
-
 LaterLegs::LaterLegs(const market::PricedChain& chain, const Lane& lane)
     : chain_(chain), lane_(lane) {
     american_ = lane.between && chain.chain->style == market::ExerciseStyle::american;

@@ -28,8 +28,9 @@ class LaterLegs {
   private:
     static constexpr std::uint32_t kBlock = 16;
     static constexpr std::uint32_t kBlocks = 64;
+    static constexpr std::uint32_t kNoBlock = 0xffffffffU;
     struct Block {
-        std::uint32_t number{kNoExpiry};
+        std::uint32_t number{kNoBlock};
         std::array<pricing::AmericanCurve, kBlock> curves;
     };
     void fill(Block& block, std::size_t leg) const;
@@ -40,9 +41,5 @@ class LaterLegs {
     pricing::CurveMarket market_;
     std::array<std::vector<Block>, strategy::kMaxLegs> blocks_;
 };
-
-// The rows of a rank's columns that a leg of the strategy is in.
-[[nodiscard]] const std::vector<std::uint32_t>& rows_of_leg(const Lane& lane,
-                                                            std::size_t leg) noexcept;
 
 }  // namespace scanmq::service

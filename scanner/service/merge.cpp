@@ -11,19 +11,33 @@
 namespace scanmq::service {
 namespace {
 
-// Arbitrage quotes have no score and are in order of contract.
+// Of one root an expiry is its day and, on one day, the morning first.
+auto expiry_of(const SpreadLeg& leg) { return std::tie(leg.root, leg.expiry, leg.settlement); }
+
+const SpreadLeg& nearest_leg(const Spread& spread) {
+    return *std::ranges::min_element(spread.legs, {}, expiry_of);
+}
+const SpreadLeg& latest_leg(const Spread& spread) {
+    return *std::ranges::max_element(spread.legs, {}, expiry_of);
+}
+
+// CandidateOrder's, after score and risk, and over chains. Arbitrage quotes have no score: it is theirs.
 bool contract_before(const Spread& a, const Spread& b) {
-    const SpreadLeg& left = a.legs.front();
-    const SpreadLeg& right = b.legs.front();
-    const auto head = [](const Spread& spread, const SpreadLeg& leg) {
-        return std::tie(spread.symbol, leg.root, leg.expiry, leg.settlement, spread.strategy);
-    };
-    if (head(a, left) != head(b, right)) return head(a, left) < head(b, right);
+    if (a.symbol != b.symbol) return a.symbol < b.symbol;
+    const SpreadLeg& left = nearest_leg(a);
+    const SpreadLeg& right = nearest_leg(b);
+    if (expiry_of(left) != expiry_of(right)) return expiry_of(left) < expiry_of(right);
+    if (a.strategy != b.strategy) return a.strategy < b.strategy;
     const auto lower = [](const Spread& x, const Spread& y) {
         return std::ranges::lexicographical_compare(x.legs, y.legs, {}, &SpreadLeg::strike,
                                                     &SpreadLeg::strike);
     };
     if (lower(a, b) || lower(b, a)) return lower(a, b);
+    const SpreadLeg& later_left = latest_leg(a);
+    const SpreadLeg& later_right = latest_leg(b);
+    if (expiry_of(later_left) != expiry_of(later_right)) {
+        return expiry_of(later_left) < expiry_of(later_right);
+    }
     return a.as_of < b.as_of;  // the same contracts on several days
 }
 
@@ -71,12 +85,9 @@ std::vector<Spread> best_of(std::vector<ScanResult>& results, std::vector<Spread
 std::string key_of(const Spread& spread, const std::string& per) {
     std::string key = spread.symbol;
     if (per == "symbol") return key;
-    const SpreadLeg* nearest = &spread.legs.front();
-    for (const SpreadLeg& leg : spread.legs) {
-        if (leg.expiry < nearest->expiry) nearest = &leg;
-    }
-    key += fmt::format("/{}/{}/{}", nearest->root, nearest->expiry,
-                       static_cast<int>(nearest->settlement));
+    const SpreadLeg& nearest = nearest_leg(spread);
+    key += fmt::format("/{}/{}/{}", nearest.root, nearest.expiry,
+                       static_cast<int>(nearest.settlement));
     if (per == "expiry") return key;
     for (const SpreadLeg& leg : spread.legs) {
         if (leg.side != strategy::Side::short_leg) continue;

@@ -103,9 +103,12 @@ std::optional<Error> check_inputs(const ScanRequest& request) {
         return too_many("margins", request.margins.size(), kMarginsMax);
     }
     for (const RootMargin& each : request.margins) {
-        if (!(each.share >= 0.0) || !(each.floor >= 0.0) || !(each.share <= 10.0) ||
-            !(each.floor <= 10.0)) {
-            return refuse("margins must have a share and a floor between 0 and 10");
+        const auto share = [](double value) {  // leverage inside
+            return value >= 0.0 && value <= market::kLeverageMax;
+        };
+        if (!share(each.share) || !share(each.floor)) {
+            return refuse(fmt::format("margins must have a share and a floor between 0 and {}",
+                                      market::kLeverageMax));
         }
     }
     if (request.events.size() > kEventsMax) {
@@ -273,7 +276,11 @@ const Row* row_of(const std::vector<Row>& rows, std::string_view root) noexcept 
 strategy::TickRule ticks_of(const ScanRequest& request, std::string_view root) noexcept {
     const RootTicks* const found = row_of(request.ticks, root);
     if (found == nullptr) return strategy::tick_rule(root);
-    return {found->threshold, std::round(1.0 / found->below), std::round(1.0 / found->above)};
+    market::RootSpec spec;
+    spec.tick_threshold = found->threshold;
+    spec.tick_below = found->below;
+    spec.tick_above = found->above;
+    return strategy::tick_rule(spec);
 }
 
 strategy::MarginRate margin_of(const ScanRequest& request, std::string_view root) noexcept {

@@ -11,6 +11,12 @@ namespace {
 
 constexpr std::size_t kRealisedReturns = 30;  // sessions
 
+// The expiry's smile, flat where no fit was possible.
+market::Smile smile_of(const market::ExpiryMarket& expiry) noexcept {
+    if (expiry.smile.variance(0.0) > 0.0) return expiry.smile;
+    return market::Smile::flat(expiry.atm_volatility * expiry.atm_volatility * expiry.years);
+}
+
 }  // namespace
 
 Result<ScanInputs, Error> scan_inputs(const market::PricedChain& chain,
@@ -63,18 +69,13 @@ filter::Known event_before(const ScanInputs& inputs, EventKind kind, WallMillis 
     return known ? filter::Known::no : filter::Known::unknown;
 }
 
-market::Smile reference_smile(const market::ExpiryMarket& expiry) noexcept {
-    if (expiry.smile.variance(0.0) > 0.0) return expiry.smile;
-    return market::Smile::flat(expiry.atm_volatility * expiry.atm_volatility * expiry.years);
-}
-
 strategy::Distribution distribution_of(const market::ExpiryMarket& expiry,
                                        const VolatilityChoice& choice,
                                        const ScanInputs& inputs) noexcept {
     double volatility = expiry.atm_volatility;
     switch (choice.mode) {
         case VolatilityMode::smile:
-            return {expiry.forward, reference_smile(expiry)};
+            return {expiry.forward, smile_of(expiry)};
         case VolatilityMode::flat:
             break;
         case VolatilityMode::realised:

@@ -38,7 +38,5 @@ struct ScanInputs {
 [[nodiscard]] strategy::Distribution distribution_of(const market::ExpiryMarket& expiry,
                                                      const VolatilityChoice& choice,
                                                      const ScanInputs& inputs) noexcept;
-// The smile that values are compared with; flat where no fit was possible.
-[[nodiscard]] market::Smile reference_smile(const market::ExpiryMarket& expiry) noexcept;
 
 }  // namespace scanmq::service

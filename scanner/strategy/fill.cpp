@@ -14,10 +14,13 @@ double per_unit(double price, const TickRule& rule) {
 
 }  // namespace
 
-TickRule tick_rule(std::string_view root, const market::ContractTable& table) noexcept {
-    const market::RootSpec& spec = table.find(root);
+TickRule tick_rule(const market::RootSpec& spec) noexcept {
     return {spec.tick_threshold, std::round(1.0 / spec.tick_below),
             std::round(1.0 / spec.tick_above)};
+}
+
+TickRule tick_rule(std::string_view root, const market::ContractTable& table) noexcept {
+    return tick_rule(table.find(root));
 }
 
 double round_up(double price, const TickRule& rule) noexcept {

@@ -33,8 +33,8 @@ struct TickRule {
     }
 };
 
-// As the table says; the shipped one: SPX family .05 under 3.00 and .10 above; SPY, QQQ, IWM .01; other
-// roots .01 under 3.00 and .05 above.
+[[nodiscard]] TickRule tick_rule(const market::RootSpec& spec) noexcept;
+// As the table says of the root; docs/contracts.toml is the shipped one.
 [[nodiscard]] TickRule tick_rule(
     std::string_view root,
     const market::ContractTable& table = market::ContractTable::shipped()) noexcept;

@@ -58,9 +58,12 @@ void settle(OneSide& side, double spot, const MarginRate& rate, double shares) {
 
 }  // namespace
 
-MarginRate margin_rate(std::string_view root, const market::ContractTable& table) noexcept {
-    const market::RootSpec& spec = table.find(root);
+MarginRate margin_rate(const market::RootSpec& spec) noexcept {
     return {spec.margin_share * spec.leverage, spec.margin_floor * spec.leverage};
+}
+
+MarginRate margin_rate(std::string_view root, const market::ContractTable& table) noexcept {
+    return margin_rate(table.find(root));
 }
 
 Margin margin(const MarginInput& spread) noexcept {

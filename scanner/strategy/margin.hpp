@@ -24,6 +24,7 @@ struct MarginRate {
     double share{0.20};  // of the underlying's value, leverage inside
     double floor{0.10};  // of strike (put) or underlying (call), leverage inside
 };
+[[nodiscard]] MarginRate margin_rate(const market::RootSpec& spec) noexcept;
 // As the table says of the option's root.
 [[nodiscard]] MarginRate margin_rate(
     std::string_view root,

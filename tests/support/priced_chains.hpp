@@ -48,6 +48,7 @@ class PricedChainBuilder {
         market.discount = std::exp(-terms.rate * market.years);
         market.forward = terms.forward;
         market.spot = terms.forward * market.discount;
+        market.has_own_spot = true;
         market.atm_volatility = terms.atm_volatility;
         market.tradable = terms.tradable;
         priced_.expiries.push_back(market);

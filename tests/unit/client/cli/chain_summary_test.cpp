@@ -66,6 +66,28 @@ TEST(ChainSummary, JsonHasTheFiguresAndNoNumberThatIsNone) {
     EXPECT_EQ(first["used"], summaries[0].used);
 }
 
+TEST(ChainSummary, ASpotFarFromTheOptionsIsWarnedOfUnlessTheyAreNotOnIt) {
+    for (const auto style : {market::ExerciseStyle::european, market::ExerciseStyle::american}) {
+        auto chain = market::sample_chain({.symbols = 1, .expiries = 3, .strikes_max = 20}, 0);
+        chain.style = style;
+        const double spot = chain.spot;
+        market::PricingOptions options;
+        options.spot = 1.3 * spot;
+        const auto warned = [&] {
+            return spot_warning(
+                market::price_chain(std::make_shared<const market::Chain>(chain), options),
+                options.spot);
+        };
+        EXPECT_NE(warned().find(chain.symbol), std::string::npos);
+        options.spot = 1.01 * spot;
+        EXPECT_EQ(warned(), "");
+        if (style == market::ExerciseStyle::american) continue;
+        options.spot = 1.3 * spot;
+        for (market::Expiry& expiry : chain.expiries) expiry.root = "VIX";
+        EXPECT_EQ(warned(), "") << "a forward of its own says nothing of the spot";
+    }
+}
+
 TEST(ChainSummary, TableHasALineAnExpiry) {
     const auto priced = sample();
     const std::string text = summary_table(summarise(priced, {})).text();

@@ -138,6 +138,10 @@ TEST_F(ContractsFile, TicksAndFeeReachARequestWhereTheyAreNotAsShipped) {
     abc.tick_below = 0.05;
     abc.tick_above = 0.25;
     market::ContractTable own({abc});
+    request.fee_per_contract = 0.1;
+    add_contracts(own, request);
+    EXPECT_DOUBLE_EQ(request.fee_per_contract, 0.1) << "the table names no fee";
+    request.ticks.clear();
     own.fee_per_contract = 0.2;
     add_contracts(own, request);
     EXPECT_EQ(request.ticks, (std::vector<service::RootTicks>{{"ABC", 1.0, 0.05, 0.25}}));

@@ -93,7 +93,7 @@ TEST(AmericanChain, AYieldIsFound) {
     truth.header = 100.0;
     const auto priced = price(truth.chain(), {.rate = truth.rate, .spot = truth.spot});
     EXPECT_FALSE(priced.spot_is_implied);
-    EXPECT_TRUE(priced.rate_is_input);
+    EXPECT_EQ(priced.rate_source, RateSource::given);
     for (const auto& market : priced.expiries) {
         EXPECT_NEAR(market.yield, truth.yield, 0.0003 / market.years);
     }
@@ -222,6 +222,10 @@ TEST(AmericanChain, ACancelledOneEndsWithoutVolatilities) {
         std::all_of(priced.iv.begin(), priced.iv.end(), [](double iv) { return std::isnan(iv); }));
 }
 
+TEST(AmericanChain, ForwardsAreOnTheChainsSpot) {
+    for (const auto& market : price(Truth{}.chain()).expiries) EXPECT_FALSE(market.has_own_spot);
+}
+
 TEST(AmericanChain, OneSideAloneIsPricedOnTheSpot) {
     Truth truth;
     truth.calls = false;
@@ -290,7 +294,7 @@ TEST(RateInputs, ACurveIsLinearBetweenItsPointsAndFlatOutside) {
     PricingOptions options;
     options.rate_curve = {{1.0, 0.05}, {0.5, 0.04}, {kMissing, 0.5}, {2.0, kMissing}};
     const auto priced = price(Truth{}.chain(), options);
-    EXPECT_TRUE(priced.rate_is_input);
+    EXPECT_EQ(priced.rate_source, RateSource::given);
     EXPECT_EQ(priced.rate, 0.05);
     for (const auto& market : priced.expiries) {
         const double wanted = market.years < 0.5   ? 0.04

@@ -52,7 +52,7 @@ TEST(PriceChain, RecoversCurveForwardAndVolatility) {
     const Truth truth;
     const auto priced = price(truth.chain());
     EXPECT_NEAR(priced.rate, truth.rate, 2e-4);
-    EXPECT_FALSE(priced.rate_is_input);
+    EXPECT_EQ(priced.rate_source, RateSource::fitted);
     for (std::size_t e = 0; e < truth.dates.size(); ++e) {
         const auto& market = priced.expiries[e];
         EXPECT_NEAR(market.years, truth.years(truth.dates[e]), 1e-12);
@@ -262,7 +262,7 @@ TEST(PriceChain, CurveIsJointNotASlopePerExpiry) {
 
 TEST(PriceChain, RateCanBeGiven) {
     const auto priced = price(Truth{}.chain(), {.rate = 0.03});
-    EXPECT_TRUE(priced.rate_is_input);
+    EXPECT_EQ(priced.rate_source, RateSource::given);
     EXPECT_EQ(priced.rate, 0.03);
     for (const auto& market : priced.expiries) EXPECT_NEAR(market.rate, 0.03, 1e-15);
 }

@@ -1,6 +1,10 @@
 #include "scanner/service/job.hpp"
 
 #include <gmock/gmock.h>
+#include <pthread.h>
+
+#include <ctime>
+#include <thread>
 
 #include "scanner/market/sample_market.hpp"
 #include "scanner/market/snapshot.hpp"
@@ -58,6 +62,41 @@ TEST_F(JobTest, TellsProgressAndStopsWhenCancelled) {
     EXPECT_STREQ(note, "scanning");
     cancel = true;
     EXPECT_EQ(run_job(job("{}"), hooks).error().code, ErrorCode::cancelled);
+}
+
+double processor_seconds(clockid_t clock) {
+    timespec spent{};
+    ::clock_gettime(clock, &spent);
+    return static_cast<double>(spent.tv_sec) + 1e-9 * static_cast<double>(spent.tv_nsec);
+}
+
+// In processor time of the thread that scans, so that it holds on a busy machine.
+TEST_F(JobTest, PricingOfItsOwnEndsWhenCancelled) {
+    auto chain = std::make_shared<market::Chain>(
+        market::sample_chain({.expiries = market::kSampleExpiriesMax, .strikes_max = 150}, 0));
+    chain->style = market::ExerciseStyle::american;
+    ScanRequest request;
+    request.as_of = chain->as_of;
+    const double start = processor_seconds(CLOCK_THREAD_CPUTIME_ID);
+    const market::PricedChain priced =
+        market::price_chain(chain, pricing_options(request, chain->symbol));
+    const double whole = processor_seconds(CLOCK_THREAD_CPUTIME_ID) - start;
+    const JobChain one{{}, &priced};
+
+    std::atomic<bool> cancel{false};
+    clockid_t clock{};
+    ASSERT_EQ(::pthread_getcpuclockid(::pthread_self(), &clock), 0);
+    const double begun = processor_seconds(clock);
+    std::jthread canceller([&] {
+        while (processor_seconds(clock) - begun < 0.1 * whole) std::this_thread::yield();
+        cancel = true;
+    });
+    const auto result = scan_chains(request, std::span(&one, 1), {.cancel = &cancel});
+    const double spent = processor_seconds(clock) - begun;
+    canceller.join();
+    ASSERT_FALSE(result.ok());
+    EXPECT_EQ(result.error().code, ErrorCode::cancelled);
+    EXPECT_LT(spent, 0.7 * whole);
 }
 
 TEST_F(JobTest, WantsInputsThatCanBeRead) {

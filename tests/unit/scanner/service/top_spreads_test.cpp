@@ -259,6 +259,55 @@ TEST(Merge, EqualsTheGlobalTopWhateverTheOrder) {
     }
 }
 
+// Arbitrage quotes, which have neither score nor risk: calls that cost less than exercising them gives.
+// Of one strike, and of two where the later leg has the lower.
+TEST(Merge, CalendarsOfOneStrikeAreInOrderOfTheirLaterExpiryToo) {
+    testing::PricedChainBuilder builder("TST");
+    for (const auto& [date, dte] : {std::pair{20260116, 30}, std::pair{20260213, 58},
+                                    std::pair{20260313, 86}, std::pair{20260417, 121}}) {
+        builder.expiry({.root = "TST", .date = date, .dte = dte})
+            .quote({Right::call, 70.0, 24.50, 25.00, 0.2})
+            .quote({Right::call, 80.0, 15.50, 16.00, 0.2});
+    }
+    market::PricedChain chain = builder.build();
+    auto quotes = std::make_shared<market::Chain>(*chain.chain);
+    quotes->style = market::ExerciseStyle::american;
+    chain.chain = std::move(quotes);
+    ScanRequest request;
+    request.strategies = {"call_calendar", "call_diagonal"};
+    const ScanResult whole = scanned(chain, request);
+    const auto contracts = [](const std::vector<Spread>& spreads) {
+        std::vector<std::string> out;
+        for (const Spread& spread : spreads) {
+            out.push_back(spread.strategy);
+            for (const SpreadLeg& leg : spread.legs) {
+                out.back() += " " + std::to_string(leg.expiry) + "/" +
+                              std::to_string(static_cast<int>(leg.strike));
+            }
+        }
+        return out;
+    };
+    ASSERT_GT(whole.arbitrage.size(), 12U);
+    std::vector<ScanResult> parts;
+    for (const Spread& spread : whole.arbitrage) {
+        parts.emplace_back();
+        parts.back().symbol = "TST";
+        parts.back().arbitrage = {spread};
+    }
+    for (int turn = 0; turn < 2; ++turn) {
+        EXPECT_EQ(contracts(merge_results(parts, 100).arbitrage), contracts(whole.arbitrage));
+        EXPECT_EQ(contracts(merge_results(parts, 3).arbitrage),
+                  contracts({whole.arbitrage.begin(), whole.arbitrage.begin() + 3}));
+        std::ranges::reverse(parts);
+    }
+    EXPECT_TRUE(std::ranges::is_sorted(whole.arbitrage, [](const Spread& a, const Spread& b) {
+        Spread left = a;
+        Spread right = b;
+        left.score = right.score = left.risk = right.risk = 0.0;
+        return ranks_before(left, right);
+    }));
+}
+
 TEST(Merge, AddsCountsAndListsSources) {
     Rng rng(56);
     const Universe u = universe(rng, 5);
