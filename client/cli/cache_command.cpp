@@ -145,8 +145,7 @@ Outcome cache_drop(Invocation& invocation) {
     if (shared) {
         fmt::print(
             "not reached: the shared tier ({}), which goes on answering; it forgets results that "
-            "are "
-            "named\n",
+            "are named\n",
             *shared);
     }
     fmt::print("not reached: workers, which may answer with what they keep for a minute at most\n");

@@ -193,12 +193,14 @@ Outcome chain_show(Invocation& invocation) {
 
     const auto settings = ReadSettings::make(declared, read_flags);
     if (!settings) return fail(settings.error());
-    const Deadline deadline(Time(std::chrono::steady_clock::now()) + flags.timeout);
+    const Time end = Time(std::chrono::steady_clock::now()) + flags.timeout;
     auto report = market::read_chains(flags.path, settings->options());
     if (!report) {
         return fail(Problem{ExitCode::failed, market::to_string(report.error().code),
                             report.error().message});
     }
+    const Deadline deadline(
+        end);  // not before: reading does not look at it, and Ctrl-C ends it at once
     market::PricingOptions options;
     if (declared.given("rate")) options.rate = flags.rate;
     options.spot = settings->spot();

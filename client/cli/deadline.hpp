@@ -1,11 +1,10 @@
 #pragma once
 // Deadline: the flag of work in this process that ends at --timeout or Ctrl-C.
 //
-// Threads: one of its own, which looks every few milliseconds and sets the flag; read from any.
+// Threads: one of its own, which looks every few milliseconds and sets the flag; read from any. Ending this
+//          waits for it.
 
 #include <atomic>
-#include <condition_variable>
-#include <mutex>
 #include <thread>
 
 #include "client/cli/interrupt.hpp"
@@ -28,9 +27,7 @@ class Deadline {
     void watch(const std::stop_token& stop, Time end);
 
     Interrupt interrupt_{nullptr};
-    std::atomic<bool> over_{false};
-    std::mutex mutex_;
-    std::condition_variable_any stopped_;
+    std::atomic<bool> over_;
     std::jthread watcher_;  // the last: it reads the others
 };
 

@@ -5,9 +5,11 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <span>
+#include <vector>
 
 #include "scanner/market/later_market.hpp"
-#include "scanner/pricing/american.hpp"
+#include "scanner/pricing/cash_dividends.hpp"
 #include "scanner/service/table.hpp"
 
 namespace scanmq::cli {
@@ -53,46 +55,91 @@ Anchor anchor(const market::PricedChain& priced, const service::Spread& spread, 
     return {nearer.forward, nearer.discount, nearer.years, nearest};
 }
 
-double leg_value(const market::PricedChain& priced, const service::SpreadLeg& leg, double spot,
-                 const Anchor& from) {
-    const market::ExpiryMarket& market = market_of(priced, leg);
-    const double left = market.years - from.years;
-    const bool is_call = leg.right == market::Right::call;
-    if (!(left > 1e-9)) return std::max(is_call ? spot - leg.strike : leg.strike - spot, 0.0);
-    const double volatility =
-        std::isfinite(leg.iv)
-            ? leg.iv
-            : market.smile.volatility(std::log(leg.strike / market.forward), market.years);
-    const bool american = priced.chain->style == market::ExerciseStyle::american;
-    if (american && from.years > 0.0) {
-        const pricing::CurveLeg terms{leg.strike, volatility, leg.right};
-        pricing::AmericanCurve curve;
+// A leg's value at one moment: what does not depend on the underlying is worked out once.
+class LegProfile {
+  public:
+    LegProfile(const market::PricedChain& priced, const service::SpreadLeg& leg, const Anchor& from)
+        : priced_(priced), leg_(leg), market_(market_of(priced, leg)), from_(from) {
+        left_ = market_.years - from.years;
+        discount_ = market_.discount / from.discount;
+        paid_out_ = from.forward - market_.forward * discount_;
+        volatility_ =
+            std::isfinite(leg.iv)
+                ? leg.iv
+                : market_.smile.volatility(std::log(leg.strike / market_.forward), market_.years);
+        american_ = priced.chain->style == market::ExerciseStyle::american;
+        if (!american_ || !later() || !(left_ > kNothingLeft)) return;
+        const pricing::CurveLeg terms{leg.strike, volatility_, leg.right};
         pricing::american_curves(
             market::later_market(priced, static_cast<std::uint32_t>(from.expiry),
                                  static_cast<std::uint32_t>(*expiry_of(priced, leg))),
-            {&terms, 1}, {&curve, 1});
-        return curve.at(spot).value;
+            {&terms, 1}, {&curve_, 1});
     }
-    const double discount = market.discount / from.discount;
-    const double paid_out = from.forward - market.forward * discount;
-    const double forward = (spot - paid_out) / discount;
-    if (!(forward > 0.0)) return is_call ? 0.0 : discount * leg.strike;
-    if (american) {
-        const double carry = std::log(market.forward / priced.spot) / market.years;
-        return pricing::american_price({.spot = spot,
-                                        .strike = leg.strike,
-                                        .rate = market.rate,
-                                        .yield = market.rate - carry,
-                                        .years = market.years,
-                                        .volatility = volatility},
-                                       leg.right);
+
+    [[nodiscard]] double at(double spot) const {
+        if (!(left_ > kNothingLeft)) return exercised(spot);
+        if (!american_) return black(spot);
+        return later() ? curve_.at(spot).value : american_today(spot);
     }
-    return pricing::black_price({.forward = forward,
-                                 .strike = leg.strike,
-                                 .volatility = volatility,
-                                 .years = left,
-                                 .discount = discount},
-                                leg.right);
+
+  private:
+    static constexpr double kNothingLeft = 1e-9;  // years
+
+    [[nodiscard]] bool later() const noexcept { return from_.years > 0.0; }
+    [[nodiscard]] bool is_call() const noexcept { return leg_.right == market::Right::call; }
+    [[nodiscard]] double exercised(double spot) const noexcept {
+        return std::max(is_call() ? spot - leg_.strike : leg_.strike - spot, 0.0);
+    }
+    [[nodiscard]] double black(double spot) const {
+        const double forward = (spot - paid_out_) / discount_;
+        if (!(forward > 0.0)) return worthless(spot);
+        return pricing::black_price({.forward = forward,
+                                     .strike = leg_.strike,
+                                     .volatility = volatility_,
+                                     .years = left_,
+                                     .discount = discount_},
+                                    leg_.right);
+    }
+    [[nodiscard]] double american_today(double spot) const {
+        const pricing::BsmExpiry terms{spot, market_.rate, market_.yield, left_};
+        if (!(pricing::escrowed_spot(terms, priced_.dividends) > 0.0)) return worthless(spot);
+        return pricing::american_price(
+            pricing::contract_of(terms, leg_.strike, volatility_, leg_.right).in, priced_.dividends,
+            leg_.right);
+    }
+    // Of an underlying from which nothing is left at expiry.
+    [[nodiscard]] double worthless(double spot) const noexcept {
+        return is_call() ? 0.0
+                         : std::max(discount_ * leg_.strike, american_ ? exercised(spot) : 0.0);
+    }
+
+    const market::PricedChain& priced_;
+    const service::SpreadLeg& leg_;
+    const market::ExpiryMarket& market_;
+    Anchor from_;
+    double left_{};  // years
+    double discount_{};
+    double paid_out_{};
+    double volatility_{};
+    bool american_{};
+    pricing::AmericanCurve curve_;  // of an American leg when the nearer expiry settles
+};
+
+// Profit of the spread at each of these.
+std::vector<double> profits(const market::PricedChain& priced, const service::Spread& spread,
+                            std::span<const double> spots, Moment moment) {
+    const Anchor from = anchor(priced, spread, moment);
+    std::vector<double> out;
+    out.reserve(spots.size());
+    for (const double spot : spots) {
+        out.push_back(-spread.net_price - spread.fees + spread.stock * spot);
+    }
+    for (const auto& leg : spread.legs) {
+        const LegProfile profile(priced, leg, from);
+        const double quantity = strategy::sign(leg.side) * leg.ratio;
+        for (std::size_t i = 0; i < spots.size(); ++i) out[i] += quantity * profile.at(spots[i]);
+    }
+    return out;
 }
 
 // What the picture shows of the underlying: strikes, breakevens, spot and the likely outcomes.
@@ -155,12 +202,7 @@ bool holds(const market::PricedChain& priced, const service::Spread& spread) {
 
 double profit_at(const market::PricedChain& priced, const service::Spread& spread, double spot,
                  Moment moment) {
-    const Anchor from = anchor(priced, spread, moment);
-    double out = -spread.net_price - spread.fees + spread.stock * spot;
-    for (const auto& leg : spread.legs) {
-        out += strategy::sign(leg.side) * leg.ratio * leg_value(priced, leg, spot, from);
-    }
-    return out;
+    return profits(priced, spread, {&spot, 1}, moment).front();
 }
 
 Chart payoff_chart(const market::PricedChain& priced, const service::Spread& spread) {
@@ -169,12 +211,14 @@ Chart payoff_chart(const market::PricedChain& priced, const service::Spread& spr
     std::vector<Point> today;
     std::vector<Point> gain;
     std::vector<Point> loss;
-    for (const double level : levels(spread, low, high)) {
-        const double profit = profit_at(priced, spread, level, Moment::nearer_expiry);
-        at_expiry.push_back({level, profit});
-        gain.push_back({level, std::max(profit, 0.0)});
-        loss.push_back({level, std::min(profit, 0.0)});
-        today.push_back({level, profit_at(priced, spread, level, Moment::today)});
+    const auto spots = levels(spread, low, high);
+    const auto then = profits(priced, spread, spots, Moment::nearer_expiry);
+    const auto now = profits(priced, spread, spots, Moment::today);
+    for (std::size_t i = 0; i < spots.size(); ++i) {
+        at_expiry.push_back({spots[i], then[i]});
+        gain.push_back({spots[i], std::max(then[i], 0.0)});
+        loss.push_back({spots[i], std::min(then[i], 0.0)});
+        today.push_back({spots[i], now[i]});
     }
     Chart chart(
         {fmt::format("{} {} {}", spread.symbol, spread.strategy, service::strikes_text(spread)),

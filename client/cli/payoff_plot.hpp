@@ -4,8 +4,9 @@
 // Model:   a leg is worth Black (1976) at its own implied volatility (the smile's at its strike where
 //          the quote has none), whatever the underlying does. With the underlying at S its forward is
 //          (S - d)/D, D the discount until its expiry and d what the forwards say is paid out until
-//          then: the engine's own model of two expiries. An American leg's value today is American, its
-//          dividends a yield. At its expiry a leg is worth its intrinsic value.
+//          then: the engine's own model of two expiries. An American leg is American then and today,
+//          with the chain's known dividends and, as a yield, what else its forwards say is paid. At its
+//          expiry a leg is worth its intrinsic value.
 // Units:   profit per share, fees of opening taken off.
 // Threads: pure functions.
 

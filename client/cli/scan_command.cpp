@@ -2,10 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
-
 #include "client/cli/command.hpp"
-#include "client/cli/contracts_file.hpp"
 #include "client/cli/read_flags.hpp"
 #include "client/cli/scan_request.hpp"
 #include "client/cli/scan_run.hpp"
@@ -144,15 +141,8 @@ Outcome scan(Invocation& invocation) {
     }
     const auto settings = ReadSettings::make(declared, flags.read);
     if (!settings) return fail(settings.error());
-    auto request = make_request(declared, flags.request);
+    const auto request = make_request(declared, flags.request, &*settings);
     if (!request) return fail(request.error());
-    if (const auto* table = settings->contracts()) {
-        const double fee = request->fee_per_contract;
-        add_contracts(*table, *request);
-        if (declared.given("fee")) request->fee_per_contract = fee;
-    }
-    if (settings->as_of()) request->as_of = settings->as_of();
-    if (std::isfinite(settings->spot())) request->spot = settings->spot();
     return flags.local.empty() ? run_by_broker(flags, *settings, *request, invocation.json)
                                : run_locally(flags, *settings, *request, invocation.json);
 }

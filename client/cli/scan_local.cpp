@@ -36,6 +36,14 @@ ScanReport scan_locally(const service::ScanRequest& request, std::vector<ScanInp
             const Time begun = now();
             const auto chain = std::make_shared<const market::Chain>(std::move(inputs[i].chain));
             if (options.keep_chains) report.chains[i] = chain;
+            if (deadline.over()) {
+                failures[i] = ScanFailure{inputs[i].label, "unfinished",
+                                          service::to_string(service::ErrorCode::cancelled),
+                                          "the scan was over before this chain's turn"};
+                const std::scoped_lock lock(mutex);
+                progress.update(++done, inputs.size(), ++failed, now());
+                continue;
+            }
             auto pricing = service::pricing_options(request, chain->symbol);
             pricing.cancel = &deadline.over();
             const auto priced = market::price_chain(chain, pricing);

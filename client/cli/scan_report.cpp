@@ -94,8 +94,7 @@ void print_text(const ScanReport& report, const service::ScanResult& merged, boo
     }
     fmt::print(
         "\n{} in {:.3f} s, {:.1f} jobs/s, latency p50 {:.0f} us, p99 {:.0f} us; {} candidates "
-        "of {} "
-        "contracts{}\n",
+        "of {} contracts{}\n",
         report.jobs == 1 ? std::string("1 job") : fmt::format("{} jobs", report.jobs),
         seconds(report.elapsed), jobs_per_second(report), micros(report.latency.percentile(0.50)),
         micros(report.latency.percentile(0.99)), grouped(merged.counts.candidates),

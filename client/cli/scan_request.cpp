@@ -5,7 +5,9 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 
+#include "client/cli/contracts_file.hpp"
 #include "client/cli/files.hpp"
 #include "client/cli/session.hpp"
 #include "common/base/nearest.hpp"
@@ -145,12 +147,6 @@ Result<service::ScanRequest, Problem> base_request(const RequestFlags& flags) {
     return std::move(*decoded);
 }
 
-// What add_request_flags() declares.
-constexpr std::array<std::string_view, 19> kRequestFlags{
-    "request",  "strategy",    "delta",        "dte",         "iv",   "width",      "pop",
-    "filter",   "preset",      "fill",         "fee",         "rate", "volatility", "dividend",
-    "best-per", "exact-count", "delta-stance", "vega-stance", "limit"};
-
 }  // namespace
 
 void add_request_flags(config::Options& declared, RequestFlags& flags) {
@@ -193,7 +189,10 @@ void add_request_flags(config::Options& declared, RequestFlags& flags) {
 }
 
 std::string request_flag_of(const Invocation& invocation) {
-    for (const std::string_view name : kRequestFlags) {
+    RequestFlags flags;
+    config::Options declared(invocation.program, "");
+    add_request_flags(declared, flags);
+    for (const std::string& name : declared.names()) {
         if (on_command_line(invocation, name)) return fmt::format("--{}", name);
     }
     return {};
@@ -271,14 +270,23 @@ std::optional<Problem> add_model(const config::Options& declared, const RequestF
     return std::nullopt;
 }
 
+// Over the request file's, and under what the request's own flags say: --fee outranks a table's fee.
+void add_read_settings(const ReadSettings& read, service::ScanRequest& request) {
+    if (const auto* table = read.contracts()) add_contracts(*table, request);
+    if (read.as_of()) request.as_of = read.as_of();
+    if (std::isfinite(read.spot())) request.spot = read.spot();
+}
+
 }  // namespace
 
 Result<service::ScanRequest, Problem> make_request(const config::Options& declared,
-                                                   const RequestFlags& flags) {
+                                                   const RequestFlags& flags,
+                                                   const ReadSettings* read) {
     auto base = base_request(flags);
     if (!base) return base;
     service::ScanRequest request = std::move(*base);
     const auto given = [&](std::string_view name) { return declared.given(name); };
+    if (read != nullptr) add_read_settings(*read, request);
     if (given("limit")) request.limit = flags.limit;
     if (given("strategy")) request.strategies = flags.strategies;
     if (given("preset")) {

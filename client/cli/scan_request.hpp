@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "client/cli/command.hpp"
+#include "client/cli/read_flags.hpp"
 #include "common/config/options.hpp"
 #include "scanner/filter/filter.hpp"
 #include "scanner/service/request.hpp"
@@ -42,9 +43,10 @@ void add_request_flags(config::Options& declared, RequestFlags& flags);
 // The first of them on the command line, such as "--strategy"; empty: none.
 [[nodiscard]] std::string request_flag_of(const Invocation& invocation);
 
-// The request, checked as the engine checks it. Problem: usage, in the engine's own words.
-[[nodiscard]] Result<service::ScanRequest, Problem> make_request(const config::Options& declared,
-                                                                 const RequestFlags& flags);
+// The request, checked as the engine checks it, with what the flags of files say of it where they are
+// given: spot, clock, and what roots of --contracts cost. Problem: usage, in the engine's own words.
+[[nodiscard]] Result<service::ScanRequest, Problem> make_request(
+    const config::Options& declared, const RequestFlags& flags, const ReadSettings* read = nullptr);
 
 // "0.1..0.3" as the filter `type` with min and max. Problem: usage.
 [[nodiscard]] Result<filter::FilterSpec, Problem> parse_range(std::string_view type,

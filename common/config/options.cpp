@@ -157,6 +157,11 @@ class Options::Impl {
         return nullptr;
     }
 
+    [[nodiscard]] std::vector<std::string> names() const {
+        std::vector<std::string> out;
+        for (const auto& entry : entries_) out.push_back(entry->name);
+        return out;
+    }
     [[nodiscard]] std::string markdown() const;
     [[nodiscard]] std::string help() const { return app_.help(); }
 
@@ -400,6 +405,7 @@ bool Options::given(std::string_view name) const {
     return entry != nullptr && entry->given;
 }
 
+std::vector<std::string> Options::names() const { return impl_->names(); }
 std::string Options::markdown() const { return impl_->markdown(); }
 std::string Options::help() const { return impl_->help(); }
 

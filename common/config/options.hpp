@@ -103,6 +103,9 @@ class Options {
     // default. Valid after parse().
     [[nodiscard]] bool given(std::string_view name) const;
 
+    // What was declared, as it was: flags without their dashes, and positional arguments.
+    [[nodiscard]] std::vector<std::string> names() const;
+
     // All options as a markdown table: option, environment, unit, default, meaning. --help-markdown
     // prints it.
     [[nodiscard]] std::string markdown() const;

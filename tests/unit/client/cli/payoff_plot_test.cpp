@@ -4,6 +4,7 @@
 
 #include <cmath>
 #include <memory>
+#include <optional>
 
 #include "scanner/market/sample_market.hpp"
 #include "scanner/service/engine.hpp"
@@ -17,11 +18,15 @@ struct Scanned {
     service::ScanResult result;
 };
 
-Scanned scanned(market::ExerciseStyle style = market::ExerciseStyle::european) {
+Scanned scanned(market::ExerciseStyle style = market::ExerciseStyle::european,
+                std::optional<double> dividend = std::nullopt) {
     Scanned out;
     auto chain = std::make_shared<market::Chain>(market::sample_chain({.symbols = 1}, 0));
     chain->style = style;
-    out.priced = market::price_chain(std::move(chain));
+    market::PricingOptions pricing;
+    constexpr WallMillis kDay = 86'400'000;
+    if (dividend) pricing.dividends = {{chain->as_of + 3 * kDay, *dividend}};
+    out.priced = market::price_chain(std::move(chain), pricing);
     service::ScanRequest request;
     request.filters = {{"width", {{"max", 50.0}}}, {"dte", {{"min", 5.0}}}};
     auto result = service::scan(out.priced, request);
@@ -68,8 +73,12 @@ TEST(PayoffPlot, EveryStrategyIsWorthNothingAtItsBreakevens) {
 }
 
 TEST(PayoffPlot, TodayAtTheSpotIsWhatTheMidsAreWorth) {
-    for (const auto style : {market::ExerciseStyle::european, market::ExerciseStyle::american}) {
-        const Scanned at = scanned(style);
+    using market::ExerciseStyle;
+    for (const auto& [style, dividend] :
+         {std::pair<ExerciseStyle, std::optional<double>>{ExerciseStyle::european, std::nullopt},
+          {ExerciseStyle::american, std::nullopt},
+          {ExerciseStyle::american, 4.0}}) {
+        const Scanned at = scanned(style, dividend);
         for (const service::Spread& spread : at.result.spreads) {
             double value = -spread.net_price - spread.fees;
             bool quoted = true;
@@ -81,6 +90,33 @@ TEST(PayoffPlot, TodayAtTheSpotIsWhatTheMidsAreWorth) {
             EXPECT_NEAR(profit_at(at.priced, spread, at.priced.spot, Moment::today), value, 1e-5);
         }
     }
+}
+
+// A share that pays half of its price in three days: an American call is best exercised before, so it
+// is worth what that gives, and below what is paid nothing is left of the share.
+TEST(PayoffPlot, KnownDividendsArePaidOnTheirDayToday) {
+    Scanned at = scanned(market::ExerciseStyle::american, 1.0);
+    const service::Spread* call = nullptr;
+    for (const service::Spread& spread : at.result.spreads) {
+        if (spread.strategy == "bull_call") call = &spread;
+    }
+    service::Spread alone = call != nullptr ? *call : at.result.spreads[0];
+    alone.legs.resize(1);
+    service::SpreadLeg& leg = alone.legs[0];
+    leg.right = market::Right::call;
+    leg.side = strategy::Side::long_leg;
+    alone.net_price = alone.fees = 0.0;
+    const double spot = 1.6 * leg.strike;
+    const double small = profit_at(at.priced, alone, spot, Moment::today);
+    at.priced.dividends[0].amount = 0.5 * spot;
+    const double large = profit_at(at.priced, alone, spot, Moment::today);
+    EXPECT_GE(large, spot - leg.strike - 1e-9);
+    EXPECT_LT(large, small + 0.1);
+    EXPECT_NEAR(large, spot - leg.strike, 0.002 * spot);
+    EXPECT_EQ(profit_at(at.priced, alone, 0.4 * spot, Moment::today), 0.0);
+    leg.right = market::Right::put;
+    EXPECT_GE(profit_at(at.priced, alone, 0.4 * spot, Moment::today), leg.strike - 0.4 * spot);
+    EXPECT_TRUE(std::isfinite(profit_at(at.priced, alone, 0.0, Moment::today)));
 }
 
 TEST(PayoffPlot, OtherChainsDoNotHoldTheSpread) {

@@ -76,6 +76,13 @@ TEST(Options, DefaultsStayWhenNothingIsGiven) {
     EXPECT_FALSE(program.options.given("threads"));
 }
 
+TEST(Options, NamesAreWhatWasDeclared) {
+    Program program;
+    EXPECT_THAT(program.options.names(),
+                ElementsAre("listen", "broker", "threads", "memory", "drain-grace", "rate", "json",
+                            "durability", "target", "rest"));
+}
+
 TEST(Options, CommandLineSetsEveryType) {
     Program program;
     ASSERT_EQ(
