@@ -22,6 +22,7 @@ namespace scanmq::pricing {
 namespace {
 
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+constexpr double kInfinity = std::numeric_limits<double>::infinity();
 constexpr double kTolerance = 1e-9;       // of the price less the least
 constexpr double kSpotTolerance = 1e-12;  // of the spot: what prices are rounded to
 constexpr double kCashTolerance = 9e-10;  // the same with cash dividends
@@ -43,16 +44,16 @@ struct Search {
     double least{};    // the value at no volatility
     bool exercised{};  // and that is exercise now
     double low = 0.0;
-    double high = std::numeric_limits<double>::infinity();  // until a price above is known
-    double at{};                                            // the volatility to price next
+    double high = kInfinity;  // until a price above is known
+    double at{};              // the volatility to price next
     double last_at = kNaN;
     double last_height{};
     double last_value{};
     double slope{};      // of the height, where there is no last point yet
     bool by_distance{};  // the last height was a distance of volatilities
     // Three rounds ago: the bracket's width and the error.
-    double width_before = std::numeric_limits<double>::infinity();
-    double error_before = std::numeric_limits<double>::infinity();
+    double width_before = kInfinity;
+    double error_before = kInfinity;
     int rounds = 0;
     bool open = true;
     double volatility = kNaN;
@@ -155,7 +156,7 @@ void move(Search& search, double rounding, double value, double nearby) noexcept
         search.close(kNaN, IvStatus::above_max);
         return;
     }
-    const bool bounded = search.high < std::numeric_limits<double>::infinity();
+    const bool bounded = search.high < kInfinity;
     const double width = search.high - search.low;
     if (bounded && (width <= 1e-12 * search.high || search.rounds >= kAmericanIvStepsMax)) {
         search.close(0.5 * (search.low + search.high), IvStatus::ok);
@@ -175,8 +176,9 @@ void move(Search& search, double rounding, double value, double nearby) noexcept
     search.by_distance = by_distance;
     if (!std::isnan(search.last_at)) slope = (height - search.last_height) / (at - search.last_at);
     double next = at - (height - target) / slope;
+    const bool inside = next > search.low && next < search.high && next < 4.0 * at;
     // A secant in the distance leaves less than a fiftieth of an error that small.
-    const bool last = std::fabs(error) <= 50.0 * rounding && next > 0.0;
+    const bool last = std::fabs(error) <= 50.0 * rounding && inside;
     if (by_distance && !std::isnan(search.last_at) && last) {
         search.close(next, IvStatus::ok);
         return;
@@ -195,7 +197,6 @@ void move(Search& search, double rounding, double value, double nearby) noexcept
         search.width_before = width;
         search.error_before = std::fabs(error);
     }
-    const bool inside = next > search.low && next < search.high && next < 4.0 * at;
     if (flat || slow || !inside) {
         next = bounded ? 0.5 * (search.low + search.high) : std::min(2.0 * at, kAmericanIvMax);
     }
@@ -261,7 +262,7 @@ void solve(const Market& market, std::vector<Search>& searches, AmericanScheme s
         if (market.has_dividends) {
             BsmExpiry common = market.common;
             common.spot = market.on_x;
-            american_prices(common, strike, volatility, right, nearby, scheme);
+            american_prices(common, strike, volatility, right, nearby);
             for (std::size_t i = 0; i < open.size(); ++i) {
                 nearby[i] += searches[open[i]].price - prices[i];
             }
@@ -280,8 +281,10 @@ void reopen(std::vector<Search>& searches) {
         search.open = true;
         search.at = search.volatility;
         search.low = 0.0;
-        search.high = std::numeric_limits<double>::infinity();
+        search.high = kInfinity;
         search.last_at = kNaN;
+        search.width_before = kInfinity;
+        search.error_before = kInfinity;
         search.rounds = 0;
     }
 }

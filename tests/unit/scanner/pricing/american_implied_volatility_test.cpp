@@ -95,6 +95,33 @@ TEST(AmericanImpliedVolatility, RoundTripWithCashDividends) {
     }
 }
 
+// The schemes differ by more than the tolerance: what the search compares must be of one of them.
+TEST(AmericanImpliedVolatility, RoundTripOfTheAccurateSchemeWithCashDividends) {
+    for (const double years : {0.1, 0.5}) {
+        expect_round_trip(Chain(0.05, 0.0, years, kDividends, AmericanScheme::accurate),
+                          AmericanScheme::accurate);
+    }
+}
+
+// Two nearly equal distances: their secant goes far beyond what higher prices have ruled out.
+TEST(AmericanImpliedVolatility, ASecantOutsideTheBracketIsNoResult) {
+    const BsmExpiry common{.spot = 100.0, .rate = 0.05, .yield = 0.0, .years = 0.1};
+    const std::vector<double> strike{144.0};
+    const std::vector<Right> right{Right::put};
+    std::vector<double> price(1);
+    const std::vector<double> volatility{0.276764};
+    american_prices(common, kDividends, strike, volatility, right, price, AmericanScheme::accurate);
+    std::vector<IvResult> out(1);
+    american_implied_volatility(common, kDividends, price, strike, right, out,
+                                AmericanScheme::accurate);
+    ASSERT_EQ(out[0].status, IvStatus::ok);
+    EXPECT_NEAR(out[0].volatility, volatility[0], 0.01);
+    std::vector<double> again(1);
+    american_prices(common, kDividends, strike, std::vector<double>{out[0].volatility}, right,
+                    again, AmericanScheme::accurate);
+    EXPECT_NEAR(again[0], price[0], 1e-9 * common.spot);
+}
+
 // Whatever the volatility was, over a wide range of it.
 TEST(AmericanImpliedVolatility, LowAndHighVolatilities) {
     for (const double volatility : {0.03, 0.1, 1.0, 3.0, 8.0}) {
