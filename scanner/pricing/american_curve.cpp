@@ -1,11 +1,14 @@
 #include "scanner/pricing/american_curve.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <limits>
 
 #include "common/base/assert.hpp"
 #include "scanner/pricing/american_kernel.hpp"
 #include "scanner/pricing/american_put.hpp"
+#include "scanner/pricing/dividend_schedule.hpp"
 #include "scanner/pricing/finite_differences.hpp"
 #include "scanner/pricing/normal.hpp"
 #include "scanner/pricing/portable_math.hpp"
@@ -26,6 +29,10 @@ AmericanCurve::Point AmericanCurve::exercised(double underlying) const noexcept 
 // Black (1976).
 AmericanCurve::Point AmericanCurve::european(double carried) const noexcept {
     if (!(carried > 0.0)) return {side_ > 0.0 ? 0.0 : paid_strike_, 0.0};
+    if (deviation_ == 0.0) {  // d1 is 0/0 at the strike
+        const double value = side_ * (carried - paid_strike_);
+        return value > 0.0 ? Point{value, growth_ * side_} : Point{};
+    }
     const double d1 = (portable::log(carried) - log_paid_strike_) / deviation_ + 0.5 * deviation_;
     const double share = side_ * normal_cdf(side_ * d1);
     const double paid = side_ * paid_strike_ * normal_cdf(side_ * (d1 - deviation_));
@@ -85,31 +92,18 @@ AmericanCurve::Point AmericanCurve::on_grid(double underlying) const noexcept {
 }
 
 AmericanCurve::Point AmericanCurve::at(double underlying) const noexcept {
-    switch (kind_) {
-        case Kind::boundary:
-            return at_boundary(underlying);
-        case Kind::grid:
-            return on_grid(underlying);
-        case Kind::european:
-            break;
-    }
-    const Point now = exercised(underlying);
-    const Point out = european(underlying - shift_);
-    return now.value > out.value ? now : out;
+    return kind_ == Kind::boundary ? at_boundary(underlying) : on_grid(underlying);
 }
 
 class CurveMaker {
   public:
     explicit CurveMaker(const CurveMarket& market)
         : market_(market), discount_(portable::exp(-market.rate * market.years)) {
-        std::vector<CashDividend> schedule;
-        for (const CashDividend& one : market.dividends) {
-            if (one.years > 0.0 && one.years <= market.years) schedule.push_back(one);
-        }
-        plain_ = schedule.empty();
-        std::ranges::sort(schedule, std::ranges::greater{}, &CashDividend::years);
-        puts_ = {market.yield, schedule};
-        calls_ = {std::max(market.yield, 0.0), schedule};
+        const detail::DividendSchedule dividends(market.dividends, market.years);
+        usable_ = dividends.usable;
+        plain_ = dividends.size == 0;
+        puts_ = {market.yield, {dividends.inside().begin(), dividends.inside().end()}};
+        calls_ = {std::max(market.yield, 0.0), puts_.schedule};
         // Forwards above what the rate gives are no yield of a call, which would make it worth more
         // than the underlying far above: an amount that is got at the end.
         if (market.yield < 0.0) {
@@ -139,27 +133,27 @@ class CurveMaker {
     }
 
     [[nodiscard]] BsmInputs inputs(const CurveLeg& leg) const noexcept {
-        return {.spot = leg.strike,
-                .strike = leg.strike,
-                .rate = market_.rate,
-                .yield = market_.yield,
-                .years = market_.years,
-                .volatility = leg.volatility};
+        const BsmExpiry at_strike{.spot = leg.strike,
+                                  .rate = market_.rate,
+                                  .yield = market_.yield,
+                                  .years = market_.years};
+        return contract_of(at_strike, leg.strike, leg.volatility, leg.right).in;
     }
 
     void start(const CurveLeg& leg, Curve& out) {
         const bool put = leg.right == Right::put;
         out.side_ = put ? -1.0 : 1.0;
-        out.strike_ = leg.strike;
-        out.paid_strike_ = leg.strike * discount_;
+        out.strike_ = usable_ ? leg.strike : std::numeric_limits<double>::quiet_NaN();
+        out.paid_strike_ = out.strike_ * discount_;
         out.log_paid_strike_ = portable::log(out.paid_strike_);
         out.deviation_ = leg.volatility * std::sqrt(market_.years);
         out.growth_ = 1.0;
         out.shift_ = market_.paid_out;
-        out.far_above_ = std::max(-out.shift_ - out.paid_strike_, -leg.strike);
+        out.far_above_ = std::max(-out.shift_ - out.paid_strike_, -out.strike_);
         out.nodes_.clear();
         out.lines_.clear();
         out.kind_ = Curve::Kind::european;
+        if (!usable_) return;
         const BsmInputs in = inputs(leg);
         const auto regime =
             detail::put_regime(detail::put_form(in, leg.right), leg.volatility, market_.years);
@@ -207,10 +201,9 @@ class CurveMaker {
     void solve_boundaries(std::span<const CurveLeg> legs, std::span<Curve> out, bool calm) {
         const auto flush = [&] {
             if (block_.size == 0) return;
-            const std::size_t size = block_.size;
             detail::put_curves(detail::american_tables(AmericanScheme::fast, calm), block_,
                                curves_);
-            for (std::size_t i = 0; i < size; ++i) take_boundary(i, out[target_[i]]);
+            for (std::size_t i = 0; i < block_.size; ++i) take_boundary(i, out[target_[i]]);
             block_.size = 0;
         };
         for (std::size_t i = 0; i < legs.size(); ++i) {
@@ -264,14 +257,12 @@ class CurveMaker {
     }
 
     void run_grids(detail::DifferenceBlock& block, std::span<Curve> out) {
-        const std::size_t size = block.size;
         std::array<double, detail::kDifferenceBlock> step{};
         coarse_.resize(kGridNodes * detail::kDifferenceBlock);
         fine_.resize((2 * kGridNodes - 1) * detail::kDifferenceBlock);
         detail::difference_premiums(kFine, block, fine_, step);
-        block.size = size;
         detail::difference_premiums(kCoarse, block, coarse_, step);
-        for (std::size_t i = 0; i < size; ++i) take_grid(i, step[i], out[target_[i]]);
+        for (std::size_t i = 0; i < block.size; ++i) take_grid(i, step[i], out[target_[i]]);
     }
 
     void take_grid(std::size_t row, double step, Curve& out) const {
@@ -299,6 +290,7 @@ class CurveMaker {
 
     const CurveMarket& market_;
     double discount_;
+    bool usable_{};
     bool plain_{};  // no dividends
     Paid calls_;
     Paid puts_;

@@ -12,6 +12,7 @@
 // Accuracy: at a strike of 100: 2e-5 of the accurate scheme for volatilities from 5 % to 100 %, rates and
 //           yields up to 10 % and up to two years, exact where exercise is due; with dividends 3e-4.
 //           Never below exercise.
+// Bad input: dividends that cash_dividends.hpp does not take: NaN.
 // Memory:   about 600 bytes, 3 KB with dividends.
 // Threads:  a value; at() is pure.
 // See:      docs/SCAN_REQUEST.md#two-expiries
@@ -55,6 +56,7 @@ class AmericanCurve {
 
   private:
     friend class CurveMaker;
+    // european: as a grid, without a table and without lines.
     enum class Kind : std::uint8_t { european, boundary, grid };
     // value and derivative over a step of the table.
     struct Node {

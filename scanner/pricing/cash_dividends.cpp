@@ -7,52 +7,24 @@
 
 #include "common/base/assert.hpp"
 #include "scanner/pricing/american_put.hpp"
+#include "scanner/pricing/dividend_schedule.hpp"
 #include "scanner/pricing/finite_differences.hpp"
 #include "scanner/pricing/portable_math.hpp"
 
 namespace scanmq::pricing {
 namespace {
 
+using detail::DividendSchedule;
+
 constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 constexpr Greeks kNoGreeks{kNaN, kNaN, kNaN, kNaN, kNaN, kNaN};
 constexpr double kRateStep = 1e-4;
 constexpr double kVolatilityStep = 1e-2;  // of the volatility
 
-// The dividends in (0, years], latest first.
-struct Schedule {
-    Schedule(std::span<const CashDividend> dividends, double years) noexcept {
-        for (const CashDividend& dividend : dividends) {
-            usable = usable && detail::is_finite(dividend.years) &&
-                     detail::is_finite(dividend.amount) && dividend.amount >= 0.0;
-            if (!(dividend.years > 0.0 && dividend.years <= years)) continue;
-            if (size == kDividendsMax) {
-                usable = false;
-                return;
-            }
-            rows[size++] = dividend;
-        }
-        std::sort(rows.begin(), rows.begin() + static_cast<std::ptrdiff_t>(size),
-                  [](const CashDividend& a, const CashDividend& b) { return a.years > b.years; });
-    }
-    [[nodiscard]] std::span<const CashDividend> inside() const noexcept {
-        return std::span(rows).first(size);
-    }
-    [[nodiscard]] double present_value(double rate) const noexcept {
-        double sum = 0.0;
-        for (const CashDividend& row : inside())
-            sum += row.amount * portable::exp(-rate * row.years);
-        return sum;
-    }
-
-    std::array<CashDividend, kDividendsMax> rows;
-    std::size_t size = 0;
-    bool usable = true;
-};
-
 double sign_of(Right right) noexcept { return right == Right::put ? 1.0 : -1.0; }
 
 // On X instead of the spot.
-BsmInputs escrowed(const BsmInputs& in, const Schedule& schedule) noexcept {
+BsmInputs escrowed(const BsmInputs& in, const DividendSchedule& schedule) noexcept {
     BsmInputs out = in;
     out.spot = schedule.usable ? in.spot - schedule.present_value(in.rate) : kNaN;
     return out;
@@ -64,7 +36,7 @@ bool usable(const BsmInputs& on_x) noexcept {
 }
 
 // No time or no volatility: the best exercise when X grows at r - q for certain, its time and delta.
-Greeks certain(const BsmInputs& on_x, const Schedule& schedule, Right right) noexcept {
+Greeks certain(const BsmInputs& on_x, const DividendSchedule& schedule, Right right) noexcept {
     const double sign = sign_of(right);
     Greeks best;
     const auto offer = [&](double t, double unpaid) {
@@ -110,7 +82,7 @@ struct Row {
 // Price, delta, gamma and theta of up to a block of rows that share time and dividends.
 class Differences {
   public:
-    Differences(const Schedule& schedule, double years, AmericanScheme scheme) noexcept
+    Differences(const DividendSchedule& schedule, double years, AmericanScheme scheme) noexcept
         : schedule_(schedule), scheme_(scheme) {
         block_.years = years;
         block_.dividends = schedule.inside();
@@ -135,7 +107,6 @@ class Differences {
         if (size == 0) return;
         const auto [coarse, fine] = detail::difference_grids(scheme_);
         detail::difference_values(coarse, block_, coarse_);
-        block_.size = size;
         detail::difference_values(fine, block_, fine_);
         block_.size = 0;
         if (block_.european_control) return;
@@ -191,7 +162,7 @@ class Differences {
                 limit(coarse.bend, fine.bend)};
     }
 
-    const Schedule& schedule_;
+    const DividendSchedule& schedule_;
     AmericanScheme scheme_;
     detail::DifferenceBlock block_{};
     detail::DifferenceValues coarse_{};
@@ -202,8 +173,8 @@ class Differences {
 };
 
 template <class Contract>
-void price_rows(std::size_t count, const Schedule& schedule, double years, const Contract& contract,
-                std::span<double> out, AmericanScheme scheme) noexcept {
+void price_rows(std::size_t count, const DividendSchedule& schedule, double years,
+                const Contract& contract, std::span<double> out, AmericanScheme scheme) noexcept {
     Differences differences(schedule, years, scheme);
     std::array<std::size_t, detail::kDifferenceBlock> target{};
     const auto flush = [&] {
@@ -230,7 +201,7 @@ void price_rows(std::size_t count, const Schedule& schedule, double years, const
 }
 
 template <class Contract>
-void greeks_rows(std::size_t count, const Schedule& schedule, double years,
+void greeks_rows(std::size_t count, const DividendSchedule& schedule, double years,
                  const Contract& contract, std::span<Greeks> out, AmericanScheme scheme) noexcept {
     // Each contract and its four neighbours in volatility and rate.
     constexpr std::size_t kChunk = detail::kDifferenceBlock / 5;
@@ -289,7 +260,7 @@ detail::DifferenceGrids detail::difference_grids(AmericanScheme scheme) noexcept
 
 Greeks detail::difference_greeks(const BsmInputs& in, std::span<const CashDividend> dividends,
                                  Right right, AmericanScheme scheme) noexcept {
-    const Schedule schedule(dividends, in.years);
+    const DividendSchedule schedule(dividends, in.years);
     Greeks out;
     greeks_rows(
         1, schedule, in.years,
@@ -302,13 +273,13 @@ Greeks detail::difference_greeks(const BsmInputs& in, std::span<const CashDivide
 
 double escrowed_spot(const BsmExpiry& common, std::span<const CashDividend> dividends) noexcept {
     const BsmInputs in = contract_of(common, 1.0, 1.0, Right::call).in;
-    const double x = escrowed(in, Schedule(dividends, common.years)).spot;
+    const double x = escrowed(in, DividendSchedule(dividends, common.years)).spot;
     return x > 0.0 ? x : kNaN;
 }
 
 Greeks european_greeks(const BsmInputs& in, std::span<const CashDividend> dividends,
                        Right right) noexcept {
-    const Schedule schedule(dividends, in.years);
+    const DividendSchedule schedule(dividends, in.years);
     const BsmInputs on_x = escrowed(in, schedule);
     if (!usable(on_x)) return kNoGreeks;
     Greeks out = european_on_x(on_x, in.spot, right);
@@ -320,7 +291,7 @@ Greeks european_greeks(const BsmInputs& in, std::span<const CashDividend> divide
 
 double american_price(const BsmInputs& in, std::span<const CashDividend> dividends, Right right,
                       AmericanScheme scheme) noexcept {
-    const Schedule schedule(dividends, in.years);
+    const DividendSchedule schedule(dividends, in.years);
     if (schedule.usable && schedule.size == 0) return american_price(in, right, scheme);
     double out = kNaN;
     price_rows(
@@ -334,7 +305,7 @@ double american_price(const BsmInputs& in, std::span<const CashDividend> dividen
 
 Greeks american_greeks(const BsmInputs& in, std::span<const CashDividend> dividends, Right right,
                        AmericanScheme scheme) noexcept {
-    const Schedule schedule(dividends, in.years);
+    const DividendSchedule schedule(dividends, in.years);
     if (schedule.usable && schedule.size == 0) return american_greeks(in, right, scheme);
     return detail::difference_greeks(in, dividends, right, scheme);
 }
@@ -343,7 +314,7 @@ void american_prices(const BsmExpiry& common, std::span<const CashDividend> divi
                      std::span<const double> strike, std::span<const double> volatility,
                      std::span<const Right> right, std::span<double> out,
                      AmericanScheme scheme) noexcept {
-    const Schedule schedule(dividends, common.years);
+    const DividendSchedule schedule(dividends, common.years);
     if (schedule.usable && schedule.size == 0) {
         american_prices(common, strike, volatility, right, out, scheme);
         return;
@@ -360,7 +331,7 @@ void american_greeks(const BsmExpiry& common, std::span<const CashDividend> divi
                      std::span<const double> strike, std::span<const double> volatility,
                      std::span<const Right> right, std::span<Greeks> out,
                      AmericanScheme scheme) noexcept {
-    const Schedule schedule(dividends, common.years);
+    const DividendSchedule schedule(dividends, common.years);
     if (schedule.usable && schedule.size == 0) {
         american_greeks(common, strike, volatility, right, out, scheme);
         return;

@@ -133,6 +133,39 @@ TEST(AmericanCurve, IsEuropeanWhereExerciseIsNeverDue) {
     }
 }
 
+// Without time, where the forward is the strike: neither more nor less than exercise.
+TEST(AmericanCurve, WithoutTimeIsExercise) {
+    for (const double paid_out : {0.0, 1.5}) {
+        for (const Right right : {Right::call, Right::put}) {
+            const CurveMarket market{.rate = 0.05, .yield = 0.02, .paid_out = paid_out};
+            const AmericanCurve curve = curve_of(market, {kStrike, 0.2, right});
+            for (const double s : {0.0, kStrike, kStrike + paid_out, 250.0}) {
+                const double now = right == Right::call ? s - kStrike : kStrike - s;
+                const double forward = s - paid_out;
+                const double later =
+                    right == Right::call ? forward - kStrike : kStrike - std::max(forward, 0.0);
+                EXPECT_EQ(curve.at(s).value, std::max({now, later, 0.0})) << s << ' ' << paid_out;
+                EXPECT_TRUE(std::isfinite(curve.at(s).slope)) << s << ' ' << paid_out;
+            }
+        }
+    }
+}
+
+TEST(AmericanCurve, BadDividendsAreNaN) {
+    const std::vector<CashDividend> many(kDividendsMax + 1, {.years = 0.1, .amount = 0.01});
+    for (const auto& dividends : {std::vector<CashDividend>{{.years = 0.1, .amount = -1.0}},
+                                  std::vector<CashDividend>{{.years = 0.1, .amount = NAN}}, many}) {
+        const CurveMarket market{.rate = 0.05, .years = 0.5, .dividends = dividends};
+        for (const Right right : {Right::call, Right::put}) {
+            const AmericanCurve curve = curve_of(market, {kStrike, 0.2, right});
+            for (const double s : {0.0, 50.0, 100.0, 200.0}) {
+                EXPECT_TRUE(std::isnan(curve.at(s).value)) << s;
+            }
+            EXPECT_TRUE(std::isnan(curve.far_above()));
+        }
+    }
+}
+
 // A rate below zero: the higher of two boundaries is that of differences, and never below exercise.
 TEST(AmericanCurve, TwoBoundaries) {
     const CurveMarket market = market_of(-0.01, -0.04, 1.0);
