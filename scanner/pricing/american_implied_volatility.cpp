@@ -70,15 +70,6 @@ struct Search {
     }
 };
 
-BsmInputs inputs(const Market& market, double strike, double volatility) noexcept {
-    return {.spot = market.common.spot,
-            .strike = strike,
-            .rate = market.common.rate,
-            .yield = market.common.yield,
-            .years = market.common.years,
-            .volatility = volatility};
-}
-
 // What the price alone decides; else the first volatility to try.
 Search start(const Market& market, double price, double strike, Right right) noexcept {
     Search out;
@@ -90,7 +81,8 @@ Search start(const Market& market, double price, double strike, Right right) noe
         out.close(kNaN, IvStatus::expired);
         return out;
     }
-    const double least = american_price(inputs(market, strike, 0.0), market.dividends, right);
+    BsmInputs in = contract_of(common, strike, 0.0, right).in;
+    const double least = american_price(in, market.dividends, right);
     if (!detail::is_finite(least)) {
         out.close(kNaN, IvStatus::no_forward);
         return out;
@@ -127,9 +119,9 @@ Search start(const Market& market, double price, double strike, Right right) noe
         implied_volatility(price, forward, strike, common.years, discount, right);
     if (european.status == IvStatus::ok && european.volatility < kAmericanIvMax) {
         out.at = std::max(european.volatility, 1e-4);
-        BsmInputs on_x = inputs(market, strike, out.at);
-        on_x.spot = market.on_x;
-        const double vega = bsm_greeks(on_x, right).vega;
+        in.spot = market.on_x;
+        in.volatility = out.at;
+        const double vega = bsm_greeks(in, right).vega;
         out.slope = out.exercised ? 0.5 * vega / out.height(price) : vega / (price - least);
     } else {
         out.at = 1.0;
@@ -138,7 +130,7 @@ Search start(const Market& market, double price, double strike, Right right) noe
 }
 
 // After the price at search.at is known: done, or the next volatility. nearby: that of the price less
-// what the dividends change, NaN where there is none.
+// what the dividends change, NaN where there is none or it is not looked for any more.
 void move(Search& search, double rounding, double value, double nearby) noexcept {
     ++search.rounds;
     const double at = search.at;
@@ -166,8 +158,7 @@ void move(Search& search, double rounding, double value, double nearby) noexcept
         search.close(kNaN, IvStatus::above_max);
         return;
     }
-    // Where it has not settled by then, what the dividends change is not even.
-    const bool by_distance = !std::isnan(nearby) && search.rounds <= kDistanceRounds;
+    const bool by_distance = !std::isnan(nearby);
     const double height = by_distance ? at - nearby : search.height(value);
     const double target = by_distance ? 0.0 : search.height(search.price);
     double slope = by_distance ? 1.0 : search.slope;
@@ -259,7 +250,9 @@ void solve(const Market& market, std::vector<Search>& searches, AmericanScheme s
         prices.resize(open.size());
         american_prices(market.common, market.dividends, strike, volatility, right, prices, scheme);
         nearby.assign(open.size(), kNaN);
-        if (market.has_dividends) {
+        // All are in the same round. Where one has not settled by then, what the dividends change is
+        // not even.
+        if (market.has_dividends && searches[open.front()].rounds < kDistanceRounds) {
             BsmExpiry common = market.common;
             common.spot = market.on_x;
             american_prices(common, strike, volatility, right, nearby);

@@ -4,8 +4,10 @@
 // Role:     the inverse of american.hpp and cash_dividends.hpp, which price_chain calls per expiry.
 // Units:    price and strike per share, rates per year, T in years; the result as a decimal.
 // Method:   a bracket that each step shrinks, secant steps inside it, bisection where those fail;
-//           the first guess is the European volatility, which is never below the American one. At
-//           most kAmericanIvStepsMax prices per contract.
+//           the first guess is the European volatility, which is never below the American one. With
+//           dividends, whose prices are dear, the first guess is the volatility of the price without
+//           them, and the first steps are secants in the distance to it. At most kAmericanIvStepsMax
+//           prices per contract; `accurate` does the same again from what `fast` has found.
 // Status:   ok: the scheme's price at the volatility is the quote, up to 1e-9 of the spot.
 //           below_intrinsic: under the value of exercise, or under the least value any volatility
 //             gives. at_exercise_boundary: the value of immediate exercise up to rounding: every
