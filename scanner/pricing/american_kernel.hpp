@@ -1,7 +1,8 @@
 #pragma once
 // The boundary and the premium of American puts, side by side in vector lanes.
 //
-// Role:    internal to scanner/pricing; american.cpp brings contracts into this form.
+// Role:    internal to scanner/pricing; american.cpp and american_curve.cpp bring contracts into this
+//          form.
 // Units:   strike 1 and volatility 1: prices per strike, time is sigma^2 T.
 // Threads: pure functions. Instructions are chosen at run time (highway's dynamic dispatch).
 

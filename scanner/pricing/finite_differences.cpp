@@ -27,15 +27,53 @@ HWY_INLINE V exp_wide(V x) {
     return exp_bounded(D(), hn::Min(hn::Max(x, set(-700.0)), set(700.0)));
 }
 
-// The options of one vector and their columns of the grid, node by node.
+// A node in shares of the grid's half width, the way to its neighbours, and the weights of both in the
+// second and first derivative.
+struct Place {
+    double at;
+    double below;
+    double above;
+    double spread_up;
+    double spread_down;
+    double tilt_up;
+    double tilt_down;
+};
+
+// Closer around the spot: sinh(stretch z)/sinh(stretch) at even steps of z.
+std::vector<Place> places(const DifferenceGrid& grid) {
+    const int half = grid.half_nodes;
+    const double whole = portable::sinh(grid.stretch);
+    const auto share = [&](int j) {
+        const double z = static_cast<double>(j) / half;
+        return grid.stretch > 0.0 ? portable::sinh(grid.stretch * z) / whole : z;
+    };
+    std::vector<Place> out;
+    out.reserve(2 * static_cast<std::size_t>(half) + 1);
+    double before = share(-half - 1);
+    double here = share(-half);
+    for (int j = -half; j <= half; ++j) {
+        const double after = share(j + 1);
+        const double below = here - before;
+        const double above = after - here;
+        const double sum = below + above;
+        out.push_back({here, below, above, 1.0 / (above * sum), 1.0 / (below * sum),
+                       below / (above * sum), above / (below * sum)});
+        before = here;
+        here = after;
+    }
+    return out;
+}
+
+// The options of one vector and their columns of the grid, node by node. Borrows the places.
 class Columns {
   public:
-    Columns(const DifferenceGrid& grid, const DifferenceBlock& block, std::size_t at)
+    Columns(const DifferenceGrid& grid, const std::vector<Place>& place,
+            const DifferenceBlock& block, std::size_t at)
         : half_(grid.half_nodes),
           nodes_(2 * grid.half_nodes + 1),
           lanes_(hn::Lanes(D())),
           european_control_(block.european_control),
-          place_(places(grid)),
+          place_(place),
           memory_(hwy::AllocateAligned<double>(5 * static_cast<std::size_t>(nodes_) * lanes_)) {
         const D d;
         strike_ = hn::Load(d, block.strike.data() + at);
@@ -285,42 +323,11 @@ class Columns {
         }
     }
 
-    // A node in shares of the grid's half width, the way to its neighbours, and the weights of both in
-    // the second and first derivative.
-    struct Place {
-        double at;
-        double below;
-        double above;
-        double spread_up;
-        double spread_down;
-        double tilt_up;
-        double tilt_down;
-    };
-    // Closer around the spot: sinh(stretch z)/sinh(stretch) at even steps of z.
-    static std::vector<Place> places(const DifferenceGrid& grid) {
-        const int half = grid.half_nodes;
-        const auto share = [&](int j) {
-            const double z = static_cast<double>(j) / half;
-            return grid.stretch > 0.0
-                       ? portable::sinh(grid.stretch * z) / portable::sinh(grid.stretch)
-                       : z;
-        };
-        std::vector<Place> out;
-        for (int j = -half; j <= half; ++j) {
-            const double below = share(j) - share(j - 1);
-            const double above = share(j + 1) - share(j);
-            const double sum = below + above;
-            out.push_back({share(j), below, above, 1.0 / (above * sum), 1.0 / (below * sum),
-                           below / (above * sum), above / (below * sum)});
-        }
-        return out;
-    }
-
     int half_;
     int nodes_;
     std::size_t lanes_;
     bool european_control_;
-    std::vector<Place> place_;
+    const std::vector<Place>& place_;
     hwy::AlignedFreeUniquePtr<double[]> memory_;
     V strike_;
     V rate_;
@@ -378,35 +385,39 @@ void march(Columns& columns, const DifferenceGrid& grid, const DifferenceBlock& 
     back_to(0.0);
 }
 
+// take(columns now, the first row of them).
+template <class Take>
+void each_vector(const DifferenceGrid& grid, DifferenceBlock& block, const Take& take) {
+    const std::vector<Place> place = places(grid);
+    fill_lanes(block);
+    for (std::size_t at = 0; at < block.size; at += hn::Lanes(D())) {
+        Columns columns(grid, place, block, at);
+        march(columns, grid, block);
+        take(columns, at);
+    }
+}
+
 void difference_nodes(const DifferenceGrid& grid, DifferenceBlock& block, std::span<double> out,
                       std::span<double> step) {
     const D d;
-    const std::size_t lanes = hn::Lanes(d);
-    fill_lanes(block);
-    for (std::size_t at = 0; at < block.size; at += lanes) {
-        Columns columns(grid, block, at);
-        march(columns, grid, block);
+    each_vector(grid, block, [&](const Columns& columns, std::size_t at) {
         for (int j = -grid.half_nodes; j <= grid.half_nodes; ++j) {
             const auto node = static_cast<std::size_t>(j + grid.half_nodes);
             hn::StoreU(columns.premium(j), d, out.data() + node * detail::kDifferenceBlock + at);
         }
         hn::StoreU(columns.step(), d, step.data() + at);
-    }
+    });
 }
 
 void difference_block(const DifferenceGrid& grid, DifferenceBlock& block, DifferenceValues& out) {
     const D d;
-    const std::size_t lanes = hn::Lanes(d);
-    fill_lanes(block);
-    for (std::size_t at = 0; at < block.size; at += lanes) {
-        Columns columns(grid, block, at);
-        march(columns, grid, block);
+    each_vector(grid, block, [&](const Columns& columns, std::size_t at) {
         for (int i = 0; i < 3; ++i) {
             hn::Store(columns.american(i - 1), d, out.american[i].data() + at);
             hn::Store(columns.control(i - 1), d, out.control[i].data() + at);
         }
         hn::Store(columns.step(), d, out.step.data() + at);
-    }
+    });
 }
 
 }  // namespace scanmq::pricing::HWY_NAMESPACE

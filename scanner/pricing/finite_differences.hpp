@@ -1,8 +1,8 @@
 #pragma once
 // American options by finite differences, side by side in vector lanes: any dividends, any rates.
 //
-// Role:     internal to scanner/pricing: cash_dividends.cpp, and american.cpp where the exercise
-//           region has two boundaries.
+// Role:     internal to scanner/pricing: cash_dividends.cpp, american.cpp where the exercise region has
+//           two boundaries, and american_curve.cpp for both.
 // Formulas: Black-Scholes in ln X, central differences, Crank-Nicolson with implicit first steps
 //           after each kink (Rannacher 1984), exercise inside the elimination (Brennan and Schwartz
 //           1977). Steps of time are shortest after a kink, nodes closest around the spot, and kinks

@@ -1,7 +1,6 @@
 #include "scanner/pricing/portable_math.hpp"
 
 #include <algorithm>
-#include <array>
 #include <limits>
 #include <numbers>
 
