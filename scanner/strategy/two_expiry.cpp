@@ -66,7 +66,11 @@ TwoExpiryPayoff::TwoExpiryPayoff(const PayoffShape& shape, const double* strikes
       end_slope_(shape.last_slope) {
     const double root = std::sqrt(market.years);
     for (std::size_t i = 0; i < back.size(); ++i) {
-        back_[i] = {back[i], back[i].volatility * root, portable::log(back[i].strike)};
+        back_[i] = {back[i], back[i].volatility * root, 0.0};
+        if (back[i].american == nullptr) {
+            back_[i].log_strike = portable::log(back[i].strike);
+            has_european_ = true;
+        }
         if (back[i].right == Right::call) end_slope_ += back[i].quantity;
     }
     for (std::size_t r = 0; r < shape.ranks; ++r) point_[points_++] = strikes[r];
@@ -100,7 +104,8 @@ void TwoExpiryPayoff::place_points(const double* strikes) noexcept {
 TwoExpiryPayoff::BackPoint TwoExpiryPayoff::back_at(double underlying) const noexcept {
     const double carried = underlying - market_->paid_out;
     const bool alive = carried > 0.0;
-    const double log_forward = alive ? portable::log(carried / market_->discount) : 0.0;
+    const double log_forward =
+        alive && has_european_ ? portable::log(carried / market_->discount) : 0.0;
     BackPoint out;
     for (std::size_t i = 0; i < backs_; ++i) {
         const Leg& leg = back_[i];

@@ -84,7 +84,7 @@ class TwoExpiryPayoff {
     struct Leg {
         BackLeg terms;
         double deviation{};
-        double log_strike{};
+        double log_strike{};  // European legs only
     };
     void place_points(const double* strikes) noexcept;
     [[nodiscard]] BackPoint back_at(double underlying) const noexcept;
@@ -95,6 +95,7 @@ class TwoExpiryPayoff {
     Payoff front_;
     std::array<Leg, kMaxLegs> back_{};
     std::size_t backs_{};
+    bool has_european_{};
     const TwoExpiryMarket* market_;
     const Distribution* distribution_;
     double top_strike_{};
