@@ -401,9 +401,10 @@ void difference_nodes(const DifferenceGrid& grid, DifferenceBlock& block, std::s
                       std::span<double> step) {
     const D d;
     each_vector(grid, block, [&](const Columns& columns, std::size_t at) {
+        double* to = out.data() + at;
         for (int j = -grid.half_nodes; j <= grid.half_nodes; ++j) {
-            const auto node = static_cast<std::size_t>(j + grid.half_nodes);
-            hn::StoreU(columns.premium(j), d, out.data() + node * detail::kDifferenceBlock + at);
+            hn::StoreU(columns.premium(j), d, to);
+            to += detail::kDifferenceBlock;
         }
         hn::StoreU(columns.step(), d, step.data() + at);
     });
