@@ -168,8 +168,10 @@ void move(Search& search, double rounding, double value, double nearby) noexcept
     if (!std::isnan(search.last_at)) slope = (height - search.last_height) / (at - search.last_at);
     double next = at - (height - target) / slope;
     const bool inside = next > search.low && next < search.high && next < 4.0 * at;
-    // A secant in the distance leaves less than a fiftieth of an error that small.
-    const bool last = std::fabs(error) <= 50.0 * rounding && inside;
+    // A secant in the distance leaves less than a fiftieth of an error that small, if that is little
+    // of what the volatility gives, too: nearer to exercise the price is no line.
+    const double small = std::min(50.0 * rounding, 0.01 * (search.price - search.least));
+    const bool last = std::fabs(error) <= small && inside;
     if (by_distance && !std::isnan(search.last_at) && last) {
         search.close(next, IvStatus::ok);
         return;

@@ -122,6 +122,29 @@ TEST(AmericanImpliedVolatility, ASecantOutsideTheBracketIsNoResult) {
     EXPECT_NEAR(again[0], price[0], 1e-9 * common.spot);
 }
 
+// Calls that are all but exercised before a dividend in two days: 1e-5 is all the volatility gives.
+TEST(AmericanImpliedVolatility, WhereLittleIsMoreThanExerciseThePriceIsStillTheQuote) {
+    constexpr CashDividend kSoon[] = {{.years = 0.0056, .amount = 0.7},
+                                      {.years = 0.07, .amount = 0.8},
+                                      {.years = 0.6, .amount = 1.6}};
+    const BsmExpiry common{.spot = 100.0, .rate = 0.015, .yield = 0.0, .years = 0.75};
+    const std::vector<double> strike{64.0, 68.0, 72.0, 76.0, 80.0, 84.0};
+    const std::vector<Right> right(strike.size(), Right::call);
+    const std::vector<double> volatility{0.139, 0.135, 0.131, 0.128, 0.125, 0.123};
+    std::vector<double> price(strike.size());
+    american_prices(common, kSoon, strike, volatility, right, price, AmericanScheme::accurate);
+    std::vector<IvResult> out(strike.size());
+    american_implied_volatility(common, kSoon, price, strike, right, out, AmericanScheme::accurate);
+    std::vector<double> found;
+    for (const IvResult& result : out) found.push_back(result.volatility);
+    std::vector<double> again(strike.size());
+    american_prices(common, kSoon, strike, found, right, again, AmericanScheme::accurate);
+    for (std::size_t i = 0; i < strike.size(); ++i) {
+        ASSERT_EQ(out[i].status, IvStatus::ok) << strike[i];
+        EXPECT_NEAR(again[i], price[i], 1e-9 * common.spot) << strike[i];
+    }
+}
+
 // Whatever the volatility was, over a wide range of it.
 TEST(AmericanImpliedVolatility, LowAndHighVolatilities) {
     for (const double volatility : {0.03, 0.1, 1.0, 3.0, 8.0}) {
