@@ -31,8 +31,8 @@ struct PricingOptions {
     std::vector<CashDividend> dividends{};  // known cash dividends, in any order
     double spot{kMissing};  // instead of the source's, believed as it is; NaN: none given
     WallMillis as_of{};     // pricing clock; 0: the snapshot's
-    const std::atomic<bool>*
-        cancel{};  // may be null; once true pricing ends after the expiry it is at
+    // May be null; once true pricing ends within half a second, whatever it is at.
+    const std::atomic<bool>* cancel{};
 };
 
 }  // namespace scanmq::market

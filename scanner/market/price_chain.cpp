@@ -34,6 +34,9 @@ constexpr NearMoney kAdjustedMoney{.window = 0.10, .pairs_wanted = 0};
 constexpr std::size_t kEuropeanPairsMax = 25;
 constexpr std::size_t kAmericanPairsMax = 9;
 constexpr int kAmericanRounds = 5;
+// Contracts between two looks at `cancel`: a third of a second where it is dearest, with cash dividends
+// a year ahead.
+constexpr std::size_t kAmericanPiece = 512;
 
 // A rate fitted to American quotes is believed in this range and to this precision.
 constexpr double kAmericanRateMin = -0.01;
@@ -278,13 +281,25 @@ class Pricer {
         }
     }
 
+    // take(first, size) of so many contracts of American exercise at once, until it is cancelled.
+    template <class Take>
+    void in_pieces(std::size_t count, const Take& take) const {
+        for (std::size_t at = 0; at < count && !cancelled(); at += kAmericanPiece) {
+            take(at, std::min(kAmericanPiece, count - at));
+        }
+    }
+
     void find_greeks(const ExpiryMarket& market, std::span<const double> strike,
                      std::span<const double> volatility, std::span<const Right> right,
                      std::span<pricing::Greeks> out) const {
         constexpr pricing::Greeks kNone{kMissing, kMissing, kMissing, kMissing, kMissing, kMissing};
         if (american_) {
             const auto [terms, dividends] = carried(market);
-            pricing::american_greeks(terms, dividends, strike, volatility, right, out);
+            in_pieces(out.size(), [&](std::size_t at, std::size_t size) {
+                pricing::american_greeks(terms, dividends, strike.subspan(at, size),
+                                         volatility.subspan(at, size), right.subspan(at, size),
+                                         out.subspan(at, size));
+            });
         } else {
             pricing::bsm_greeks(european_terms(out_, market), strike, volatility, right, out);
         }
@@ -356,15 +371,20 @@ class Pricer {
     void imply_american(const ExpiryMarket& market, std::span<const double> mid,
                         std::span<const double> strike, std::span<const Right> right,
                         std::size_t begin) {
-        std::vector<pricing::IvResult> implied(mid.size());
         const auto [terms, dividends] = carried(market);
-        pricing::american_implied_volatility(terms, dividends, mid, strike, right, implied);
-        for (std::size_t i = 0; i < mid.size(); ++i) {
-            auto& status = out_.iv_status[begin + i];
-            if (status != IvStatus::ok) continue;
-            status = implied[i].status;
-            if (status == IvStatus::ok) out_.iv[begin + i] = implied[i].volatility;
-        }
+        std::array<pricing::IvResult, kAmericanPiece> room;
+        in_pieces(mid.size(), [&](std::size_t at, std::size_t size) {
+            const auto implied = std::span(room).first(size);
+            pricing::american_implied_volatility(terms, dividends, mid.subspan(at, size),
+                                                 strike.subspan(at, size), right.subspan(at, size),
+                                                 implied);
+            for (std::size_t i = 0; i < size; ++i) {
+                auto& status = out_.iv_status[begin + at + i];
+                if (status != IvStatus::ok) continue;
+                status = implied[i].status;
+                if (status == IvStatus::ok) out_.iv[begin + at + i] = implied[i].volatility;
+            }
+        });
     }
 
     const Chain& chain_;

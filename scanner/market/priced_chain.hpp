@@ -23,8 +23,8 @@ namespace scanmq::market {
 // A spot is trusted to this share of itself: what the options say may lie so far away.
 inline constexpr double kSpotTolerance = 0.0005;
 
-// Contracts of American exercise that are priced in one chain: some seconds of work. Expiries beyond,
-// the farther ones, have no forward and say so.
+// Contracts of American exercise that are priced in one chain: a tenth of a second of work, with cash
+// dividends a year ahead half a minute. Expiries beyond, the farther ones, have no forward and say so.
 inline constexpr std::uint32_t kAmericanContractsMax = 50'000;
 
 // Where the rate is from.

@@ -1,9 +1,13 @@
 // A million strikes: each contract has a status, whatever the exercise.
 
 #include <gtest/gtest.h>
+#include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cmath>
+#include <ctime>
+#include <thread>
 
 #include "scanner/market/priced_chain.hpp"
 #include "tests/support/dense_chain.hpp"
@@ -56,6 +60,35 @@ TEST(MillionStrikes, TheNearestAmericanExpiriesArePricedUpToTheLimit) {
     EXPECT_NEAR(priced.expiries[0].atm_volatility, 0.25, 0.02);  // European values
     EXPECT_GT(count_of(priced, 0, IvStatus::ok), 40'000U);
     expect_unpriced(priced, 1);
+}
+
+// The dearest there is: half a minute of work, all of it in one expiry.
+TEST(MillionStrikes, PricingOfOneExpiryEndsWhenItIsCancelled) {
+    const auto chain = dense_chain(ExerciseStyle::american, {{20250620, kPriced}});
+    PricingOptions options;
+    for (const YearMonthDay day : {20240809, 20241108, 20250207, 20250509}) {
+        options.dividends.push_back({new_york_moment(day, 9 * 60 + 30), 0.25});
+    }
+    std::atomic<bool> cancel{false};
+    options.cancel = &cancel;
+    clockid_t clock{};
+    ASSERT_EQ(::pthread_getcpuclockid(::pthread_self(), &clock), 0);
+    const auto spent = [&] {
+        timespec time{};
+        EXPECT_EQ(::clock_gettime(clock, &time), 0);
+        return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+    };
+    std::atomic<bool> done{false};
+    std::jthread canceller([&, begun = spent()] {
+        while (!done && spent() - begun < 0.3) std::this_thread::yield();
+        cancel = true;
+    });
+    const PricedChain priced = price_chain(chain, options);
+    done = true;
+    canceller.join();
+    EXPECT_LT(std::count_if(priced.iv.begin(), priced.iv.end(),
+                            [](double iv) { return std::isfinite(iv); }),
+              kPriced / 2);
 }
 
 TEST(MillionStrikes, OneStrikeBeyondTheAmericanLimitIsUnpriced) {
