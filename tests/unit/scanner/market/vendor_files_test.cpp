@@ -96,7 +96,9 @@ TEST(VendorFiles, OptionlabHasFiveColumnsAndNoSpot) {
     EXPECT_EQ(chain.symbol, "MSFT");
     EXPECT_EQ(chain.style, ExerciseStyle::american);
     EXPECT_EQ(report.rows, 1995U);
-    EXPECT_EQ(chain.size() + report.skipped.total(), 1995U);
+    EXPECT_EQ(report.skipped.total(), 42U);
+    EXPECT_EQ(report.skipped[Reason::out_of_line], 42U);
+    EXPECT_EQ(chain.size(), 1953U);
     EXPECT_EQ(chain.expiries.size(), 17U);
     EXPECT_EQ(chain.as_of, new_york_moment(20211122, kCloseMinute));
     EXPECT_TRUE(std::isnan(chain.spot));
