@@ -2,6 +2,7 @@
 
 #include <map>
 #include <set>
+#include <string>
 
 #include "tests/sim/broker_process.hpp"
 
@@ -91,78 +92,127 @@ void BrokerNode::inspect_standing() {
     }
 }
 
-void BrokerNode::inspect() {
-    struct Told {
-        std::uint64_t executions{}, jobs{}, first{}, next{};
+namespace {
+
+// What one queue's row tells.
+struct QueueTold {
+    std::string queue, scanner_version;
+    std::map<std::string, std::uint64_t> values;
+};
+
+QueueTold told_by(const protocol::Row& row) {
+    QueueTold out;
+    for (const auto& [key, value] : row) {
+        if (const auto* number = std::get_if<std::uint64_t>(&value)) out.values[key] = *number;
+        if (key == "queue") out.queue = std::get<std::string>(value);
+        if (key == "scanner_version") out.scanner_version = std::get<std::string>(value);
+    }
+    return out;
+}
+
+// What the records told of it before the broker was asked.
+struct QueueRecords {
+    std::uint64_t executions{}, jobs{}, first{}, next{};
+};
+
+// Each gives what is wrong; empty: nothing.
+std::string compare(const QueueTold& row, const QueueRecords& records) {
+    const auto& values = row.values;
+    const auto differ = [](const std::string& what, std::uint64_t told, std::uint64_t recorded) {
+        return what + ": its row tells " + std::to_string(told) + ", its records " +
+               std::to_string(recorded);
     };
+    const std::uint64_t executions = values.at("waiting") + values.at("running") +
+                                     values.at("delayed") + values.at("looking") +
+                                     values.at("following");
+    if (executions != records.executions) {
+        return differ("executions", executions, records.executions);
+    }
+    if (values.at("stream_next") != records.next) {
+        return differ("where its stream ends", values.at("stream_next"), records.next);
+    }
+    if (values.at("stream_first") != records.first) {
+        return differ("where its stream begins", values.at("stream_first"), records.first);
+    }
+    return {};
+}
+
+// workers: the version of all of them; "-": none; empty: they differ, or came and went meanwhile.
+std::string compare_version(const QueueTold& row, const ModelPartition& part,
+                            const std::string& workers) {
+    if (row.scanner_version != part.version) {
+        return "its row tells scanner version '" + row.scanner_version + "', its records '" +
+               part.version + "'";
+    }
+    if ((row.values.at("version_pinned") != 0) != part.version_pinned) {
+        return "its row and its records tell otherwise whether its version is pinned";
+    }
+    if (part.version_pinned || workers.empty()) return {};
+    if (row.scanner_version != (workers == "-" ? "" : workers)) {
+        return "all workers are of version '" + workers + "', it is of '" + row.scanner_version +
+               "' and follows them";
+    }
+    return {};
+}
+
+std::string compare_room(const QueueTold& row, const QueueRecords& records) {
+    const auto& values = row.values;
+    const std::uint64_t jobs = records.jobs + values.at("granted_jobs");
+    if (jobs > values.at("max_jobs")) {
+        return "jobs and granted places, " + std::to_string(jobs) + ", are over max_jobs " +
+               std::to_string(values.at("max_jobs"));
+    }
+    if (values.at("used_bytes") + values.at("granted_bytes") > values.at("max_bytes")) {
+        return "bytes and granted bytes are over max_bytes";
+    }
+    if (values.at("lossless") == 0) return {};
+    // Beyond the room: one delivery that would not fit otherwise, the newest entry, and sentences.
+    const std::uint64_t promised = values.at("stream_bytes") + values.at("stream_reserved_bytes");
+    const std::uint64_t kept = values.at("stream_next") - values.at("stream_first");
+    const std::uint64_t most =
+        values.at("stream_max_bytes") + 192 * kept + 2 * (values.at("max_result_bytes") + 1'024);
+    if (promised > most) {
+        return "its stream has and promises " + std::to_string(promised) + " bytes, " +
+               std::to_string(kept) + " entries; its room is " +
+               std::to_string(values.at("stream_max_bytes"));
+    }
+    return {};
+}
+
+}  // namespace
+
+void BrokerNode::inspect() {
     // The question is an event like any: what its call does besides, after the answer was made, is not
     // in the answer. A first one opens the session.
     (void)query("broker", "");
     if (process_) inspect_standing();
     if (!process_) return;
-    std::map<std::string, Told> told_by_records;
+    const std::string before = worker_versions();
+    // Just before the question: the others may have let streams drop more of what they may drop.
+    std::map<std::string, QueueRecords> records;
     for (const auto& [number, part] : oracle_.model().partitions()) {
         if (number == 0 || part.deleted) continue;
-        told_by_records[part.name] = {part.executions.size(), part.live.size(), part.first,
-                                      part.entries.size()};
+        records[part.name] = {part.executions.size(), part.live.size(), part.first,
+                              part.entries.size()};
     }
-    // The versions of the workers, if none came or went meanwhile.
-    const std::string before = worker_versions();
     const auto rows = query("queues", "");
     const std::string after = worker_versions();
     if (!process_) return;
     if (!rows) world_.fail("the broker does not answer its inspector");
+    const std::string workers = before == after && before.size() == 1 ? before : "";
     for (const protocol::Row& row : *rows) {
-        std::map<std::string, std::uint64_t> values;
-        std::string queue;
-        std::string scanner_version;
-        for (const auto& [key, value] : row) {
-            if (const auto* number = std::get_if<std::uint64_t>(&value)) values[key] = *number;
-            if (key == "queue") queue = std::get<std::string>(value);
-            if (key == "scanner_version") scanner_version = std::get<std::string>(value);
-        }
-        const auto expect = [&](bool right, const std::string& what) {
-            if (!right) world_.fail("queue '" + queue + "': " + what);
+        const QueueTold told = told_by(row);
+        const auto expect_none = [&](const std::string& wrong) {
+            if (!wrong.empty()) world_.fail("queue '" + told.queue + "': " + wrong);
         };
-        const auto found = told_by_records.find(queue);
-        expect(found != told_by_records.end(), "it has a row but no records");
-        const Told& records = found->second;
-        const std::uint64_t live = records.executions;
-        const std::uint64_t told = values["waiting"] + values["running"] + values["delayed"] +
-                                   values["looking"] + values["following"];
-        expect(told == live, "its row tells " + std::to_string(told) + " executions, its records " +
-                                 std::to_string(live));
-        expect(values["stream_next"] == records.next,
-               "its row and its records tell other ends of its stream");
-        expect(values["stream_first"] == records.first,
-               "its row and its records tell other beginnings of its stream");
-        const ModelPartition& part = *oracle_.model().find(queue);
-        expect(scanner_version == part.version, "its row tells scanner version '" +
-                                                    scanner_version + "', its records '" +
-                                                    part.version + "'");
-        expect((values["version_pinned"] != 0) == part.version_pinned,
-               "its row and its records tell otherwise whether its version is pinned");
-        if (!part.version_pinned && before == after && before.size() == 1) {
-            expect(scanner_version == before.substr(before.front() == '-'),
-                   "all workers are of version '" + before + "', it is of '" + scanner_version +
-                       "' and follows them");
+        const auto found = records.find(told.queue);
+        if (found == records.end()) expect_none("it has a row but no records");
+        expect_none(compare(told, found->second));
+        expect_none(compare_version(told, *oracle_.model().find(told.queue), workers));
+        // Else its room may have been lowered.
+        if (options_.faults.alter_every == Duration{}) {
+            expect_none(compare_room(told, found->second));
         }
-        if (options_.faults.alter_every != Duration{}) continue;  // it may have been lowered
-        const std::uint64_t jobs = records.jobs + values["granted_jobs"];
-        const std::uint64_t bytes = values["used_bytes"] + values["granted_bytes"];
-        expect(jobs <= values["max_jobs"], "jobs and granted places, " + std::to_string(jobs) +
-                                               ", are over max_jobs " +
-                                               std::to_string(values["max_jobs"]));
-        expect(bytes <= values["max_bytes"], "bytes and granted bytes are over max_bytes");
-        if (values["lossless"] == 0) continue;
-        // Beyond the room: one delivery that would not fit otherwise, the newest entry, and sentences.
-        const std::uint64_t promised = values["stream_bytes"] + values["stream_reserved_bytes"];
-        const std::uint64_t kept = values["stream_next"] - values["stream_first"];
-        const std::uint64_t most =
-            values["stream_max_bytes"] + 192 * kept + 2 * (values["max_result_bytes"] + 1'024);
-        expect(promised <= most, "its stream has and promises " + std::to_string(promised) +
-                                     " bytes, " + std::to_string(kept) + " entries; its room is " +
-                                     std::to_string(values["stream_max_bytes"]));
     }
 }
 
