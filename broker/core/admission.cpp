@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "broker/core/placing.hpp"
+#include "broker/core/planted_bug.hpp"
 #include "broker/core/result_keeping.hpp"
 #include "broker/core/stream_hold.hpp"
 #include "broker/core/submit_handler.hpp"
@@ -166,7 +167,7 @@ std::optional<JobVerdict> SubmitHandler::accept(Frame& frame, const protocol::Jo
         if (found.refresh) refresh(frame, job, body, wanted);
         return JobVerdict{0, Verdict::cached, protocol::JobState::finished, ErrorCode::none, {}};
     }
-    if (known.full) {
+    if (known.full && !planted(PlantedBug::runs_followers)) {
         const protocol::JobState was = state_of(known.execution);
         follow(queue, job_slot, execution, wanted, known.execution);
         return JobVerdict{0, Verdict::coalesced, was, ErrorCode::none, {}};
@@ -278,7 +279,7 @@ SubmitHandler::Shared SubmitHandler::joinable(Queue& queue, const ContentId& fin
     // Accepted under another scanner version, its result may be of a third.
     if (extra.version_stamp == queue.version_stamp && (!fresh || runs)) {
         return {known, extra.jobs >= state_->options.jobs_per_execution_max ||
-                           !may_join(*state_, queue, known)};
+                           !may_join(*state_, queue, known) || planted(PlantedBug::follows_early)};
     }
     queue.fingerprints.erase(fingerprint, known);
     state_->table.executions[known].shared = false;

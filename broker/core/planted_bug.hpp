@@ -16,6 +16,8 @@ enum class PlantedBug : std::uint8_t {
     acknowledges_early,  // ACCEPTED does not wait for the commit
     publishes_early,     // RESULTS do not
     strands_followers,   // what follows an execution that ends without a result is not run
+    runs_followers,      // what has to follow a full execution is run beside it
+    follows_early,       // a job follows an execution that has room for it
     mixes_versions,      // a fingerprint leaves the scanner version out
     serves_too_old,      // a stale result may have any age
     mixes_generations,   // a group's jobs see the newest aliases

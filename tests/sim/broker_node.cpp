@@ -92,7 +92,7 @@ void BrokerNode::start() {
     o.cache_bytes_max = options_.cache == 0 ? 0 : options_.cache_bytes;
     o.cache_shared = options_.cache == 2;
     o.look_ups_max = 50;
-    o.jobs_per_execution_max = jobs_per_execution_max(options_);
+    o.jobs_per_execution_max = options_.jobs_per_execution_max;
     o.wall_offset_ms =
         wall() -
         std::chrono::duration_cast<std::chrono::milliseconds>(now().time_since_epoch()).count();

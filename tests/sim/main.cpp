@@ -79,6 +79,8 @@ int main(int argc, char** argv) {
         {"acknowledges-early", PlantedBug::acknowledges_early},
         {"publishes-early", PlantedBug::publishes_early},
         {"strands-followers", PlantedBug::strands_followers},
+        {"runs-followers", PlantedBug::runs_followers},
+        {"follows-early", PlantedBug::follows_early},
         {"mixes-versions", PlantedBug::mixes_versions},
         {"serves-too-old", PlantedBug::serves_too_old},
         {"mixes-generations", PlantedBug::mixes_generations},

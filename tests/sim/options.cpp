@@ -70,6 +70,7 @@ Options draw(std::uint64_t seed) {
     o.group_share = d.chance(0.3) ? 0.0 : 0.4;
     o.max_jobs = d.count(20, 600);
     o.max_attempts = d.count(1, 6);
+    o.jobs_per_execution_max = seed % 2 == 1 ? 2 : 1'024;
     o.max_crashes = d.count(1, 3);
     o.retry_base_ms = d.chance(0.2) ? 0 : d.count(1, 500);
     o.dead_max = d.chance(0.3) ? d.count(0, 3) : 10'000;
@@ -188,6 +189,7 @@ std::vector<Knob> knobs(Options& o) {
     share("group-share", o.group_share);
     count("max-jobs", o.max_jobs);
     count("max-attempts", o.max_attempts);
+    count("jobs-per-execution-max", o.jobs_per_execution_max);
     count("max-crashes", o.max_crashes);
     count("retry-base-ms", o.retry_base_ms);
     count("dead-max", o.dead_max);

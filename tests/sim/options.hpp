@@ -103,6 +103,7 @@ struct Options {
     double group_share = 0.3;      // of submissions
     std::uint32_t max_jobs = 400;  // a queue's room
     std::uint32_t max_attempts = 4;
+    std::uint32_t jobs_per_execution_max = 1'024;  // few: many executions follow others
     std::uint32_t max_crashes = 3;
     std::uint32_t retry_base_ms = 50;
     std::uint32_t dead_max = 10'000;
@@ -136,11 +137,6 @@ struct Options {
 
 // Of a lossless queue: so small that a small room holds many.
 [[nodiscard]] std::uint64_t max_result_bytes(const Options& options);
-
-// Of a broker. In every second seed so few that many executions follow others.
-[[nodiscard]] inline std::uint32_t jobs_per_execution_max(const Options& options) noexcept {
-    return options.seed % 2 == 1 ? 2 : 1'024;
-}
 
 // The mixture of this seed.
 [[nodiscard]] Options draw(std::uint64_t seed);

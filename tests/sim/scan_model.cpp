@@ -254,7 +254,7 @@ bool ScanModel::does_twice(const Context& in, std::uint64_t number,
         newest = &other;
         newest_number = other_number;
     }
-    return newest != nullptr && newest->jobs < jobs_per_execution_max(*options_);
+    return newest != nullptr && newest->jobs < options_->jobs_per_execution_max;
 }
 
 void ScanModel::on(Context& in, const change::Started& change) {
