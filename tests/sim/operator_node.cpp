@@ -15,18 +15,16 @@ OperatorNode::OperatorNode(World& world, Network& network, Oracle& oracle, const
       queues_(std::move(queues)),
       settings_(std::move(settings)) {}
 
-void OperatorNode::request(const std::string& queue, protocol::Message message) {
-    const Kind kind = protocol::kind_of(message);
-    std::string version;
+void OperatorNode::request(const std::string& name, protocol::Message message) {
+    Asked asked{.name = name, .kind = protocol::kind_of(message), .last = last_};
     if (const auto* set = std::get_if<protocol::QueueVersion>(&message)) {
-        version = set->scanner_version;
+        asked.version = set->scanner_version;
     }
-    ContentId names;
-    if (const auto* set = std::get_if<protocol::AliasSet>(&message)) names = set->id;
-    if (const auto* set = std::get_if<protocol::StandingSet>(&message)) version = set->queue;
+    if (const auto* set = std::get_if<protocol::AliasSet>(&message)) asked.content_id = set->id;
+    if (const auto* set = std::get_if<protocol::StandingSet>(&message)) asked.runs_in = set->queue;
     const std::uint64_t id = core().request(std::move(message), now() + 15s, effects());
     if (id == 0) world_.fail("the operator has too many requests under way");
-    asked_[id] = {queue, kind, last_, std::move(version), names};
+    asked_[id] = std::move(asked);
     commit();
 }
 
@@ -133,12 +131,12 @@ void OperatorNode::on_request(client::RequestDone& done) {
     switch (asked.kind) {
         case Kind::queue_create:
             if (done.reply.ok() || code == ErrorCode::queue_exists) {
-                missing_[asked.queue] = false;
-                if (restoring_) set_version(asked.queue, fleet_.pinned());
+                missing_[asked.name] = false;
+                if (restoring_) set_version(asked.name, fleet_.pinned());
                 return;
             }
             if (!timed_out && code != ErrorCode::queue_in_use) break;
-            world_.after(500ms, [this, asked] { create(asked.queue); });
+            world_.after(500ms, [this, asked] { create(asked.name); });
             return;
         case Kind::queue_delete:
             if (asked.last) {
@@ -147,22 +145,22 @@ void OperatorNode::on_request(client::RequestDone& done) {
                 return;
             }
             if (code == ErrorCode::queue_in_use) return;
-            world_.after(world_.between(0ms, 3s), [this, asked] { create(asked.queue); });
+            world_.after(world_.between(0ms, 3s), [this, asked] { create(asked.name); });
             return;
         case Kind::queue_version:
-            --version_requests_[asked.queue];
-            if (timed_out && restoring_) return set_version(asked.queue, fleet_.pinned());
+            --version_requests_[asked.name];
+            if (timed_out && restoring_) return set_version(asked.name, fleet_.pinned());
             // Of those under way at once, only the last one's answer tells how it is.
-            if (done.reply.ok() && version_requests_[asked.queue] == 0) {
-                oracle_.version_set(asked.queue, asked.version);
+            if (done.reply.ok() && version_requests_[asked.name] == 0) {
+                oracle_.version_set(asked.name, asked.version);
             }
             if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
             break;
         case Kind::alias_set:
-            return answered_alias(asked.queue, done, asked.id);
+            return answered_alias(asked.name, done, asked.content_id);
         case Kind::standing_set:
         case Kind::standing_drop:
-            return answered_standing(asked.queue, done, asked.version);
+            return answered_standing(asked.name, done, asked.runs_in);
         default:
             if (done.reply.ok() || timed_out || code == ErrorCode::unknown_queue) return;
             // A repeated one, or of a queue that is new.

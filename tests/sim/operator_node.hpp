@@ -43,7 +43,8 @@ class OperatorNode final : public ClientNode {
     void on_request(client::RequestDone& done) override;
 
   private:
-    void request(const std::string& queue, protocol::Message message);
+    // name: of the queue, alias or standing scan that the message is about.
+    void request(const std::string& name, protocol::Message message);
     void create(const std::string& queue);
     void set_version(const std::string& queue, const std::string& version);
 
@@ -59,11 +60,12 @@ class OperatorNode final : public ClientNode {
     std::vector<std::string> queues_;
     protocol::Settings settings_;
     struct Asked {
-        std::string queue;
+        std::string name;  // of a queue, an alias or a standing scan
         protocol::Kind kind{};
-        bool last{};  // of delete_all()
-        std::string version{};
-        ContentId id{};  // of an alias
+        bool last{};             // of delete_all()
+        std::string version{};   // that a queue is to have
+        std::string runs_in{};   // the queue of a standing scan
+        ContentId content_id{};  // of an alias
     };
     std::map<std::uint64_t, Asked> asked_;
     std::map<std::string, bool> missing_;

@@ -71,6 +71,9 @@ void OperatorNode::set_standing(const std::string& name) {
     set.options = std::make_unique<protocol::JobOptions>();
     set.options->flags = protocol::JobOptions::kPure;
     set.options->priority = static_cast<std::uint32_t>(world_.rng.below(10));
+    if (options_.features.deadline && world_.chance(0.3)) {
+        set.options->deadline_ms = 1 + world_.rng.below(10'000);
+    }
     oracle_.sets_standing(name);
     ++requests_of_[name];
     request(name, std::move(set));
