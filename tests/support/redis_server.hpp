@@ -10,11 +10,8 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include <chrono>
-#include <csignal>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
@@ -26,6 +23,7 @@
 #include <vector>
 
 #include "common/process/spawn.hpp"
+#include "tests/support/server_process.hpp"
 #include "tests/support/temp_dir.hpp"
 
 namespace scanmq::tests {
@@ -39,32 +37,21 @@ class RedisServer {
         }
         throw std::runtime_error("redis-server does not start; is the package installed?");
     }
-    ~RedisServer() { stop(); }
-    RedisServer(const RedisServer&) = delete;
-    RedisServer& operator=(const RedisServer&) = delete;
 
     [[nodiscard]] std::uint16_t port() const noexcept { return port_; }
     [[nodiscard]] std::string url(const std::string& credentials = {}) const {
         return "redis://" + credentials + "127.0.0.1:" + std::to_string(port_);
     }
     // Ends it as a crash would; whatever it kept is gone.
-    void stop() {
-        if (pid_ < 0) return;
-        kill(pid_, SIGKILL);
-        waitpid(pid_, nullptr, 0);
-        pid_ = -1;
-    }
+    void stop() { process_.stop(); }
     // On the same port.
     void start_again() {
         stop();
         if (!start()) throw std::runtime_error("redis-server does not start again");
     }
     // It runs no more when this returns.
-    void freeze() const {
-        kill(pid_, SIGSTOP);
-        waitpid(pid_, nullptr, WUNTRACED);
-    }
-    void thaw() const { kill(pid_, SIGCONT); }
+    void freeze() const { process_.freeze(); }
+    void thaw() const { process_.thaw(); }
 
     // Sends one command in words without blanks, and returns what comes first: enough for set-up and
     // short replies.
@@ -75,9 +62,12 @@ class RedisServer {
         close(fd);
         return out;
     }
+    // Throws when it does not say.
     [[nodiscard]] std::uint64_t keys() const {
         const std::string reply = command("DBSIZE");  // ":12\r\n"
-        return reply.size() > 1 ? std::stoull(reply.substr(1)) : 0;
+        if (reply.size() < 2 || reply[0] != ':')
+            throw std::runtime_error("redis-server answers DBSIZE with '" + reply + "'");
+        return std::stoull(reply.substr(1));
     }
     // Any bytes as a value: as a command of words, each with its length.
     std::string command(const std::vector<std::string>& words) const {
@@ -144,7 +134,6 @@ class RedisServer {
         process::SpawnOptions spawn;
         std::filesystem::remove(directory_.path() / "redis.log");
         spawn.program = *program;
-        spawn.death_signal = SIGKILL;
         spawn.arguments = {"--port",       std::to_string(port_),
                            "--bind",       "127.0.0.1",
                            "--save",       "",
@@ -153,28 +142,13 @@ class RedisServer {
                            "--dir",        directory_.path().string(),
                            "--logfile",    "redis.log"};
         spawn.arguments.insert(spawn.arguments.end(), options_.begin(), options_.end());
-        auto child = process::spawn(spawn);
-        if (!child) throw std::runtime_error(child.error());
-        close(child->in);
-        close(child->out);
-        pid_ = child->pid;
-        const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
-        while (std::chrono::steady_clock::now() < end) {
-            if (says_ready()) return true;
-            if (waitpid(pid_, nullptr, WNOHANG) == pid_) {
-                pid_ = -1;
-                return false;
-            }
-            poll(nullptr, 0, 5);
-        }
-        stop();
-        return false;
+        return process_.start(std::move(spawn), [this] { return says_ready(); });
     }
 
     std::vector<std::string> options_;
     TempDir directory_;
     std::uint16_t port_ = 0;
-    pid_t pid_ = -1;
+    ServerProcess process_;
 };
 
 }  // namespace scanmq::tests

@@ -99,10 +99,14 @@ TYPED_TEST(SharedTier, OneThatStandsStillDelaysNobodyForLong) {
 TYPED_TEST(SharedTier, OneThatStopsMidRunCostsNoJob) {
     const TypeParam tier;
     Side side(tier.url());
+    const std::uint64_t timeouts = side.figure_of("cache", "", "timeouts", 1);
     const std::vector<std::string> all = payloads("scan", 3000);
     side.submit(all);
     tier.freeze();
-    EXPECT_EQ(side.results(all.size()).size(), all.size());
+    // However fast those were, these wait.
+    side.submit(payloads("later", 10));
+    EXPECT_EQ(side.results(all.size() + 10).size(), all.size() + 10);
+    side.wait_for_figure("timeouts", timeouts + 1);
     tier.thaw();
 }
 

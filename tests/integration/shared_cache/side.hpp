@@ -6,12 +6,14 @@
 #include <chrono>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "client/cpp/producer.hpp"
 #include "client/cpp/subscriber.hpp"
 #include "tests/support/in_process.hpp"
+#include "tests/support/rows.hpp"
 
 namespace scanmq::tests {
 
@@ -31,16 +33,15 @@ class Side {
         EXPECT_TRUE(subscriber_->wait_active(kPatience).ok());
         producer_ = std::make_unique<client::Producer>(*client_, "scans");
         // Without a worker the queue has no scanner version, and keeps nothing.
-        while (row("queues", "scans", "scanner_version").empty()) client_->poll(5ms);
-        if (connects) connected();
-    }
-    // Until the broker has a connection to the shared tier.
-    void connected() {
-        if (!shared()) return;
         const auto until = std::chrono::steady_clock::now() + kPatience;
-        while (row("cache", "", "connects", 1) == "0" && std::chrono::steady_clock::now() < until) {
-            run("a job that makes it try " + std::to_string(++tries_));
+        while (row("queues", "scans", "scanner_version").empty()) {
+            if (std::chrono::steady_clock::now() > until) {
+                ADD_FAILURE() << "the queue has no scanner version: no worker says HELLO";
+                return;
+            }
+            client_->poll(5ms);
         }
+        if (connects && cache.find("://") != std::string::npos) connect();
     }
     // Submits jobs with these payloads and waits for their results.
     std::map<std::string, int> run(const std::vector<std::string>& payloads) {
@@ -76,14 +77,17 @@ class Side {
         const auto results = run(std::vector{payload});
         return results.empty() ? "" : results.begin()->first;
     }
-    [[nodiscard]] std::uint64_t cached() { return std::stoull(row("queues", "scans", "cached")); }
+    [[nodiscard]] std::uint64_t cached() { return figure_of("queues", "scans", "cached"); }
     [[nodiscard]] std::uint64_t attempts() { return counter("attempts_started"); }
     [[nodiscard]] std::uint64_t counter(const std::string& name) {
         const auto rows = client_->query("counters");
-        for (const protocol::Row& one : *rows) {
-            if (one[0].second == protocol::Value(name))
-                return std::get<std::uint64_t>(one[1].second);
+        if (rows) {
+            for (const protocol::Row& one : *rows) {
+                if (one[0].second == protocol::Value(name))
+                    return std::get<std::uint64_t>(one[1].second);
+            }
         }
+        ADD_FAILURE() << "the broker tells no counter " << name;
         return 0;
     }
     void forget_own() { EXPECT_TRUE(client_->cache_drop("", {}).ok()); }
@@ -97,6 +101,10 @@ class Side {
     std::vector<ContentId> kept() {
         std::vector<ContentId> keys;
         const auto rows = client_->query("cached", "scans");
+        if (!rows) {
+            ADD_FAILURE() << "the broker does not tell what it keeps";
+            return keys;
+        }
         for (const protocol::Row& one : *rows) {
             keys.push_back(*ContentId::parse_hex(std::get<std::string>(one[0].second)));
         }
@@ -107,12 +115,16 @@ class Side {
                     std::size_t index = 0) {
         const auto rows = client_->query(topic, key);
         if (!rows || rows->size() <= index) return {};
-        for (const auto& [name, value] : (*rows)[index]) {
-            if (name != column) continue;
-            if (const auto* text = std::get_if<std::string>(&value)) return *text;
-            return std::to_string(std::get<std::uint64_t>(value));
+        return tests::column((*rows)[index], column).value_or("");
+    }
+    std::uint64_t figure_of(const std::string& topic, const std::string& key,
+                            const std::string& column, std::size_t index = 0) {
+        const auto rows = client_->query(topic, key);
+        if (rows && rows->size() > index) {
+            if (const auto found = figure((*rows)[index], column)) return *found;
         }
-        return {};
+        ADD_FAILURE() << "no figure " << column << " in row " << index << " of " << topic;
+        return 0;
     }
     // Until the shared tier's row says so; its figures are a moment old.
     void wait_for_row(const std::string& column, const std::string& wanted) {
@@ -129,17 +141,24 @@ class Side {
     // Until it is so much at least.
     void wait_for_figure(const std::string& column, std::uint64_t wanted) {
         const auto until = std::chrono::steady_clock::now() + kPatience;
-        while (std::stoull(row("cache", "", column, 1)) < wanted) {
+        while (figure_of("cache", "", column, 1) < wanted) {
             ASSERT_LT(std::chrono::steady_clock::now(), until)
                 << column << " is " << row("cache", "", column, 1);
         }
     }
-    [[nodiscard]] bool shared() {
-        const std::string tier = row("cache", "", "tier", 1);
-        return tier == "redis" || tier == "broker";
-    }
 
   private:
+    // Until the broker has a connection to the shared tier.
+    void connect() {
+        const auto until = std::chrono::steady_clock::now() + kPatience;
+        while (figure_of("cache", "", "connects", 1) == 0) {
+            if (std::chrono::steady_clock::now() > until) {
+                ADD_FAILURE() << "the broker has no connection to the shared tier";
+                return;
+            }
+            run("a job that makes it try " + std::to_string(++tries_));
+        }
+    }
     static broker::ServerOptions options(const std::string& cache, Duration wait) {
         broker::ServerOptions out;
         out.cache = cache;
