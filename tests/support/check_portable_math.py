@@ -15,8 +15,10 @@ import sys
 FUNCTIONS = ("exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "pow", "sin", "cos", "tan", "asin", "acos", "atan",
              "atan2", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "erf", "erfc", "cbrt", "hypot", "fma", "tgamma",
              "lgamma")
+# Without a scope it is <math.h>'s, but for the functions of vector_math-inl.hpp, whose first argument is the tag d.
 LIBRARY = re.compile(r"\bstd::(?:%s)[fl]?\b|(?<![\w)>])::(?:%s)[fl]?\s*\(|\b__builtin_(?:%s)[fl]?\b"
-                     % (("|".join(FUNCTIONS),) * 3))
+                     r"|(?<![\w:.])(?<!->)(?:%s)[fl]?\s*\((?!\s*(?:D )?d,)"
+                     % (("|".join(FUNCTIONS),) * 4))
 HIGHWAY = re.compile(r"\bhwy::HWY_NAMESPACE\b|\bhwy::N_\w+|hwy/contrib/math")
 # What they are made of, and the made-up market, whose quotes are inputs and not results.
 LIBRARY_ALLOWED = ("scanner/pricing/portable_math.", "scanner/market/sample_")

@@ -17,14 +17,15 @@ class CheckPortableMath(unittest.TestCase):
 
     def test_the_c_librarys_functions_are_found_with_file_and_line(self):
         for call in ("std::exp(x)", "std::erfc(x)", "std::log1p(x)", "std::powf(x, 2)", "::sin(x)",
-                     "__builtin_fma(a, b, c)", "std::transform(a, b, c, std::log)"):
+                     "__builtin_fma(a, b, c)", "exp(x)", "(sinhf (x))", "a->b + log(dx, y)", "log(d)", "std::transform(a, b, c, std::log)"):
             found = self.violations("scanner/score/a.cpp", f"\ny = {call};\n")
             self.assertEqual(["scanner/score/a.cpp:2"], [v.split(": ")[0] for v in found], call)
 
     def test_ours_and_exact_functions_pass(self):
         self.assertEqual([], self.violations("scanner/score/a.cpp", (
             "y = portable::exp(x) + std::sqrt(x) + std::abs(x) + std::fabs(x) + std::floor(x);  // std::exp\n"
-            "auto e = std::expected<int>(); z = log(d, x); std::exponential(1);\n")))
+            "auto e = std::expected<int>(); z = log(d, x); std::exponential(1); v = Exp(x) + a.log(x) + p->pow(x);\n"
+            "HWY_INLINE hn::Vec<D> exp(D d, hn::Vec<D> x) { return my_exp(x) + log1p(d, x); }\n")))
 
     def test_highways_own_operations_are_found(self):
         self.assertEqual(1, len(self.violations("scanner/search/a.cpp", "namespace hn = hwy::HWY_NAMESPACE;\n")))
