@@ -7,25 +7,10 @@ namespace {
 
 using namespace testing;
 
-BrokerOptions shared_tier() {
-    BrokerOptions options;
-    options.cache_shared = true;
-    options.look_ups_max = 2;
-    return options;
-}
-
 class CacheTest : public CoreTest {
   protected:
     explicit CacheTest(const BrokerOptions& options = {})
         : CoreTest({{"pure", 1}, {"retry_base_ms", 0}}, options) {}
-    Peer& of_version(const std::string& name, const std::string& version = "1") {
-        return worker(name, kPlenty, {1, version, {}, {}});
-    }
-    // What the job is answered: accepted, or the verdict.
-    Verdict verdict(protocol::Job one) {
-        const auto& answer = offer(jobs(std::move(one)));
-        return answer.exceptions.empty() ? Verdict::accepted : answer.exceptions[0].verdict;
-    }
     void run(Peer& w, std::string_view result = "result") {
         given(w);
         w.send(done(counters, AttemptOutcome::done, {}, result));
@@ -36,15 +21,6 @@ class CacheTest : public CoreTest {
         EXPECT_EQ(deliver.attempts.size(), 1U);
         counters = {deliver.attempts[0].counter};
         return std::string(deliver.attempts[0].fingerprint);
-    }
-    std::string tier(const std::string& column) {
-        h.op().send(protocol::Query{"cache", ""});
-        return value(h.op().next<protocol::Answer>().rows.at(0), column);
-    }
-    // Of the row of all jobs.
-    std::string of_jobs(const std::string& column) {
-        h.op().send(protocol::Query{"cache", ""});
-        return value(h.op().next<protocol::Answer>().rows.back(), column);
     }
 };
 
@@ -63,9 +39,9 @@ TEST_F(CacheTest, TheSameWorkAgainIsAnsweredAtOnceAndNoWorkerHearsOfIt) {
     EXPECT_EQ(queue_row("cached"), 1U);
     EXPECT_EQ(queue_row("done"), 2U);
     EXPECT_EQ(queue_row("used_bytes"), 0U) << "its place is free again";
-    EXPECT_EQ(tier("hits"), "1");
-    EXPECT_EQ(tier("misses"), "1");
-    EXPECT_EQ(of_jobs("cached"), "1");
+    EXPECT_EQ(h.cache_row("memory", "hits"), 1U);
+    EXPECT_EQ(h.cache_row("memory", "misses"), 1U);
+    EXPECT_EQ(h.cache_row("jobs", "cached"), 1U);
 }
 
 TEST_F(CacheTest, AKnownIdIsADuplicateBeforeAnythingElse) {
@@ -161,7 +137,7 @@ TEST_F(CacheTest, AResultWhoseEntriesAreGoneCannotBeReadAnyMore) {
     accept(1'000, {}, "other work");
     run(w);
     EXPECT_EQ(verdict(job(2)), Verdict::accepted);
-    EXPECT_EQ(tier("unreadable"), "1");
+    EXPECT_EQ(h.cache_row("memory", "unreadable"), 1U);
 }
 
 TEST_F(CacheTest, AnAnswerKeepsTheResultReadable) {
@@ -228,8 +204,8 @@ TEST_F(CacheTest, GetAndDropByFingerprint) {
     const auto& values = h.op().next<protocol::CacheValues>();
     ASSERT_EQ(values.values.size(), 1U) << "what is not there is left out";
     EXPECT_EQ(values.values[0].key, key);
-    EXPECT_EQ(tier("hits"), "0") << "an operator's look is no job's";
-    EXPECT_EQ(tier("misses"), "1") << "of the job";
+    EXPECT_EQ(h.cache_row("memory", "hits"), 0U) << "an operator's look is no job's";
+    EXPECT_EQ(h.cache_row("memory", "misses"), 1U) << "of the job";
     h.op().send(protocol::CacheDrop{"q", {key}});
     const auto dropped = h.op().next<protocol::CacheDropped>();
     EXPECT_EQ(dropped.results, 1U);
@@ -335,7 +311,7 @@ TEST_F(CacheTest, AFreshJobDoesNotJoinWhatAWorkerMayAnswerWithoutRunning) {
 
 class SharedCacheTest : public CacheTest {
   protected:
-    SharedCacheTest() : CacheTest(shared_tier()) { w = &of_version("w"); }
+    SharedCacheTest() : CacheTest(shared_tier(2)) { w = &of_version("w"); }
     Peer* w = nullptr;
 };
 
@@ -575,10 +551,12 @@ TEST_F(StaleTest, AnOlderResultIsServedOnceWhileANewOneIsMade) {
     EXPECT_EQ(old.code, ErrorCode::stale);
     EXPECT_EQ(old.sentence.substr(0, old.sentence.find(' ')), "1500");
     EXPECT_EQ(h.core.counter("refreshes"), 1U);
-    EXPECT_EQ(tier("hits"), "0") << "each job is one look-up, and its own result was not there";
-    EXPECT_EQ(tier("misses"), "3") << "and so is the refresh, a job of the broker's own";
-    EXPECT_EQ(of_jobs("stale"), "1");
-    EXPECT_EQ(of_jobs("refreshes"), "1");
+    EXPECT_EQ(h.cache_row("memory", "hits"), 0U)
+        << "each job is one look-up, and its own result was not there";
+    EXPECT_EQ(h.cache_row("memory", "misses"), 3U)
+        << "and so is the refresh, a job of the broker's own";
+    EXPECT_EQ(h.cache_row("jobs", "stale"), 1U);
+    EXPECT_EQ(h.cache_row("jobs", "refreshes"), 1U);
     // A stampede: all the others wait for the one refresh.
     for (std::uint64_t n = 3; n < 10; ++n) EXPECT_EQ(verdict(about(n)), Verdict::coalesced) << n;
     EXPECT_EQ(given(*w).size(), 1U);

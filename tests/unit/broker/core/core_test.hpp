@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/rows.hpp"
 #include "tests/unit/broker/core/harness.hpp"
 
 namespace scanmq::broker::testing {
@@ -23,6 +24,15 @@ using Numbers = std::vector<std::uint64_t>;
     std::uint64_t number = 0;
     for (std::size_t i = 7; i-- > 0;) number = number << 8 | id.bytes[9 + i];
     return number;
+}
+
+// A broker that asks a tier for results.
+[[nodiscard]] inline BrokerOptions shared_tier(
+    std::uint32_t look_ups_max = BrokerOptions{}.look_ups_max) {
+    BrokerOptions options;
+    options.cache_shared = true;
+    options.look_ups_max = look_ups_max;
+    return options;
 }
 
 // JobOptions that this broker honours, for designated initializers.
@@ -87,6 +97,11 @@ class CoreTest : public ::testing::Test {
                 std::string_view payload = "payload") {
         accept(jobs(job_with(number, options, payload)));
     }
+    // What the job is answered: accepted, or the verdict.
+    Verdict verdict(protocol::Job one) {
+        const auto& answer = offer(jobs(std::move(one)));
+        return answer.exceptions.empty() ? Verdict::accepted : answer.exceptions[0].verdict;
+    }
     // The code with which the job is refused.
     ErrorCode refused(protocol::Job one, Id128 group = {}) {
         const auto& answer = offer(jobs(std::move(one)), group);
@@ -101,6 +116,11 @@ class CoreTest : public ::testing::Test {
         Peer& peer = h.worker(std::move(info), name);
         grant(peer, credit);
         return peer;
+    }
+    // A worker whose scanner is of that version.
+    Peer& of_version(const std::string& name, const std::string& scanner = "1",
+                     Credit credit = kPlenty, std::vector<std::string> queues = {}) {
+        return worker(name, credit, {1, scanner, std::move(queues), {}});
     }
     static void grant(Peer& peer, Credit limit) {
         peer.send(protocol::CreditGrant{protocol::Link::deliver, "", 0, limit});
@@ -217,12 +237,7 @@ class CoreTest : public ::testing::Test {
         return value(h.op().next<protocol::Answer>().rows.at(0), column);
     }
     static std::string value(const protocol::Row& row, const std::string& column) {
-        for (const auto& [name, value] : row) {
-            if (name != column) continue;
-            if (const auto* text = std::get_if<std::string>(&value)) return *text;
-            return std::to_string(std::get<std::uint64_t>(value));
-        }
-        return "no such column";
+        return tests::column(row, column).value_or("no such column");
     }
     Numbers cancel(const Numbers& numbers) {
         protocol::Cancel message{"q", {}};

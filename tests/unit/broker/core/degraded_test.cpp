@@ -15,7 +15,7 @@ class DegradedTest : public CoreTest {
                     {"shed_target_ms", 1'000},
                     {"max_attempts", 3},
                     {"retry_base_ms", 0}}) {
-        w = &worker("w", kPlenty, {1, "1", {}, {}});
+        w = &of_version("w");
         for (int i = 0; i < 2; ++i) ids.push_back(h.put_blob("chain " + std::to_string(i)));
         move(0);
     }
@@ -28,10 +28,6 @@ class DegradedTest : public CoreTest {
         protocol::Job out = job_with(number, {.flags = flags}, payload);
         out.options->aliases = {"SPY@latest"};
         return out;
-    }
-    Verdict verdict(protocol::Job one) {
-        const auto& answer = offer(jobs(std::move(one)));
-        return answer.exceptions.empty() ? Verdict::accepted : answer.exceptions[0].verdict;
     }
     // Its request has a result, and its inputs moved since.
     void make_older(std::uint64_t number, std::string_view payload = "payload") {

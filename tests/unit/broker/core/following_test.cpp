@@ -19,11 +19,6 @@ class FollowingTest : public CoreTest {
     explicit FollowingTest(const protocol::Settings& settings = {{"pure", 1}, {"retry_base_ms", 0}},
                            const BrokerOptions& options = {})
         : CoreTest(settings, options) {}
-    Peer& of_version(const std::string& name) { return worker(name, kPlenty, {1, "1", {}, {}}); }
-    Verdict verdict(protocol::Job one) {
-        const auto& answer = offer(jobs(std::move(one)));
-        return answer.exceptions.empty() ? Verdict::accepted : answer.exceptions[0].verdict;
-    }
     // How many of the entries since the last call have that outcome.
     std::size_t ended_as(FinalOutcome outcome) {
         std::size_t n = 0;
@@ -357,12 +352,6 @@ TEST_F(FollowingTest, AFreshJobThatFollowsWhatWaitsMakesItFresh) {
     grant(w, kPlenty);
     auto& deliver = w.next<protocol::Deliver>();
     EXPECT_TRUE(deliver.attempts.at(0).fingerprint.empty());
-}
-
-BrokerOptions shared_tier() {
-    BrokerOptions options;
-    options.cache_shared = true;
-    return options;
 }
 
 class SharedFollowingTest : public FollowingTest {

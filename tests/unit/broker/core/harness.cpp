@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "tests/support/rows.hpp"
+
 namespace scanmq::broker::testing {
 
 using protocol::Message;
@@ -272,10 +274,20 @@ std::uint64_t Harness::row(const std::string& topic, const std::string& key,
         ADD_FAILURE() << answer.rows.size() << " rows";
         return 0;
     }
-    for (const auto& [name, value] : answer.rows.front()) {
-        if (name == column) return std::get<std::uint64_t>(value);
-    }
+    if (const auto found = tests::figure(answer.rows.front(), column)) return *found;
     ADD_FAILURE() << "no column " << column;
+    return 0;
+}
+
+std::uint64_t Harness::cache_row(const std::string& tier, const std::string& column) {
+    op().send(protocol::Query{"cache", ""});
+    for (const protocol::Row& row : op().next<protocol::Answer>().rows) {
+        if (tests::column(row, "tier") != tier) continue;
+        if (const auto found = tests::figure(row, column)) return *found;
+        ADD_FAILURE() << "no column " << column;
+        return 0;
+    }
+    ADD_FAILURE() << "no row of tier " << tier;
     return 0;
 }
 

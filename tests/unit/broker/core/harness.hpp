@@ -112,6 +112,8 @@ class Harness {
     [[nodiscard]] std::uint32_t pins(const ContentId& id) const { return blobs.find(id)->pins; }
     [[nodiscard]] std::uint64_t row(const std::string& topic, const std::string& key,
                                     const std::string& column);
+    // Of that tier's row of topic cache.
+    [[nodiscard]] std::uint64_t cache_row(const std::string& tier, const std::string& column);
 
     // Bodies of the core's own jobs.
     class Source final : public BodySource {

@@ -93,7 +93,7 @@ TEST_F(LocalityTest, ANewSessionHoldsNothing) {
 
 TEST_F(LocalityTest, TheQueuesVersionGoesBeforeTheInputs) {
     alter({{"pure", 1}});
-    Peer& a = worker("a", kPlenty, {1, "1", {}, {}});
+    Peer& a = of_version("a");
     accept(jobs(on("spy", 1)));
     EXPECT_EQ(given(a), Numbers{1});
     finish(a);

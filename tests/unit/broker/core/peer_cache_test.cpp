@@ -42,13 +42,10 @@ class PeerCacheTest : public CoreTest {
         return p.next<CacheValues>();
     }
     // Of the row of what peers keep here.
-    std::string peers(const std::string& column) {
-        h.op().send(protocol::Query{"cache", ""});
-        return value(h.op().next<protocol::Answer>().rows.at(1), column);
-    }
+    std::uint64_t peers(const std::string& column) { return h.cache_row("peers", column); }
     // A result of this broker's own, and its fingerprint.
     ContentId own(std::uint64_t n, const std::string& payload) {
-        Peer& w = worker("w" + std::to_string(n), kPlenty, {1, "1", {}, {}});
+        Peer& w = of_version("w" + std::to_string(n));
         accept(n, {}, payload);
         auto& deliver = w.next<protocol::Deliver>();
         const auto key = ContentId::from_bytes(deliver.attempts.at(0).fingerprint);
@@ -75,10 +72,9 @@ TEST_F(PeerCacheTest, WhatOneKeepsOthersFindWithAgeTimeAndItsChecksum) {
         EXPECT_EQ(values.values[0].check.bytes[0], 1U);
         EXPECT_EQ(values.values[1].bytes, "");
     }
-    EXPECT_EQ(peers("tier"), "peers");
-    EXPECT_EQ(peers("hits"), "6");
-    EXPECT_EQ(peers("misses"), "3");
-    EXPECT_EQ(peers("results"), "2");
+    EXPECT_EQ(peers("hits"), 6U);
+    EXPECT_EQ(peers("misses"), 3U);
+    EXPECT_EQ(peers("results"), 2U);
     h.advance(2s);
     EXPECT_EQ(get(one, {key_of(1)}).values.size(), 0U) << "its time is over";
 }
@@ -88,7 +84,7 @@ TEST_F(PeerCacheTest, TheLatestOfAKeyStays) {
     put(one, 1, "first");
     put(one, 1, "second");
     EXPECT_EQ(get(one, {key_of(1)}).values.at(0).bytes, "second");
-    EXPECT_EQ(peers("results"), "1");
+    EXPECT_EQ(peers("results"), 1U);
 }
 
 TEST_F(PeerCacheTest, WhatHasNoTimeIsNotKept) {
@@ -99,12 +95,12 @@ TEST_F(PeerCacheTest, WhatHasNoTimeIsNotKept) {
 }
 
 TEST_F(PeerCacheTest, OnlyTheRoleMayPut) {
-    Peer& w = worker("w", kPlenty, {1, "1", {}, {}});
+    Peer& w = of_version("w");
     for (Peer* p : {&w, &h.subscriber("s"), &h.op()}) {
         p->send(CachePut{{{key_of(1), 0, 1'000, {}, "poison"}}});
         EXPECT_EQ(p->error(), ErrorCode::not_permitted);
     }
-    EXPECT_EQ(peers("results"), "0");
+    EXPECT_EQ(peers("results"), 0U);
     // And the role alone may do no more than that.
     Peer& one = edge();
     one.send(protocol::QueueDelete{"q", true});
@@ -182,7 +178,7 @@ TEST_F(PeerCacheTest, DropsByKeysAndNeverAll) {
     EXPECT_EQ(get(one, {key_of(1), key}).values.size(), 0U);
     h.op().send(protocol::CacheDrop{"", {}});
     EXPECT_EQ(h.op().next<protocol::CacheDropped>().results, 1U);
-    EXPECT_EQ(peers("results"), "0");
+    EXPECT_EQ(peers("results"), 0U);
 }
 
 class SmallPeerCache : public PeerCacheTest {
@@ -194,10 +190,10 @@ TEST_F(SmallPeerCache, IsBoundedByBytes) {
     Peer& one = edge();
     EXPECT_EQ(put(one, 1, std::string(20'000, 'x')), 0U) << "larger than all the room";
     for (std::uint64_t n = 2; n < 50; ++n) put(one, n, std::string(700, 'x'));
-    EXPECT_LE(std::stoull(peers("bytes")), 10'000U);
-    EXPECT_EQ(peers("too_large"), "1");
-    EXPECT_GT(std::stoull(peers("evicted")), 0U);
-    EXPECT_EQ(peers("kept"), "49") << "tries";
+    EXPECT_LE(peers("bytes"), 10'000U);
+    EXPECT_EQ(peers("too_large"), 1U);
+    EXPECT_GT(peers("evicted"), 0U);
+    EXPECT_EQ(peers("kept"), 49U) << "tries";
 }
 
 class ChainOfCaches : public PeerCacheTest {

@@ -202,22 +202,8 @@ TEST(Sessions, ShuttingDownSaysByeAndHandlesNothingMore) {
     EXPECT_EQ(h.core.next_deadline(), std::nullopt);
 }
 
-// The row of that tier in topic cache.
-protocol::Row tier_row(Harness& h, const std::string& tier) {
-    h.op().send(protocol::Query{"cache", ""});
-    for (const protocol::Row& row : h.op().next<protocol::Answer>().rows) {
-        if (row.at(0).second == protocol::Value(tier)) return row;
-    }
-    ADD_FAILURE() << "no row of tier " << tier;
-    return {};
-}
-
-std::uint64_t figure(const protocol::Row& row, const std::string& name) {
-    for (const auto& [key, value] : row) {
-        if (key == name) return std::get<std::uint64_t>(value);
-    }
-    ADD_FAILURE() << "no " << name;
-    return 0;
+std::uint64_t of_workers(Harness& h, const std::string& column) {
+    return h.cache_row("workers", column);
 }
 
 TEST(Queries, ShowWhatWorkersCachesDidEachAndTogether) {
@@ -226,7 +212,7 @@ TEST(Queries, ShowWhatWorkersCachesDidEachAndTogether) {
         worker.send(protocol::Heartbeat{0, 0, {}, figures});
     };
     Peer& first = h.worker({4, "1", {}}, "first");
-    EXPECT_EQ(figure(tier_row(h, "workers"), "workers"), 0U);
+    EXPECT_EQ(of_workers(h, "workers"), 0U);
     says(first, {10, 20, 1, 5, 15, 2, 7, 700});
     EXPECT_EQ(h.row("workers", "", "cache_hits"), 10U);
     EXPECT_EQ(h.row("workers", "", "cache_bytes"), 700U);
@@ -234,23 +220,21 @@ TEST(Queries, ShowWhatWorkersCachesDidEachAndTogether) {
     Peer& second = h.worker({4, "1", {}}, "second");
     says(second, {1, 2, 0, 0, 2, 0, 3, 30});
     says(first, {12, 20, 1, 5, 15, 2, 6, 600});
-    const auto row = tier_row(h, "workers");
-    EXPECT_EQ(figure(row, "workers"), 2U);
-    EXPECT_EQ(figure(row, "hits"), 13U);
-    EXPECT_EQ(figure(row, "misses"), 22U);
-    EXPECT_EQ(figure(row, "shared_misses"), 17U);
-    EXPECT_EQ(figure(row, "results"), 9U);
-    EXPECT_EQ(figure(row, "bytes"), 630U);
+    EXPECT_EQ(of_workers(h, "workers"), 2U);
+    EXPECT_EQ(of_workers(h, "hits"), 13U);
+    EXPECT_EQ(of_workers(h, "misses"), 22U);
+    EXPECT_EQ(of_workers(h, "shared_misses"), 17U);
+    EXPECT_EQ(of_workers(h, "results"), 9U);
+    EXPECT_EQ(of_workers(h, "bytes"), 630U);
     // What it did stays when it goes; what it kept does not.
     first.send(protocol::Bye{});
-    const auto after = tier_row(h, "workers");
-    EXPECT_EQ(figure(after, "hits"), 13U);
-    EXPECT_EQ(figure(after, "results"), 3U);
-    EXPECT_EQ(figure(after, "workers"), 1U);
+    EXPECT_EQ(of_workers(h, "hits"), 13U);
+    EXPECT_EQ(of_workers(h, "results"), 3U);
+    EXPECT_EQ(of_workers(h, "workers"), 1U);
     // A counter that fell began anew.
     says(second, {0, 1, 0, 0, 0, 0, 0, 0});
-    EXPECT_EQ(figure(tier_row(h, "workers"), "hits"), 13U);
-    EXPECT_EQ(figure(tier_row(h, "workers"), "misses"), 23U);
+    EXPECT_EQ(of_workers(h, "hits"), 13U);
+    EXPECT_EQ(of_workers(h, "misses"), 23U);
 }
 
 TEST(Queries, HaveTheRowsOfTheTable) {

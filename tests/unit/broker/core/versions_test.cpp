@@ -25,10 +25,6 @@ class VersionsTest : public CoreTest {
         peer.next<protocol::Ok>();
         return ErrorCode::none;
     }
-    Peer& of_version(const std::string& name, const std::string& scanner, Credit credit = kPlenty,
-                     std::vector<std::string> queues = {}) {
-        return worker(name, credit, {1, scanner, std::move(queues), {}});
-    }
 };
 
 TEST_F(VersionsTest, AQueueTakesUpTheVersionOnWhichItsWorkersAgree) {

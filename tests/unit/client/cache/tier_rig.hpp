@@ -33,7 +33,7 @@ inline protocol::CacheValues::One value_of(std::uint64_t n, std::string body,
     return {key, age_ms, std::move(body), 0, left_ms, check};
 }
 
-inline BrokerTierOptions rig_options() {
+inline BrokerTierOptions tier_options() {
     BrokerTierOptions out;
     out.endpoint = "tcp://cache:5701";
     out.name = "edge";
@@ -50,7 +50,7 @@ class TierRig {
         protocol::Frame frame;
     };
 
-    explicit TierRig(const BrokerTierOptions& options = rig_options()) : core(options) {
+    explicit TierRig(const BrokerTierOptions& options = tier_options()) : core(options) {
         core.start(now, effects);
         settle();
     }
