@@ -1,12 +1,10 @@
 #pragma once
-// What the market tests share: where the real vendor files are, and small chains to work on.
+// What the market tests share: small chains to work on.
 
 #include <gtest/gtest.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,24 +13,9 @@
 #include "scanner/market/chain.hpp"
 #include "scanner/market/chain_builder.hpp"
 #include "scanner/market/priced_chain.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::market::testing {
-
-// The path of a real vendor file: in the folder that SCANMQ_TEST_DATA names, else in the data
-// folder that may lie beside the source tree. Empty when it is in neither.
-inline std::string vendor_file(const std::string& name) {
-    const char* folder = std::getenv("SCANMQ_TEST_DATA");
-    const std::filesystem::path base =
-        folder != nullptr ? folder : SCANMQ_SOURCE_DIR "/../shared/data/chains";
-    const auto path = base / name;
-    return std::filesystem::exists(path) ? path.string() : std::string{};
-}
-
-#define SCANMQ_NEEDS_VENDOR_FILE(path, name)                               \
-    const std::string path = ::scanmq::market::testing::vendor_file(name); \
-    if (path.empty())                                                      \
-    GTEST_SKIP() << "real quotes are not here: put " << name               \
-                 << " into a folder and name it in SCANMQ_TEST_DATA"
 
 // Two expiries, three strikes each, one put without a bid, values of every kind.
 inline Chain small_chain() {

@@ -1,10 +1,8 @@
 // The search over a real chain of 19,920 contracts; skipped without the file.
 
-#include <cstdlib>
-#include <filesystem>
-
 #include "scanner/market/reader.hpp"
 #include "support.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::search {
 namespace {
@@ -12,14 +10,8 @@ namespace {
 class SpxSearch : public ::testing::Test {
   protected:
     void SetUp() override {
-        const char* folder = std::getenv("SCANMQ_TEST_DATA");
-        const std::filesystem::path base =
-            folder != nullptr ? folder : SCANMQ_SOURCE_DIR "/../shared/data/chains";
-        const auto path = base / "cboe_spx_2023-09-14_quotedata.csv";
-        if (!std::filesystem::exists(path)) {
-            GTEST_SKIP() << "needs " << path.filename() << " in the folder SCANMQ_TEST_DATA names";
-        }
-        const auto report = market::read_chain_file(path.string());
+        SCANMQ_NEEDS_VENDOR_FILE(path, "cboe_spx_2023-09-14_quotedata.csv");
+        const auto report = market::read_chain_file(path);
         ASSERT_TRUE(report.ok());
         chain_ = market::price_chain(std::make_shared<const market::Chain>(report->chains.at(0)));
     }

@@ -7,10 +7,11 @@
 #include <cmath>
 #include <memory>
 
+#include "scanner/market/calendar.hpp"
 #include "scanner/market/early_exercise.hpp"
 #include "scanner/market/reader.hpp"
 #include "scanner/service/engine.hpp"
-#include "tests/unit/scanner/market/support.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::service {
 namespace {
@@ -98,11 +99,7 @@ void expect_sense(const Spread& spread, const market::PricedChain& chain, double
 }
 
 void scan_file(const char* file, const market::PricingOptions& options, double tolerance) {
-    const std::string path = market::testing::vendor_file(file);
-    if (path.empty()) {
-        GTEST_SKIP() << "real quotes are not here: put " << file
-                     << " into a folder and name it in SCANMQ_TEST_DATA";
-    }
+    SCANMQ_NEEDS_VENDOR_FILE(path, file);
     auto report = market::read_chain_file(path);
     ASSERT_TRUE(report.ok()) << report.error().message;
     const market::PricedChain chain = market::price_chain(

@@ -3,29 +3,20 @@
 #include <gtest/gtest.h>
 
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 
 #include "scanner/market/reader.hpp"
 #include "scanner/service/engine.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::service {
 namespace {
 
-constexpr const char* kFile = "cboe_spx_2023-09-14_quotedata.csv";
-
 class SpxFile : public ::testing::Test {
   protected:
     void SetUp() override {
-        const char* folder = std::getenv("SCANMQ_TEST_DATA");
-        const std::filesystem::path base =
-            folder != nullptr ? folder : SCANMQ_SOURCE_DIR "/../shared/data/chains";
-        if (!std::filesystem::exists(base / kFile)) {
-            GTEST_SKIP() << "real quotes are not here: put " << kFile
-                         << " into a folder and name it in SCANMQ_TEST_DATA";
-        }
-        auto report = market::read_chain_file((base / kFile).string());
+        SCANMQ_NEEDS_VENDOR_FILE(path, "cboe_spx_2023-09-14_quotedata.csv");
+        auto report = market::read_chain_file(path);
         ASSERT_TRUE(report.ok()) << report.error().message;
         chain_ = market::price_chain(
             std::make_shared<const market::Chain>(std::move(report->chains.at(0))));

@@ -3,8 +3,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <set>
 #include <span>
 #include <string>
@@ -13,6 +11,7 @@
 #include "common/base/rng.hpp"
 #include "scanner/market/calendar.hpp"
 #include "scanner/market/reader.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::strategy {
 namespace {
@@ -147,17 +146,8 @@ class SpxStrikes : public ::testing::Test {
         std::vector<double> puts;
     };
     void SetUp() override {
-        constexpr const char* kFile = "cboe_spx_2023-09-14_quotedata.csv";
-        const char* folder = std::getenv("SCANMQ_TEST_DATA");
-        const std::filesystem::path path =
-            std::filesystem::path(folder != nullptr ? folder
-                                                    : SCANMQ_SOURCE_DIR "/../shared/data/chains") /
-            kFile;
-        if (!std::filesystem::exists(path)) {
-            GTEST_SKIP() << "real quotes are not here: put " << kFile
-                         << " into a folder and name it in SCANMQ_TEST_DATA";
-        }
-        const auto report = market::read_chain_file(path.string());
+        SCANMQ_NEEDS_VENDOR_FILE(path, "cboe_spx_2023-09-14_quotedata.csv");
+        const auto report = market::read_chain_file(path);
         ASSERT_TRUE(report.ok()) << report.error().message;
         const market::Chain& chain = report->chains.at(0);
         for (const market::Expiry& expiry : chain.expiries) {
