@@ -2,23 +2,20 @@
 
 #include <benchmark/benchmark.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "scanner/market/reader.hpp"
 #include "scanner/service/engine.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::service {
 namespace {
 
 // Priced; null without the file.
 std::unique_ptr<const market::PricedChain> goog(const market::PricingOptions& options) {
-    const char* folder = std::getenv("SCANMQ_TEST_DATA");
-    const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
-    const auto path = base / "lean_goog_2015-12-24_1300et_snapshot.csv";
-    const auto report = market::read_chain_file(path.string());
+    const auto report =
+        market::read_chain_file(tests::vendor_file("lean_goog_2015-12-24_1300et_snapshot.csv"));
     if (!report.ok()) return nullptr;
     return std::make_unique<const market::PricedChain>(
         market::price_chain(std::make_shared<const market::Chain>(report->chains.at(0)), options));

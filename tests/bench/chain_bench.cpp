@@ -3,8 +3,6 @@
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <sstream>
@@ -12,14 +10,13 @@
 
 #include "scanner/market/reader.hpp"
 #include "scanner/market/snapshot.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::market {
 namespace {
 
 std::string vendor_text(const char* name) {
-    const char* folder = std::getenv("SCANMQ_TEST_DATA");
-    const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
-    std::ifstream file(base / name, std::ios::binary);
+    std::ifstream file(tests::vendor_file(name), std::ios::binary);
     return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 

@@ -4,8 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <limits>
 #include <memory>
 #include <ql/pricingengines/blackformula.hpp>
@@ -16,6 +14,7 @@
 #include "scanner/market/expiry_smile.hpp"
 #include "scanner/market/reader.hpp"
 #include "tests/support/dense_chain.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::market {
 namespace {
@@ -23,9 +22,7 @@ namespace {
 namespace testing = scanmq::testing;
 
 std::shared_ptr<const Chain> spx_chain() {
-    const char* folder = std::getenv("SCANMQ_TEST_DATA");
-    const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
-    auto report = read_chain_file((base / "cboe_spx_2023-09-14_quotedata.csv").string());
+    auto report = read_chain_file(tests::vendor_file("cboe_spx_2023-09-14_quotedata.csv"));
     if (!report.ok()) return nullptr;
     return std::make_shared<const Chain>(std::move(report->chains.at(0)));
 }

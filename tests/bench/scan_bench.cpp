@@ -2,8 +2,6 @@
 
 #include <benchmark/benchmark.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -12,6 +10,7 @@
 #include "scanner/service/engine.hpp"
 #include "scanner/service/table.hpp"
 #include "tests/support/priced_chains.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::service {
 namespace {
@@ -23,12 +22,7 @@ ScanRequest verticals_100() {
     return request;
 }
 
-std::string spx_file() {
-    const char* folder = std::getenv("SCANMQ_TEST_DATA");
-    const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
-    const auto path = base / "cboe_spx_2023-09-14_quotedata.csv";
-    return std::filesystem::exists(path) ? path.string() : std::string{};
-}
+std::string spx_file() { return tests::vendor_file("cboe_spx_2023-09-14_quotedata.csv"); }
 
 void scan_for(benchmark::State& state, const market::PricedChain& chain, const ScanRequest& request,
               bool brute_force = false) {

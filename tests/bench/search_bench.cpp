@@ -3,13 +3,12 @@
 
 #include <benchmark/benchmark.h>
 
-#include <cstdlib>
-#include <filesystem>
 #include <memory>
 #include <string>
 
 #include "scanner/market/reader.hpp"
 #include "tests/support/search_lanes.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::search {
 namespace {
@@ -22,10 +21,8 @@ using scanmq::testing::LaneSet;
 const market::PricedChain* spx() {
     static const std::unique_ptr<const market::PricedChain> chain =
         []() -> std::unique_ptr<const market::PricedChain> {
-        const char* folder = std::getenv("SCANMQ_TEST_DATA");
-        const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
         const auto report =
-            market::read_chain_file((base / "cboe_spx_2023-09-14_quotedata.csv").string());
+            market::read_chain_file(tests::vendor_file("cboe_spx_2023-09-14_quotedata.csv"));
         if (!report.ok()) return nullptr;
         return std::make_unique<const market::PricedChain>(
             market::price_chain(std::make_shared<const market::Chain>(report->chains.at(0))));
