@@ -93,6 +93,8 @@ class Columns {
     bool tame_ = true;
 };
 
+struct LaneMetrics;
+
 struct Lane {
     std::array<const Columns*, kRanksMax> rank{};
     strategy::PayoffShape shape;
@@ -105,6 +107,8 @@ struct Lane {
     score::Weights weights;
     double iv_rank{market::kMissing};  // of the volatility's history
     strategy::Distribution distribution{1.0, market::Smile::flat(1.0)};
+    // Not null: every metric of every candidate is wanted, for Sink::figures().
+    const LaneMetrics* metrics{};
 
     [[nodiscard]] std::size_t ranks() const noexcept { return shape.ranks; }
     [[nodiscard]] bool wing(std::size_t gap) const noexcept {

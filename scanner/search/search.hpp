@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "scanner/search/lane.hpp"
+#include "scanner/search/metrics_kernel.hpp"
 #include "scanner/search/test_kernel.hpp"
 
 namespace scanmq::search {
@@ -35,6 +36,9 @@ class Sink {
     // the scalar path to say.
     virtual void offer(std::uint32_t lane, const Place& place) = 0;
     virtual void arbitrage(std::uint32_t lane, const Place& place) = 0;
+    // Every metric of the candidates of a block, of tame lanes that ask for them.
+    virtual void figures(std::uint32_t /*lane*/, const Block& /*block*/,
+                         const MoreFigures& /*more*/) {}
 };
 
 struct TestCount {

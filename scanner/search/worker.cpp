@@ -130,13 +130,18 @@ void Worker::run(const LaneState& state, Place& place, Range last) {
 }
 
 Figures Worker::figures(const LaneState& state) const noexcept {
-    const bool all = !state.rises || !options_.prune || !options_.tests.empty();
+    const bool all = !state.rises || !options_.prune || !options_.tests.empty() ||
+                     state.lane->metrics != nullptr;
     return all ? Figures::all : Figures::hits;
 }
 
 void Worker::flush(const LaneState& state) {
     if (block_.size == 0) return;
     score_block(*state.lane, floor(), figures(state), block_);
+    if (state.lane->metrics != nullptr) {
+        more_metrics(*state.lane, block_, more_);
+        sink_.figures(state.index, block_, more_);
+    }
     consume(state);
     block_.clear();
 }

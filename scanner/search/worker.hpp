@@ -72,6 +72,7 @@ class Worker {
     Sink& sink_;
     std::atomic<double>& shared_floor_;
     Totals totals_;
+    MoreFigures more_;
     Block block_;  // of one lane; empty between the calls above
 };
 

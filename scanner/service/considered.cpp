@@ -7,9 +7,6 @@ namespace {
 
 using filter::SpreadMetric;
 
-// What counts as the maximum loss, relative: a loss that differs by rounding.
-constexpr double kMaxLossRoom = 1e-9;
-
 double mean_iv_edge(const Considered& c) {
     double sum[2] = {};
     double count[2] = {};
@@ -204,7 +201,7 @@ double payoff_metric(SpreadMetric metric, const Considered& c,
             return above(0.5 * c.gain);
         case SpreadMetric::p_max_loss:
             if (std::isinf(c.max_loss)) return kMissing;
-            return 1.0 - above(-c.max_loss + kMaxLossRoom * (1.0 + c.max_loss));
+            return std::clamp(payoff.loss_probability(c.levels.below.data()), 0.0, 1.0);
         case SpreadMetric::ev:
             return payoff.expected_value(*c.lane.distribution);
         case SpreadMetric::ev_risk:
@@ -225,7 +222,8 @@ double payoff_metric(SpreadMetric metric, const Considered& c,
             return payoff.probability_above(0.5 * c.gain);
         case SpreadMetric::p_max_loss:
             if (std::isinf(c.max_loss)) return kMissing;
-            return 1.0 - payoff.probability_above(-c.max_loss + kMaxLossRoom * (1.0 + c.max_loss));
+            return 1.0 - payoff.probability_above(-c.max_loss +
+                                                  strategy::kMaxLossRoom * (1.0 + c.max_loss));
         case SpreadMetric::ev:
             return payoff.expected_value();
         case SpreadMetric::ev_risk:

@@ -23,7 +23,7 @@ class Scan {
           control_(control),
           book_(chain, request, plan, inputs),
           lanes_(chain, request, plan, inputs, book_),
-          vectors_(request, plan),
+          vectors_(chain, request, plan, control.metrics),
           best_(chain, plan, request),
           arbitrage_(chain, plan, without_keys(request)) {}
 

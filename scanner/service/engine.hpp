@@ -13,6 +13,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <vector>
 
 #include "common/base/result.hpp"
@@ -20,12 +21,25 @@
 #include "scanner/service/request.hpp"
 #include "scanner/service/result.hpp"
 
+namespace scanmq::search {
+struct Block;
+struct MoreFigures;
+}  // namespace scanmq::search
+
 namespace scanmq::service {
+
+struct Lane;
+// Is given block by block every metric of the candidates of a lane: those of the block, and more. Those
+// that do not pass the gates, and those whose probabilities are coarse, are marked in the block.
+using MetricsObserver =
+    std::function<void(const Lane&, const search::Block&, const search::MoreFigures&)>;
 
 struct ScanControl {
     const std::atomic<bool>* cancel{};    // may be null; once true the scan ends within about a ms
     std::atomic<std::uint64_t>* steps{};  // may be null; scan_steps() is added to it, one by one
     bool brute_force{};                   // tests: every candidate scored whole on the scalar path
+    // Every metric of every candidate, of the lanes that vectors search; may be null.
+    const MetricsObserver* metrics{};
 };
 
 // Flag and count may be shared by several scans. as_of is the chain's unless the request has one.

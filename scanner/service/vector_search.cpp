@@ -83,7 +83,8 @@ bool is_one_plain_leg(const strategy::Strategy& strategy, std::size_t rank) noex
 
 class KeepBest final : public search::Sink {
   public:
-    KeepBest(const std::vector<Lane>& lanes, SearchState& state) : lanes_(lanes), state_(state) {}
+    KeepBest(const std::vector<Lane>& lanes, SearchState& state, const MetricsObserver* metrics)
+        : lanes_(lanes), state_(state), metrics_(metrics) {}
 
     [[nodiscard]] double floor() const noexcept override {
         return state_.best.full() ? state_.best.threshold() : search::kNoFloor;
@@ -100,16 +101,25 @@ class KeepBest final : public search::Sink {
         candidate.risk = 0.0;
         state_.arbitrage.offer(candidate);
     }
+    void figures(std::uint32_t lane, const search::Block& block,
+                 const search::MoreFigures& more) override {
+        (*metrics_)(lanes_[lane], block, more);
+    }
 
   private:
     const std::vector<Lane>& lanes_;
     SearchState& state_;
+    const MetricsObserver* metrics_;
 };
 
 }  // namespace
 
-VectorSearch::VectorSearch(const ScanRequest& request, const ScanPlan& plan)
-    : plan_(plan), prune_(!request.exact_count) {
+VectorSearch::VectorSearch(const market::PricedChain& chain, const ScanRequest& request,
+                           const ScanPlan& plan, const MetricsObserver* metrics)
+    : plan_(plan),
+      metrics_(metrics),
+      prune_(!request.exact_count && metrics == nullptr),
+      metric_book_(chain) {
     for (const filter::SpreadFilter& filter : plan.filters.spreads) {
         // Days differ between lanes, tests do not.
         filters_in_vectors_ =
@@ -163,6 +173,7 @@ void VectorSearch::add(const Lane& lane) {
     searched.weights = plan_.weights;
     searched.iv_rank = kept.iv_rank;
     searched.distribution = *kept.distribution;
+    if (metrics_ != nullptr) searched.metrics = &metric_book_.of(kept);
     searched_.push_back(searched);
 }
 
@@ -171,7 +182,7 @@ bool VectorSearch::run(SearchState& state, std::atomic<std::uint64_t>* steps) {
     for (const filter::SpreadFilter& filter : plan_.filters.spreads) {
         if (const auto test = test_of(filter, 1.0)) tests.push_back(*test);
     }
-    KeepBest sink(lanes_, state);
+    KeepBest sink(lanes_, state, metrics_);
     search::Totals totals;
     const search::Options options{
         .prune = prune_, .tests = tests, .cancel = state.cancel, .lanes_done = steps};

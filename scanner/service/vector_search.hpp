@@ -14,13 +14,17 @@
 #include <vector>
 
 #include "scanner/search/search.hpp"
+#include "scanner/service/engine.hpp"
 #include "scanner/service/lane.hpp"
+#include "scanner/service/metric_columns.hpp"
 
 namespace scanmq::service {
 
 class VectorSearch {
   public:
-    VectorSearch(const ScanRequest& request, const ScanPlan& plan);
+    // metrics: sees every metric of every candidate; may be null. All must outlive this.
+    VectorSearch(const market::PricedChain& chain, const ScanRequest& request, const ScanPlan& plan,
+                 const MetricsObserver* metrics = nullptr);
 
     [[nodiscard]] bool takes(const Lane& lane) const noexcept;
     // Precondition: takes(lane).
@@ -33,11 +37,13 @@ class VectorSearch {
     void count(const search::Totals& totals, Counts& counts) const;
 
     const ScanPlan& plan_;
+    const MetricsObserver* metrics_;
     bool prune_;
     bool filters_in_vectors_{true};
     std::deque<strategy::LegColumns> own_legs_;  // of ranks with more than one plain leg
     std::deque<search::Columns> columns_;
     std::map<const strategy::LegColumns*, const search::Columns*> known_;
+    MetricBook metric_book_;
     std::vector<Lane> lanes_;
     std::vector<search::Lane> searched_;
 };

@@ -46,6 +46,9 @@ class VectorDistribution {
         return {positive(level, p), t.v};
     }
 
+    // sigma sqrt(T) at the level.
+    HWY_INLINE V deviation(V level) const { return terms(level).v; }
+
     struct Moments {
         V below;  // P(S_T < level)
         V mean;   // E[S_T; S_T < level]

@@ -22,4 +22,14 @@ struct StrikeMoments {
 void strike_moments(const Distribution& distribution, std::span<const double> strikes,
                     std::span<StrikeMoments> out) noexcept;
 
+// What P(touch) needs beside the distribution.
+struct TouchMarket {
+    double spot{};   // > 0
+    double years{};  // > 0
+};
+// touch_probability() of each strike before the expiry, at the distribution's volatility there and with
+// its forward's drift; within 1e-13 of it.
+void touch_probabilities(const Distribution& distribution, const TouchMarket& market,
+                         std::span<const double> strikes, std::span<double> out) noexcept;
+
 }  // namespace scanmq::strategy

@@ -28,6 +28,9 @@ struct PayoffShape {
 };
 [[nodiscard]] PayoffShape payoff_shape(const Strategy& strategy) noexcept;
 
+// What counts as the maximum loss, relative: a loss that differs by rounding.
+inline constexpr double kMaxLossRoom = 1e-9;
+
 struct Breakevens {
     std::size_t count{};
     std::array<double, kMaxRanks + 1> level{};
@@ -68,6 +71,14 @@ class Payoff {
     }
 
     [[nodiscard]] double at(double underlying) const noexcept;
+    // Of the piece that it is in; at a strike, of the one below.
+    [[nodiscard]] double slope_at(double underlying) const noexcept {
+        double slope = shape_->first_slope;
+        for (std::size_t i = 0; i < shape_->ranks && underlying > level_[i + 1]; ++i) {
+            slope += shape_->kink[i];
+        }
+        return slope;
+    }
     // Where the set of profitable outcomes begins and ends, rising.
     [[nodiscard]] Breakevens breakevens() const noexcept;
 
@@ -100,6 +111,20 @@ class Payoff {
             const double to = i == shape_->ranks ? 1.0 : below[i];
             if (value_[i] > 0.0 || profitable_at_end(i, slope)) total += to - from;
             if (i < shape_->ranks) slope += shape_->kink[i];
+        }
+        return total;
+    }
+    // P(the payoff is its minimum), a bounded one: of pieces that are flat there. below: as above.
+    [[nodiscard]] double loss_probability(const double* below) const noexcept {
+        const double loss = max_loss();
+        const double lost = -loss + kMaxLossRoom * (1.0 + loss);
+        double total = 0.0;
+        for (std::size_t i = 0; i <= shape_->ranks; ++i) {
+            const double from = i == 0 ? 0.0 : below[i - 1];
+            const double to = i == shape_->ranks ? 1.0 : below[i];
+            const bool at_end =
+                i == shape_->ranks ? shape_->last_slope == 0.0 : value_[i + 1] <= lost;
+            if (value_[i] <= lost && at_end) total += to - from;
         }
         return total;
     }

@@ -25,26 +25,55 @@ double touch_probability(const TouchInput& in) noexcept {
 
 namespace {
 
-// grid: levels beside the strikes, between which the payoff is taken to be straight.
-template <class Pay>
-double kelly_on_grid(const Pay& payoff, double risk, const double* strikes, std::size_t count,
-                     const Distribution& distribution, int grid) {
+// The i-th of grid + 1 levels.
+double grid_level(const Distribution& distribution, std::size_t i, std::size_t grid) {
     constexpr double kReach = 6.0;
-    constexpr int kBisections = 30;
-    if (std::isinf(payoff.max_loss()) || !(risk > 0.0)) return market::kMissing;
-    const double v = distribution.total_deviation();
-    std::vector<double> level;
-    level.reserve(static_cast<std::size_t>(grid) + 1 + count);
-    for (int i = 0; i <= grid; ++i) {
-        level.push_back(distribution.forward() *
-                        portable::exp(v * kReach * (2.0 * i / grid - 1.0)));
-    }
-    level.insert(level.end(), strikes, strikes + count);
-    std::sort(level.begin(), level.end());
-    struct Mass {
-        double probability;
-        double result;  // payoff over risk
+    const double place = 2.0 * static_cast<double>(i) / static_cast<double>(grid) - 1.0;
+    return distribution.forward() * portable::exp(distribution.total_deviation() * kReach * place);
+}
+
+struct Mass {
+    double probability;
+    double result;  // payoff over risk
+};
+
+// The f in [0, kKellyMax] with the largest E ln(1 + f x): its slope falls with f.
+double best_fraction(const std::vector<Mass>& masses) {
+    struct Slope {
+        double value;
+        double square;  // less its own slope
     };
+    const auto slope = [&masses](double f) {
+        Slope out{};
+        for (const Mass& mass : masses) {
+            const double y = mass.result / (1.0 + f * mass.result);
+            out.value += mass.probability * y;
+            out.square += mass.probability * y * y;
+        }
+        return out;
+    };
+    const Slope at_zero = slope(0.0);
+    if (!(at_zero.value > 0.0)) return 0.0;
+    if (slope(kKellyMax).value >= 0.0) return kKellyMax;
+    double low = 0.0;
+    double high = kKellyMax;
+    double f = std::min(at_zero.value / at_zero.square, kKellyMax);
+    for (int i = 0; i < kKellySteps; ++i) {
+        const Slope here = slope(f);
+        (here.value > 0.0 ? low : high) = f;
+        double next = f + here.value / here.square;
+        if (!(next >= low && next <= high)) next = 0.5 * (low + high);
+        const double step = std::fabs(next - f);
+        f = next;
+        if (!(step > kKellyStep)) break;
+    }
+    return f;
+}
+
+// level: rising; between two, the payoff is taken to be straight.
+template <class Pay>
+double kelly_between(const Pay& payoff, double risk, const std::vector<double>& level,
+                     const Distribution& distribution) {
     std::vector<Mass> masses;
     masses.reserve(level.size() + 1);
     double below = 0.0;
@@ -65,35 +94,41 @@ double kelly_on_grid(const Pay& payoff, double risk, const double* strikes, std:
         mean = to_mean;
         if (!last) from = level[i];
     }
-    // d/df E ln(1 + f x) falls with f.
-    const auto slope = [&masses](double f) {
-        double sum = 0.0;
-        for (const Mass& mass : masses)
-            sum += mass.probability * mass.result / (1.0 + f * mass.result);
-        return sum;
-    };
-    if (!(slope(0.0) > 0.0)) return 0.0;
-    if (slope(kKellyMax) >= 0.0) return kKellyMax;
-    double low = 0.0;
-    double high = kKellyMax;
-    for (int i = 0; i < kBisections; ++i) {
-        const double middle = 0.5 * (low + high);
-        (slope(middle) > 0.0 ? low : high) = middle;
-    }
-    return low;
+    return best_fraction(masses);
 }
 
 }  // namespace
 
+std::array<double, kKellyLevels> kelly_levels(const Distribution& distribution) noexcept {
+    std::array<double, kKellyLevels> out{};
+    for (std::size_t i = 0; i < kKellyLevels; ++i) {
+        out[i] = grid_level(distribution, i, kKellyLevels - 1);
+    }
+    return out;
+}
+
 double kelly_fraction(const Payoff& payoff, double risk, const double* strikes, std::size_t count,
                       const Distribution& distribution) noexcept {
-    return kelly_on_grid(payoff, risk, strikes, count, distribution, 64);
+    if (std::isinf(payoff.max_loss()) || !(risk > 0.0)) return market::kMissing;
+    // Where the payoff is flat one mass is enough.
+    std::vector<double> level(strikes, strikes + count);
+    level.reserve(kKellyLevels + count);
+    for (const double each : kelly_levels(distribution)) {
+        if (payoff.slope_at(each) != 0.0) level.push_back(each);
+    }
+    std::sort(level.begin(), level.end());
+    return kelly_between(payoff, risk, level, distribution);
 }
 
 double kelly_fraction(const TwoExpiryPayoff& payoff, double risk, const double* strikes,
                       std::size_t count, const Distribution& distribution) noexcept {
-    // Its later legs bend.
-    return kelly_on_grid(payoff, risk, strikes, count, distribution, 256);
+    constexpr std::size_t kCells = 256;  // its later legs bend
+    if (std::isinf(payoff.max_loss()) || !(risk > 0.0)) return market::kMissing;
+    std::vector<double> level(strikes, strikes + count);
+    level.reserve(kCells + 1 + count);
+    for (std::size_t i = 0; i <= kCells; ++i) level.push_back(grid_level(distribution, i, kCells));
+    std::sort(level.begin(), level.end());
+    return kelly_between(payoff, risk, level, distribution);
 }
 
 }  // namespace scanmq::strategy

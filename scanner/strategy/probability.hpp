@@ -3,6 +3,8 @@
 //
 // Threads: pure functions.
 
+#include <array>
+
 #include "scanner/strategy/payoff.hpp"
 #include "scanner/strategy/two_expiry.hpp"
 
@@ -31,5 +33,14 @@ struct TouchInput {
                                     const Distribution& distribution) noexcept;
 
 inline constexpr double kKellyMax = 0.25;
+
+// How the fraction of a payoff at one expiry is found, for whoever finds it in vectors: masses end at
+// strikes and, where the payoff is sloped, at these levels; Newton's method goes on until a step is
+// kKellyStep or less.
+inline constexpr std::size_t kKellyLevels = 65;
+inline constexpr double kKellyStep = 1e-10;
+inline constexpr int kKellySteps = 60;
+[[nodiscard]] std::array<double, kKellyLevels> kelly_levels(
+    const Distribution& distribution) noexcept;
 
 }  // namespace scanmq::strategy

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "scanner/market/reader.hpp"
+#include "scanner/search/metrics_kernel.hpp"
 #include "scanner/service/codec.hpp"
 #include "scanner/service/engine.hpp"
 #include "scanner/service/table.hpp"
@@ -107,6 +108,38 @@ void BM_spx_all(benchmark::State& state) {
     spx_scan_for(state, request);
 }
 BENCHMARK(BM_spx_all)->Name("scan/spx_verticals_100_all_metrics")->Unit(benchmark::kMillisecond);
+// Every metric that a spread in a result has, of every one, put into columns.
+void BM_spx_every(benchmark::State& state) {
+    if (spx() == nullptr) {
+        state.SkipWithError("needs the SPX file: name its folder in SCANMQ_TEST_DATA");
+        return;
+    }
+    std::uint64_t seen = 0;
+    std::uint64_t staked = 0;
+    const MetricsObserver observer = [&](const Lane&, const search::Block& block,
+                                         const search::MoreFigures& more) {
+        seen += block.size;
+        benchmark::DoNotOptimize(&block);
+        benchmark::DoNotOptimize(&more);
+        benchmark::ClobberMemory();
+    };
+    for (auto _ : state) {
+        const auto result = scan(*spx(), tradable_verticals(), ScanControl{.metrics = &observer});
+        benchmark::DoNotOptimize(result->spreads.data());
+    }
+    // How many have a Kelly fraction to be searched for.
+    const MetricsObserver count = [&](const Lane&, const search::Block& block,
+                                      const search::MoreFigures& more) {
+        for (std::uint32_t i = 0; i < block.size; ++i) {
+            staked += more[search::MoreMetric::kelly][i] > 0.0 ? 1 : 0;
+        }
+    };
+    (void)scan(*spx(), tradable_verticals(), ScanControl{.metrics = &count});
+    state.counters["candidates"] =
+        static_cast<double>(seen) / static_cast<double>(state.iterations());
+    state.counters["staked"] = static_cast<double>(staked);
+}
+BENCHMARK(BM_spx_every)->Name("scan/spx_verticals_100_every_metric")->Unit(benchmark::kMillisecond);
 void BM_spx_scalar(benchmark::State& state) { spx_scan_for(state, tradable_verticals(), true); }
 BENCHMARK(BM_spx_scalar)->Name("scan/spx_verticals_100_brute_force")->Unit(benchmark::kMillisecond);
 

@@ -1,0 +1,448 @@
+#include "scanner/search/metrics_kernel.hpp"
+
+#include <algorithm>
+#include <bit>
+
+#include "scanner/search/gather_kernel.hpp"
+#include "scanner/strategy/distribution_columns.hpp"
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "scanner/search/metrics_kernel.cpp"
+#include <hwy/foreach_target.h>
+#include <hwy/highway.h>
+
+#include "scanner/search/vector_score-inl.hpp"
+
+HWY_BEFORE_NAMESPACE();
+namespace scanmq::search::HWY_NAMESPACE {
+namespace {
+
+constexpr std::size_t kVectorMax = 8;
+
+// Kelly's fraction of as many candidates as a vector has, by masses as strategy::kelly_fraction has them.
+class Kelly {
+  public:
+    Kelly(const Lane& lane) : lane_(lane), grid_(*lane.metrics->grid) {}
+
+    struct Candidate {
+        std::array<double, kRanksMax> strike;
+        std::array<double, kRanksMax> below;
+        std::array<double, kRanksMax> mean;
+        double cost;
+        double risk;
+    };
+
+    // n >= 1 of them; the rest of the vector repeats the first.
+    HWY_INLINE void run(const Candidate* candidates, std::size_t n, double* out) {
+        for (std::size_t j = 0; j < hn::Lanes(D{}); ++j) take(candidates[j < n ? j : 0], j);
+        add_masses();
+        hn::Store(fraction(), D{}, out);
+    }
+
+  private:
+    static constexpr std::size_t kMasses = strategy::kKellyLevels + 2 * kRanksMax;
+    struct alignas(64) Lanes {
+        double at[kVectorMax];
+    };
+    struct End {
+        V level;
+        V below;
+        V mean;
+    };
+    struct Slope {
+        V value;   // of E ln(1 + f x), by f
+        V square;  // less its own slope
+    };
+
+    static HWY_INLINE V load(const Lanes& lanes) { return hn::Load(D{}, lanes.at); }
+
+    HWY_INLINE void take(const Candidate& from, std::size_t j) {
+        for (std::size_t r = 0; r < lane_.ranks(); ++r) {
+            strike_[r].at[j] = from.strike[r];
+            below_[r].at[j] = from.below[r];
+            mean_[r].at[j] = from.mean[r];
+        }
+        cost_.at[j] = from.cost;
+        risk_.at[j] = from.risk;
+    }
+
+    HWY_INLINE void add_masses() {
+        const auto zero = hn::Zero(D{});
+        const auto over_risk = hn::Div(set(1.0), load(risk_));
+        auto start = zero;
+        for (std::size_t r = 0; r < lane_.ranks(); ++r) {
+            start = hn::Add(start, hn::Mul(set(lane_.shape.at_zero[r]), load(strike_[r])));
+        }
+        auto value = start;  // at the piece's left end, before the cost
+        double slope = lane_.shape.first_slope;
+        End from{zero, zero, zero};
+        count_ = 0;
+        for (std::size_t r = 0; r <= lane_.ranks(); ++r) {
+            const bool last = r == lane_.ranks();
+            const End to = last ? End{set(1e300), set(1.0), set(grid_forward())}
+                                : End{load(strike_[r]), load(below_[r]), load(mean_[r])};
+            const auto profit = hn::Mul(hn::Sub(value, load(cost_)), over_risk);
+            if (slope == 0.0) {
+                add(hn::Sub(to.below, from.below), profit);
+            } else {
+                sloped(from, to, profit, hn::Mul(set(slope), over_risk), r);
+            }
+            if (last) break;
+            value = hn::Add(value, hn::Mul(set(slope), hn::Sub(to.level, from.level)));
+            slope += lane_.shape.kink[r];
+            from = to;
+        }
+    }
+    [[nodiscard]] double grid_forward() const { return lane_.distribution.forward(); }
+
+    HWY_INLINE void add(V mass, V result) {
+        const auto counts = hn::Gt(mass, set(1e-300));
+        hn::Store(hn::IfThenElseZero(counts, mass), D{}, mass_[count_].at);
+        hn::Store(hn::IfThenElseZero(counts, result), D{}, result_[count_].at);
+        ++count_;
+    }
+
+    // A piece between strikes r - 1 and r, cut at the levels of the grid.
+    HWY_INLINE void sloped(const End& left, const End& right, V profit, V slope, std::size_t r) {
+        const auto& low = strike_[r - 1].at;
+        const auto& high = strike_[r].at;
+        const double lowest = *std::min_element(low, low + hn::Lanes(D{}));
+        const double highest = *std::max_element(high, high + hn::Lanes(D{}));
+        const auto& levels = grid_.level;
+        std::size_t i = static_cast<std::size_t>(
+            std::upper_bound(levels.begin(), levels.end(), lowest) - levels.begin());
+        End from = left;
+        const auto cell = [&](const End& to) {
+            const auto mass = hn::Sub(to.below, from.below);
+            const auto counts = hn::Gt(mass, set(1e-300));
+            const auto share =
+                hn::Div(hn::Sub(to.mean, from.mean), hn::IfThenElse(counts, mass, set(1.0)));
+            const auto at = hn::Min(hn::Max(share, from.level), to.level);
+            add(mass, hn::Add(profit, hn::Mul(slope, hn::Sub(at, left.level))));
+            from = to;
+        };
+        for (; i < levels.size() && levels[i] < highest; ++i) {
+            const auto level = set(levels[i]);
+            const auto inside = hn::And(hn::Gt(level, left.level), hn::Lt(level, right.level));
+            cell({hn::IfThenElse(inside, level, from.level),
+                  hn::IfThenElse(inside, set(grid_.below[i]), from.below),
+                  hn::IfThenElse(inside, set(grid_.mean[i]), from.mean)});
+        }
+        cell(right);
+    }
+
+    HWY_INLINE Slope slope(V f) const {
+        Slope out{hn::Zero(D{}), hn::Zero(D{})};
+        for (std::size_t c = 0; c < count_; ++c) {
+            const auto x = load(result_[c]);
+            const auto y = hn::Div(x, hn::Add(set(1.0), hn::Mul(f, x)));
+            const auto part = hn::Mul(load(mass_[c]), y);
+            out.value = hn::Add(out.value, part);
+            out.square = hn::Add(out.square, hn::Mul(part, y));
+        }
+        return out;
+    }
+
+    // As strategy::kelly_fraction finds it; a lane that is done waits for the others.
+    HWY_INLINE V fraction() const {
+        const D d;
+        const auto zero = hn::Zero(d);
+        const auto most = set(strategy::kKellyMax);
+        const Slope at_zero = slope(zero);
+        const auto none = hn::Not(hn::Gt(at_zero.value, zero));
+        const auto all = hn::Ge(slope(most).value, zero);
+        auto low = zero;
+        auto high = most;
+        auto f = hn::Min(hn::Div(at_zero.value, at_zero.square), most);
+        auto open = hn::Not(hn::Or(none, all));
+        for (int i = 0; i < strategy::kKellySteps && !hn::AllFalse(d, open); ++i) {
+            const Slope here = slope(f);
+            const auto rises = hn::Gt(here.value, zero);
+            low = hn::IfThenElse(rises, f, low);
+            high = hn::IfThenElse(rises, high, f);
+            auto next = hn::Add(f, hn::Div(here.value, here.square));
+            const auto inside = hn::And(hn::Ge(next, low), hn::Le(next, high));
+            next = hn::IfThenElse(inside, next, hn::Mul(set(0.5), hn::Add(low, high)));
+            const auto step = hn::Abs(hn::Sub(next, f));
+            f = hn::IfThenElse(open, next, f);
+            open = hn::And(open, hn::Gt(step, set(strategy::kKellyStep)));
+        }
+        return hn::IfThenElse(none, zero, hn::IfThenElse(all, most, f));
+    }
+
+    const Lane& lane_;
+    const KellyGrid& grid_;
+    std::size_t count_{};
+    Lanes strike_[kRanksMax];
+    Lanes below_[kRanksMax];
+    Lanes mean_[kRanksMax];
+    Lanes cost_;
+    Lanes risk_;
+    Lanes mass_[kMasses];
+    Lanes result_[kMasses];
+};
+
+class More {
+  public:
+    More(const Lane& lane, const Block& block, MoreFigures& out)
+        : lane_(lane),
+          more_(*lane.metrics),
+          block_(block),
+          out_(out),
+          distribution_(lane.distribution),
+          last_(lane.ranks() - 1) {
+        double slope = lane.shape.first_slope;
+        for (std::size_t i = 0; i < last_; ++i) {
+            slope += lane.shape.kink[i];
+            slope_[i] = slope;
+        }
+    }
+
+    HWY_INLINE void run() {
+        for (std::uint32_t r = 0; r < block_.run_count; ++r) {
+            const std::uint32_t end =
+                r + 1 < block_.run_count ? block_.runs[r + 1].slot : block_.size;
+            take_run(block_.runs[r], end);
+        }
+        const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
+        for (std::uint32_t slot = 0; slot < block_.size; slot += step) take_half(slot);
+        std::uint64_t stakes = 0;
+        for (std::uint32_t slot = 0; slot < block_.size; slot += step) {
+            take_ratios(slot);
+            stakes |= take_stakes(slot);
+        }
+        take_kelly(stakes & block_.valid());
+    }
+
+  private:
+    HWY_INLINE V metric(Metric m, std::uint32_t slot) const {
+        return hn::LoadU(D{}, block_[m] + slot);
+    }
+    HWY_INLINE void put(MoreMetric m, V value, std::uint32_t slot) {
+        hn::StoreU(value, D{}, out_[m] + slot);
+    }
+    [[nodiscard]] const double* term(std::size_t r, MetricTerm t) const {
+        return (*more_.rank[r])[t];
+    }
+
+    // Sums over ranks and what pieces of the payoff say, a run at a time.
+    HWY_INLINE void take_run(const Block::Run& run, std::uint32_t end) {
+        double gamma = 0.0;
+        double rho = 0.0;
+        double iv_short = 0.0;
+        double iv_long = 0.0;
+        double touch = -1.0;
+        double strike[kRanksMax];
+        double below[kRanksMax];
+        double at_zero = 0.0;
+        for (std::size_t r = 0; r < last_; ++r) {
+            const std::uint32_t at = run.place[r];
+            gamma += term(r, MetricTerm::gamma)[at];
+            rho += term(r, MetricTerm::rho)[at];
+            iv_short += term(r, MetricTerm::iv_short)[at];
+            iv_long += term(r, MetricTerm::iv_long)[at];
+            touch = std::max(touch, term(r, MetricTerm::touch)[at]);
+            strike[r] = (*lane_.rank[r])[Column::strike][at];
+            below[r] = (*lane_.rank[r])[Column::below][at];
+            at_zero += lane_.shape.at_zero[r] * strike[r];
+        }
+        const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
+        const D d;
+        for (std::uint32_t slot = run.slot; slot < end; slot += step) {
+            const std::uint32_t at = run.place[last_] + (slot - run.slot);
+            const auto sum = [&](MetricTerm t, double prefix) {
+                return hn::Add(set(prefix), hn::LoadU(d, term(last_, t) + at));
+            };
+            put(MoreMetric::gamma, sum(MetricTerm::gamma, gamma), slot);
+            put(MoreMetric::rho_point, hn::Mul(set(0.01), sum(MetricTerm::rho, rho)), slot);
+            put(MoreMetric::iv_edge,
+                hn::Sub(hn::Div(sum(MetricTerm::iv_short, iv_short), set(more_.short_contracts)),
+                        hn::Div(sum(MetricTerm::iv_long, iv_long), set(more_.long_contracts))),
+                slot);
+            const auto last_touch = hn::LoadU(d, term(last_, MetricTerm::touch) + at);
+            const auto most =
+                hn::IfThenElse(hn::Gt(last_touch, set(touch)), last_touch, set(touch));
+            put(MoreMetric::p_touch, hn::IfThenElse(hn::Lt(most, hn::Zero(d)), hn::NaN(d), most),
+                slot);
+            pieces(strike, below, at_zero, at, slot);
+        }
+    }
+
+    HWY_INLINE void pieces(const double* strike, const double* below, double at_zero,
+                           std::uint32_t at, std::uint32_t slot) {
+        const D d;
+        const auto zero = hn::Zero(d);
+        const auto last_strike = hn::LoadU(d, (*lane_.rank[last_])[Column::strike] + at);
+        const auto last_below = hn::LoadU(d, (*lane_.rank[last_])[Column::below] + at);
+        const auto cost = hn::Add(metric(Metric::net_price, slot), set(lane_.fees));
+        const auto risk = metric(Metric::risk, slot);
+        // The payoff less half of its best, in the order of strategy::Payoff's operations.
+        const auto wanted = hn::Add(cost, hn::Mul(set(0.5), metric(Metric::gain, slot)));
+        const auto lost =
+            hn::Add(hn::Neg(risk), hn::Mul(set(strategy::kMaxLossRoom), hn::Add(set(1.0), risk)));
+        auto value = hn::Add(set(at_zero), hn::Mul(set(lane_.shape.at_zero[last_]), last_strike));
+        auto from = zero;
+        auto from_below = zero;
+        auto left = hn::Sub(value, wanted);
+        auto left_lost = hn::Le(hn::Sub(value, cost), lost);
+        auto all_lost = zero;
+        double slope = lane_.shape.first_slope;
+        for (std::size_t r = 0; r <= last_; ++r) {
+            const auto level = r == last_ ? last_strike : set(strike[r]);
+            const auto to_below = r == last_ ? last_below : set(below[r]);
+            value = hn::Add(value, hn::Mul(set(slope), hn::Sub(level, from)));
+            const auto right = hn::Sub(value, wanted);
+            const auto right_lost = hn::Le(hn::Sub(value, cost), lost);
+            all_lost = hn::Add(all_lost, hn::IfThenElseZero(hn::And(left_lost, right_lost),
+                                                            hn::Sub(to_below, from_below)));
+            if (r > 0 && slope != 0.0) {
+                const auto pays = hn::Gt(left, zero);
+                const auto mixed = hn::Xor(pays, hn::Gt(right, zero));
+                const auto cut = hn::Sub(from, hn::Mul(left, set(1.0 / slope)));
+                hn::StoreU(hn::IfThenElseZero(mixed, hn::IfThenElse(pays, cut, hn::Neg(cut))), d,
+                           cut_[r - 1].data() + slot);
+            }
+            slope += lane_.shape.kink[r];
+            from = level;
+            from_below = to_below;
+            left = right;
+            left_lost = right_lost;
+        }
+        all_lost = hn::Add(all_lost, hn::IfThenElseZero(left_lost, hn::Sub(set(1.0), from_below)));
+        put(MoreMetric::p_max_loss, hn::Min(hn::Max(all_lost, zero), set(1.0)), slot);
+        put(MoreMetric::p_half_at_expiry, hn::IfThenElseZero(hn::Gt(left, zero), set(1.0)), slot);
+    }
+
+    HWY_INLINE void take_half(std::uint32_t slot) {
+        const D d;
+        const auto zero = hn::Zero(d);
+        auto p = hn::Load(d, out_[MoreMetric::p_half_at_expiry] + slot);
+        for (std::size_t i = 0; i < last_; ++i) {
+            if (slope_[i] == 0.0) continue;
+            const auto cut = hn::Load(d, cut_[i].data() + slot);
+            const auto mixed = hn::Ne(cut, zero);
+            if (hn::AllFalse(d, mixed)) continue;
+            const auto below = distribution_.below(hn::Abs(cut)).value;
+            const auto with_sign = hn::IfThenElse(hn::Lt(cut, zero), hn::Neg(below), below);
+            p = hn::Add(p, hn::IfThenElseZero(mixed, with_sign));
+        }
+        put(MoreMetric::p_half_at_expiry, hn::Min(hn::Max(p, zero), set(1.0)), slot);
+    }
+
+    HWY_INLINE void take_ratios(std::uint32_t slot) {
+        const D d;
+        const auto zero = hn::Zero(d);
+        const auto risk = metric(Metric::risk, slot);
+        const auto exists = hn::Gt(risk, zero);
+        const auto reward =
+            hn::IfThenElse(exists, hn::Div(metric(Metric::gain, slot), risk), hn::NaN(d));
+        const auto per_day = hn::Mul(reward, set(1.0 / more_.days));
+        put(MoreMetric::return_on_risk, reward, slot);
+        put(MoreMetric::return_per_day, per_day, slot);
+        put(MoreMetric::annual_return, hn::Mul(per_day, set(365.0)), slot);
+        put(MoreMetric::margin, risk, slot);
+        put(MoreMetric::buying_power, risk, slot);
+        put(MoreMetric::vega_point, hn::Mul(set(0.01), metric(Metric::vega, slot)), slot);
+        auto nearest = hn::NaN(d);
+        for (std::size_t i = 0; i < last_; ++i) {
+            if (slope_[i] == 0.0) continue;
+            const auto cut = hn::Abs(hn::Load(d, block_.cut[i].data() + slot));
+            const auto distance = hn::Abs(hn::Sub(cut, set(more_.spot)));
+            const auto nearer = hn::And(hn::Gt(cut, zero), hn::Not(hn::Ge(distance, nearest)));
+            nearest = hn::IfThenElse(nearer, distance, nearest);
+        }
+        put(MoreMetric::breakeven_distance, hn::Mul(nearest, set(1.0 / more_.spot)), slot);
+    }
+
+    // Zero where nothing is to be staked; returns where something is.
+    HWY_INLINE std::uint64_t take_stakes(std::uint32_t slot) {
+        const D d;
+        const auto zero = hn::Zero(d);
+        const auto exists = hn::Gt(metric(Metric::risk, slot), zero);
+        put(MoreMetric::kelly, hn::IfThenElse(exists, zero, hn::NaN(d)), slot);
+        const auto stakes = hn::And(exists, hn::Gt(metric(Metric::ev, slot), zero));
+        if (hn::AllFalse(d, stakes)) return 0;
+        std::uint8_t raw[8] = {};
+        hn::StoreMaskBits(d, stakes, raw);
+        return static_cast<std::uint64_t>(raw[0]) << slot;
+    }
+
+    // Few gain on average at the prices asked: those are packed.
+    HWY_INLINE void take_kelly(std::uint64_t stakes) {
+        if (stakes == 0) return;
+        Kelly kelly(lane_);
+        const std::size_t width = hn::Lanes(D{});
+        Kelly::Candidate waiting[kVectorMax];
+        std::uint32_t slots[kVectorMax];
+        std::size_t count = 0;
+        std::uint32_t r = 0;
+        const auto flush = [&] {
+            alignas(64) double f[kVectorMax];
+            kelly.run(waiting, count, f);
+            for (std::size_t j = 0; j < count; ++j) out_[MoreMetric::kelly][slots[j]] = f[j];
+            count = 0;
+        };
+        for (; stakes != 0; stakes &= stakes - 1) {
+            const auto slot = static_cast<std::uint32_t>(std::countr_zero(stakes));
+            while (r + 1 < block_.run_count && block_.runs[r + 1].slot <= slot) ++r;
+            slots[count] = slot;
+            fill(waiting[count], block_.runs[r], slot);
+            if (++count == width) flush();
+        }
+        if (count > 0) flush();
+    }
+    HWY_INLINE void fill(Kelly::Candidate& out, const Block::Run& run, std::uint32_t slot) const {
+        for (std::size_t r = 0; r <= last_; ++r) {
+            const std::uint32_t at = run.place[r] + (r == last_ ? slot - run.slot : 0);
+            out.strike[r] = (*lane_.rank[r])[Column::strike][at];
+            out.below[r] = (*lane_.rank[r])[Column::below][at];
+            out.mean[r] = term(r, MetricTerm::mean_below)[at];
+        }
+        out.cost = block_[Metric::net_price][slot] + lane_.fees;
+        out.risk = block_[Metric::risk][slot];
+    }
+
+    const Lane& lane_;
+    const LaneMetrics& more_;
+    const Block& block_;
+    MoreFigures& out_;
+    const VectorDistribution distribution_;
+    std::size_t last_;
+    double slope_[kRanksMax - 1] = {};               // of the pieces between strikes
+    alignas(64) Block::Figures cut_[kRanksMax - 1];  // as Block::cut, of half the gain
+};
+
+}  // namespace
+
+void more_in_lanes(const Lane& lane, const Block& block, MoreFigures& out) {
+    More(lane, block, out).run();
+}
+
+}  // namespace scanmq::search::HWY_NAMESPACE
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+
+namespace scanmq::search {
+
+HWY_EXPORT(more_in_lanes);
+
+void more_metrics(const Lane& lane, const Block& block, MoreFigures& out) {
+    HWY_DYNAMIC_DISPATCH(more_in_lanes)(lane, block, out);
+}
+
+KellyGrid kelly_grid(const strategy::Distribution& distribution) noexcept {
+    KellyGrid out;
+    out.level = strategy::kelly_levels(distribution);
+    std::array<strategy::StrikeMoments, strategy::kKellyLevels> moments;
+    strategy::strike_moments(distribution, out.level, moments);
+    for (std::size_t i = 0; i < moments.size(); ++i) {
+        out.below[i] = moments[i].below;
+        out.mean[i] = moments[i].mean_below;
+    }
+    return out;
+}
+
+}  // namespace scanmq::search
+
+#endif  // HWY_ONCE
