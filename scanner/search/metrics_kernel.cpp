@@ -22,7 +22,7 @@ constexpr std::size_t kVectorMax = 8;
 // Kelly's fraction of as many candidates as a vector has, by masses as strategy::kelly_fraction has them.
 class Kelly {
   public:
-    Kelly(const Lane& lane) : lane_(lane), grid_(*lane.metrics->grid) {}
+    explicit Kelly(const Lane& lane) : lane_(lane), grid_(*lane.metrics->grid) {}
 
     struct Candidate {
         std::array<double, kRanksMax> strike;
@@ -182,6 +182,7 @@ class Kelly {
     Lanes result_[kMasses];
 };
 
+template <std::size_t Ranks>
 class More {
   public:
     More(const Lane& lane, const Block& block, MoreFigures& out)
@@ -189,12 +190,12 @@ class More {
           more_(*lane.metrics),
           block_(block),
           out_(out),
-          distribution_(lane.distribution),
-          last_(lane.ranks() - 1) {
+          distribution_(lane.distribution) {
         double slope = lane.shape.first_slope;
-        for (std::size_t i = 0; i < last_; ++i) {
+        for (std::size_t i = 0; i < kLast; ++i) {
             slope += lane.shape.kink[i];
             slope_[i] = slope;
+            over_slope_[i] = 1.0 / slope;
         }
     }
 
@@ -215,6 +216,8 @@ class More {
     }
 
   private:
+    static constexpr std::size_t kLast = Ranks - 1;
+
     HWY_INLINE V metric(Metric m, std::uint32_t slot) const {
         return hn::LoadU(D{}, block_[m] + slot);
     }
@@ -235,7 +238,7 @@ class More {
         double strike[kRanksMax];
         double below[kRanksMax];
         double at_zero = 0.0;
-        for (std::size_t r = 0; r < last_; ++r) {
+        for (std::size_t r = 0; r < kLast; ++r) {
             const std::uint32_t at = run.place[r];
             gamma += term(r, MetricTerm::gamma)[at];
             rho += term(r, MetricTerm::rho)[at];
@@ -246,20 +249,23 @@ class More {
             below[r] = (*lane_.rank[r])[Column::below][at];
             at_zero += lane_.shape.at_zero[r] * strike[r];
         }
+        // No number where a side has no leg.
+        const auto over_short = set(1.0 / more_.short_contracts);
+        const auto over_long = set(1.0 / more_.long_contracts);
         const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
         const D d;
         for (std::uint32_t slot = run.slot; slot < end; slot += step) {
-            const std::uint32_t at = run.place[last_] + (slot - run.slot);
+            const std::uint32_t at = run.place[kLast] + (slot - run.slot);
             const auto sum = [&](MetricTerm t, double prefix) {
-                return hn::Add(set(prefix), hn::LoadU(d, term(last_, t) + at));
+                return hn::Add(set(prefix), hn::LoadU(d, term(kLast, t) + at));
             };
             put(MoreMetric::gamma, sum(MetricTerm::gamma, gamma), slot);
             put(MoreMetric::rho_point, hn::Mul(set(0.01), sum(MetricTerm::rho, rho)), slot);
             put(MoreMetric::iv_edge,
-                hn::Sub(hn::Div(sum(MetricTerm::iv_short, iv_short), set(more_.short_contracts)),
-                        hn::Div(sum(MetricTerm::iv_long, iv_long), set(more_.long_contracts))),
+                hn::Sub(hn::Mul(sum(MetricTerm::iv_short, iv_short), over_short),
+                        hn::Mul(sum(MetricTerm::iv_long, iv_long), over_long)),
                 slot);
-            const auto last_touch = hn::LoadU(d, term(last_, MetricTerm::touch) + at);
+            const auto last_touch = hn::LoadU(d, term(kLast, MetricTerm::touch) + at);
             const auto most =
                 hn::IfThenElse(hn::Gt(last_touch, set(touch)), last_touch, set(touch));
             put(MoreMetric::p_touch, hn::IfThenElse(hn::Lt(most, hn::Zero(d)), hn::NaN(d), most),
@@ -272,24 +278,24 @@ class More {
                            std::uint32_t at, std::uint32_t slot) {
         const D d;
         const auto zero = hn::Zero(d);
-        const auto last_strike = hn::LoadU(d, (*lane_.rank[last_])[Column::strike] + at);
-        const auto last_below = hn::LoadU(d, (*lane_.rank[last_])[Column::below] + at);
+        const auto last_strike = hn::LoadU(d, (*lane_.rank[kLast])[Column::strike] + at);
+        const auto last_below = hn::LoadU(d, (*lane_.rank[kLast])[Column::below] + at);
         const auto cost = hn::Add(metric(Metric::net_price, slot), set(lane_.fees));
         const auto risk = metric(Metric::risk, slot);
         // The payoff less half of its best, in the order of strategy::Payoff's operations.
         const auto wanted = hn::Add(cost, hn::Mul(set(0.5), metric(Metric::gain, slot)));
         const auto lost =
             hn::Add(hn::Neg(risk), hn::Mul(set(strategy::kMaxLossRoom), hn::Add(set(1.0), risk)));
-        auto value = hn::Add(set(at_zero), hn::Mul(set(lane_.shape.at_zero[last_]), last_strike));
+        auto value = hn::Add(set(at_zero), hn::Mul(set(lane_.shape.at_zero[kLast]), last_strike));
         auto from = zero;
         auto from_below = zero;
         auto left = hn::Sub(value, wanted);
         auto left_lost = hn::Le(hn::Sub(value, cost), lost);
         auto all_lost = zero;
         double slope = lane_.shape.first_slope;
-        for (std::size_t r = 0; r <= last_; ++r) {
-            const auto level = r == last_ ? last_strike : set(strike[r]);
-            const auto to_below = r == last_ ? last_below : set(below[r]);
+        for (std::size_t r = 0; r <= kLast; ++r) {
+            const auto level = r == kLast ? last_strike : set(strike[r]);
+            const auto to_below = r == kLast ? last_below : set(below[r]);
             value = hn::Add(value, hn::Mul(set(slope), hn::Sub(level, from)));
             const auto right = hn::Sub(value, wanted);
             const auto right_lost = hn::Le(hn::Sub(value, cost), lost);
@@ -298,7 +304,7 @@ class More {
             if (r > 0 && slope != 0.0) {
                 const auto pays = hn::Gt(left, zero);
                 const auto mixed = hn::Xor(pays, hn::Gt(right, zero));
-                const auto cut = hn::Sub(from, hn::Mul(left, set(1.0 / slope)));
+                const auto cut = hn::Sub(from, hn::Mul(left, set(over_slope_[r - 1])));
                 hn::StoreU(hn::IfThenElseZero(mixed, hn::IfThenElse(pays, cut, hn::Neg(cut))), d,
                            cut_[r - 1].data() + slot);
             }
@@ -317,7 +323,7 @@ class More {
         const D d;
         const auto zero = hn::Zero(d);
         auto p = hn::Load(d, out_[MoreMetric::p_half_at_expiry] + slot);
-        for (std::size_t i = 0; i < last_; ++i) {
+        for (std::size_t i = 0; i < kLast; ++i) {
             if (slope_[i] == 0.0) continue;
             const auto cut = hn::Load(d, cut_[i].data() + slot);
             const auto mixed = hn::Ne(cut, zero);
@@ -344,7 +350,7 @@ class More {
         put(MoreMetric::buying_power, risk, slot);
         put(MoreMetric::vega_point, hn::Mul(set(0.01), metric(Metric::vega, slot)), slot);
         auto nearest = hn::NaN(d);
-        for (std::size_t i = 0; i < last_; ++i) {
+        for (std::size_t i = 0; i < kLast; ++i) {
             if (slope_[i] == 0.0) continue;
             const auto cut = hn::Abs(hn::Load(d, block_.cut[i].data() + slot));
             const auto distance = hn::Abs(hn::Sub(cut, set(more_.spot)));
@@ -392,8 +398,8 @@ class More {
         if (count > 0) flush();
     }
     HWY_INLINE void fill(Kelly::Candidate& out, const Block::Run& run, std::uint32_t slot) const {
-        for (std::size_t r = 0; r <= last_; ++r) {
-            const std::uint32_t at = run.place[r] + (r == last_ ? slot - run.slot : 0);
+        for (std::size_t r = 0; r <= kLast; ++r) {
+            const std::uint32_t at = run.place[r] + (r == kLast ? slot - run.slot : 0);
             out.strike[r] = (*lane_.rank[r])[Column::strike][at];
             out.below[r] = (*lane_.rank[r])[Column::below][at];
             out.mean[r] = term(r, MetricTerm::mean_below)[at];
@@ -407,15 +413,25 @@ class More {
     const Block& block_;
     MoreFigures& out_;
     const VectorDistribution distribution_;
-    std::size_t last_;
-    double slope_[kRanksMax - 1] = {};               // of the pieces between strikes
+    double slope_[kRanksMax - 1] = {};  // of the pieces between strikes
+    double over_slope_[kRanksMax - 1] = {};
     alignas(64) Block::Figures cut_[kRanksMax - 1];  // as Block::cut, of half the gain
 };
 
 }  // namespace
 
 void more_in_lanes(const Lane& lane, const Block& block, MoreFigures& out) {
-    More(lane, block, out).run();
+    switch (lane.ranks()) {
+        case 2:
+            More<2>(lane, block, out).run();
+            break;
+        case 3:
+            More<3>(lane, block, out).run();
+            break;
+        default:
+            More<4>(lane, block, out).run();
+            break;
+    }
 }
 
 }  // namespace scanmq::search::HWY_NAMESPACE
