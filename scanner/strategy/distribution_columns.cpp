@@ -40,7 +40,7 @@ void touches_in_lanes(const Distribution& scalar, const TouchMarket& market, con
     const VectorDistribution distribution(scalar);
     const auto years = hn::Set(d, market.years);
     const auto zero = hn::Zero(d);
-    const auto carry = hn::Set(d, std::log(scalar.forward() / market.spot) / market.years);
+    const auto carry = hn::Set(d, portable::log(scalar.forward() / market.spot) / market.years);
     const std::size_t step = hn::Lanes(d);
     for (std::size_t i = 0; i < size; i += step) {
         const std::size_t n = std::min(step, size - i);
