@@ -81,6 +81,7 @@ LegColumns::Row long_row(const market::PricedChain& priced, std::uint32_t row,
         .quoted_spread = strategy::quoted_spread(bid, ask),
         .liquidity = score::leg_liquidity(bid, ask, chain.volume[row], chain.open_interest[row]),
         .below = moments.below,
+        .mean_below = moments.mean_below,
         .expected = chain.right[row] == Right::put ? put : put + forward - strike,
         .row = row};
 }

@@ -28,12 +28,9 @@ void MetricBook::add_leg(const Lane& lane, std::size_t leg, search::MetricColumn
 }
 
 void MetricBook::add_distribution(const Lane& lane, std::size_t rank, bool sold,
-                                  search::MetricColumns& out) {
+                                  search::MetricColumns& out) const {
     const auto& strikes = lane.ranks[rank]->strike;
-    moments_.resize(strikes.size());
-    strategy::strike_moments(*lane.distribution, strikes, moments_);
-    const auto mean = out[MetricTerm::mean_below];
-    for (std::size_t i = 0; i < strikes.size(); ++i) mean[i] = moments_[i].mean_below;
+    std::ranges::copy(lane.ranks[rank]->mean_below, out[MetricTerm::mean_below].begin());
     const auto touch = out[MetricTerm::touch];
     if (!sold) {
         std::ranges::fill(touch, -1.0);

@@ -11,7 +11,6 @@
 #include <deque>
 #include <map>
 #include <tuple>
-#include <vector>
 
 #include "scanner/search/metrics_kernel.hpp"
 #include "scanner/service/lane.hpp"
@@ -32,13 +31,12 @@ class MetricBook {
     [[nodiscard]] const search::MetricColumns& columns_of(const Lane& lane, std::size_t rank);
     void add_leg(const Lane& lane, std::size_t leg, search::MetricColumns& out) const;
     void add_distribution(const Lane& lane, std::size_t rank, bool sold,
-                          search::MetricColumns& out);
+                          search::MetricColumns& out) const;
 
     const market::PricedChain& chain_;
     std::map<Key, search::MetricColumns> columns_;
     std::map<std::uint32_t, search::KellyGrid> grids_;  // by expiry
     std::deque<search::LaneMetrics> lanes_;
-    std::vector<strategy::StrikeMoments> moments_;
 };
 
 }  // namespace scanmq::service

@@ -5,6 +5,26 @@
 namespace scanmq::strategy {
 namespace {
 
+// Each figure's column and its place in a row.
+struct Figure {
+    std::vector<double> LegColumns::*column;
+    double LegColumns::Row::*value;
+};
+constexpr Figure kFigures[] = {
+    {&LegColumns::strike, &LegColumns::Row::strike},
+    {&LegColumns::price, &LegColumns::Row::price},
+    {&LegColumns::delta, &LegColumns::Row::delta},
+    {&LegColumns::day_theta, &LegColumns::Row::day_theta},
+    {&LegColumns::vega, &LegColumns::Row::vega},
+    {&LegColumns::abs_vega, &LegColumns::Row::abs_vega},
+    {&LegColumns::model, &LegColumns::Row::model},
+    {&LegColumns::quoted_spread, &LegColumns::Row::quoted_spread},
+    {&LegColumns::liquidity, &LegColumns::Row::liquidity},
+    {&LegColumns::below, &LegColumns::Row::below},
+    {&LegColumns::mean_below, &LegColumns::Row::mean_below},
+    {&LegColumns::expected, &LegColumns::Row::expected},
+};
+
 LegColumns::Row times(LegColumns::Row row, double ratio) {
     row.price *= ratio;
     row.delta *= ratio;
@@ -33,63 +53,36 @@ LegColumns::Row plus(LegColumns::Row sum, const LegColumns::Row& more) {
 }  // namespace
 
 void LegColumns::clear() noexcept {
-    for (auto* column : {&strike, &price, &delta, &day_theta, &vega, &abs_vega, &model,
-                         &quoted_spread, &liquidity, &below, &expected}) {
-        column->clear();
-    }
+    for (const Figure& each : kFigures) (this->*each.column).clear();
     row.clear();
     second_row.clear();
 }
 
 void LegColumns::reserve(std::size_t rows) {
-    for (auto* column : {&strike, &price, &delta, &day_theta, &vega, &abs_vega, &model,
-                         &quoted_spread, &liquidity, &below, &expected}) {
-        column->reserve(rows);
-    }
+    for (const Figure& each : kFigures) (this->*each.column).reserve(rows);
     row.reserve(rows);
 }
 
 void LegColumns::append(const Row& leg) {
-    strike.push_back(leg.strike);
-    price.push_back(leg.price);
-    delta.push_back(leg.delta);
-    day_theta.push_back(leg.day_theta);
-    vega.push_back(leg.vega);
-    abs_vega.push_back(leg.abs_vega);
-    model.push_back(leg.model);
-    quoted_spread.push_back(leg.quoted_spread);
-    liquidity.push_back(leg.liquidity);
-    below.push_back(leg.below);
-    expected.push_back(leg.expected);
+    for (const Figure& each : kFigures) (this->*each.column).push_back(leg.*each.value);
     row.push_back(leg.row);
 }
 
 void LegColumns::resize(std::size_t rows) {
-    for (auto* column : {&strike, &price, &delta, &day_theta, &vega, &abs_vega, &model,
-                         &quoted_spread, &liquidity, &below, &expected}) {
-        column->resize(rows);
-    }
+    for (const Figure& each : kFigures) (this->*each.column).resize(rows);
     row.resize(rows);
 }
 
 void LegColumns::set(std::size_t i, const Row& leg) noexcept {
-    strike[i] = leg.strike;
-    price[i] = leg.price;
-    delta[i] = leg.delta;
-    day_theta[i] = leg.day_theta;
-    vega[i] = leg.vega;
-    abs_vega[i] = leg.abs_vega;
-    model[i] = leg.model;
-    quoted_spread[i] = leg.quoted_spread;
-    liquidity[i] = leg.liquidity;
-    below[i] = leg.below;
-    expected[i] = leg.expected;
+    for (const Figure& each : kFigures) (this->*each.column)[i] = leg.*each.value;
     row[i] = leg.row;
 }
 
 LegColumns::Row LegColumns::at(std::size_t i) const noexcept {
-    return {strike[i], price[i],         delta[i],     day_theta[i], vega[i],     abs_vega[i],
-            model[i],  quoted_spread[i], liquidity[i], below[i],     expected[i], row[i]};
+    Row out;
+    for (const Figure& each : kFigures) out.*each.value = (this->*each.column)[i];
+    out.row = row[i];
+    return out;
 }
 
 void combine(const LegColumns& first, double first_ratio, const LegColumns* second,

@@ -24,6 +24,7 @@ struct LegColumns {
     std::vector<double> quoted_spread;      // sum of ask - bid
     std::vector<double> liquidity;          // smallest leg_liquidity()
     std::vector<double> below;              // P(S_T < strike) of the expiry's distribution
+    std::vector<double> mean_below;         // E[S_T; S_T < strike] of that
     std::vector<double> expected;           // E[payoff at expiry] of that, not discounted
     std::vector<std::uint32_t> row;         // of the first leg, into the chain
     std::vector<std::uint32_t> second_row;  // of the second leg; empty where there is one
@@ -43,6 +44,7 @@ struct LegColumns {
         double quoted_spread{};
         double liquidity{};
         double below{};
+        double mean_below{};
         double expected{};
         std::uint32_t row{};
     };

@@ -1,5 +1,5 @@
 #pragma once
-// Legs: what a contract contributes to any spread it is part of.
+// Legs: on which sides a quote can be traded, and how wide it is.
 //
 // Threads: pure functions.
 
