@@ -26,32 +26,30 @@ enum class Metric : std::uint8_t {
     vega,
     quoted_spread,
     leg_liquidity,
-    breakeven_low,   // NaN where there is none
-    breakeven_high,  // the last; NaN where there is only one
 };
-inline constexpr std::size_t kMetrics = 13;
+inline constexpr std::size_t kMetrics = 11;
 
 struct alignas(64) Block {
     static constexpr std::uint32_t kSize = 64;
-    static constexpr std::uint32_t kRoom = 8;  // a vector that begins in the last slot
-    using Figures = std::array<double, kSize + kRoom>;
+    // A double for each slot, and room for a vector that begins in the last one.
+    using PerSlot = std::array<double, kSize + kLanesMax>;
 
     struct Run {
         Place place{};  // of its first candidate
         std::uint32_t slot{};
     };
 
-    // Of the metrics, sums over ranks, gain, risk and width are there as soon as a run is.
-    std::array<Figures, kMetrics> metric{};
-    std::array<std::array<double, kSize>, score::kComponents> component{};
-    std::array<double, kSize> score{};
+    // gather() writes them, `ev` for Figures::all only, and of `pop` what the payoff's end gives; the
+    // zeros' part and all below `cut` are of score_block().
+    std::array<PerSlot, kMetrics> metric{};
     // What scores are made of beside metrics.
-    Figures abs_vega{};
-    Figures edge{};       // model value - price paid
-    Figures pop_bound{};  // pieces of the payoff that pay anywhere count whole
+    PerSlot abs_vega{};
+    PerSlot edge{};       // model value - price paid
+    PerSlot pop_bound{};  // Figures::hits: pieces of the payoff that pay anywhere count whole
     // Where each inner piece of the payoff is zero, < 0 where it pays above that; 0: nowhere.
-    std::array<Figures, kRanksMax - 1> cut{};
-    std::array<double, kSize> weight{};  // of the components in a score that lacks POP
+    std::array<PerSlot, kRanksMax - 1> cut{};
+    std::array<double, kSize> score{};   // Figures::hits: its sum without POP,
+    std::array<double, kSize> weight{};  // and the weight of what is in that
 
     std::uint64_t arbitrage{};  // by the first gate that is not passed
     std::uint64_t no_risk{};

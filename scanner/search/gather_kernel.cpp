@@ -45,7 +45,7 @@ class Gather {
     HWY_INLINE V total(Column c, double prefix, std::uint32_t at) const {
         return hn::Add(set(prefix), column(c, at));
     }
-    static HWY_INLINE void put(Block::Figures& figures, V value, std::uint32_t slot) {
+    static HWY_INLINE void put(Block::PerSlot& figures, V value, std::uint32_t slot) {
         hn::StoreU(value, D{}, figures.data() + slot);
     }
     HWY_INLINE void put(Metric m, V value, std::uint32_t slot) {
@@ -72,8 +72,6 @@ class Gather {
     // falls through, less that of each it rises through: what lies between cancels out.
     HWY_INLINE void cuts(const Levels& at, std::uint32_t slot) {
         const auto zero = hn::Zero(D{});
-        auto first_cut = hn::NaN(D{});
-        auto second_cut = hn::NaN(D{});
         double slope = lane_.shape.first_slope;
         for (std::size_t i = 1; i < Ranks; ++i) {
             slope += lane_.shape.kink[i - 1];
@@ -83,17 +81,8 @@ class Gather {
             const auto cut = hn::Sub(at.level[i - 1], hn::Mul(at.value[i], set(1.0 / slope)));
             const auto with_sign = hn::IfThenElse(left, cut, hn::Neg(cut));
             put(out_.cut[i - 1], hn::IfThenElseZero(mixed, with_sign), slot);
-            if constexpr (All) {
-                const auto is_second = hn::And(mixed, hn::Eq(first_cut, first_cut));
-                second_cut = hn::IfThenElse(is_second, cut, second_cut);
-                first_cut = hn::IfThenElse(hn::AndNot(is_second, mixed), cut, first_cut);
-            }
         }
         put(Metric::pop, hn::IfThenElseZero(hn::Gt(at.value[Ranks], zero), set(1.0)), slot);
-        if constexpr (All) {
-            put(Metric::breakeven_low, first_cut, slot);
-            put(Metric::breakeven_high, second_cut, slot);
-        }
     }
 
     HWY_INLINE V pop_bound(const Levels& at, V last_below) const {
@@ -199,29 +188,24 @@ Prefix make_prefix(const Lane& lane, const Place& place) noexcept {
     constexpr double kNoLeg = std::numeric_limits<double>::infinity();
     Prefix out;
     out.width = market::kMissing;
-    if (lane.ranks() == 2) {  // most runs are the shortest
-        out.sum = lane.rank[0]->at(place[0]);
-        out.strike[0] = out.sum.strike;
-        out.below[0] = out.sum.below;
-        out.sum.leg_liquidity = std::min(kNoLeg, out.sum.leg_liquidity);
-        return out;
-    }
-    out.sum.leg_liquidity = kNoLeg;
-    for (std::size_t r = 0; r + 1 < lane.ranks(); ++r) {
-        const Columns& columns = *lane.rank[r];
-        const auto at = [&](Column c) { return columns[c][place[r]]; };
-        out.strike[r] = at(Column::strike);
-        out.below[r] = at(Column::below);
-        out.sum.price += at(Column::price);
-        out.sum.delta += at(Column::delta);
-        out.sum.day_theta += at(Column::day_theta);
-        out.sum.vega += at(Column::vega);
-        out.sum.quoted_spread += at(Column::quoted_spread);
-        out.sum.leg_liquidity = std::min(out.sum.leg_liquidity, at(Column::leg_liquidity));
-        out.sum.expected += at(Column::expected);
-        out.sum.model_value += at(Column::model_value);
-        out.sum.abs_vega += at(Column::abs_vega);
-        if (r == 0 || !lane.wing(r - 1)) continue;
+    out.sum = lane.rank[0]->at(place[0]);
+    out.strike[0] = out.sum.strike;
+    out.below[0] = out.sum.below;
+    out.sum.leg_liquidity = std::min(kNoLeg, out.sum.leg_liquidity);
+    for (std::size_t r = 1; r + 1 < lane.ranks(); ++r) {
+        const RankTerms more = lane.rank[r]->at(place[r]);
+        out.strike[r] = more.strike;
+        out.below[r] = more.below;
+        out.sum.price += more.price;
+        out.sum.delta += more.delta;
+        out.sum.day_theta += more.day_theta;
+        out.sum.vega += more.vega;
+        out.sum.quoted_spread += more.quoted_spread;
+        out.sum.leg_liquidity = std::min(out.sum.leg_liquidity, more.leg_liquidity);
+        out.sum.expected += more.expected;
+        out.sum.model_value += more.model_value;
+        out.sum.abs_vega += more.abs_vega;
+        if (!lane.wing(r - 1)) continue;
         const double gap = out.strike[r] - out.strike[r - 1];
         if (!(out.width >= gap)) out.width = gap;
     }

@@ -14,9 +14,7 @@ constexpr double kHuge = 1e60;  // no market has such a number; sums and ratios 
 constexpr double kTiny = 1e-60;
 constexpr double kBelowMax =
     1e3;  // of P(S_T < K): what cancels out of sums of more leaves rounding
-constexpr std::size_t kPadding = 8;  // doubles in the widest vector
 constexpr double kTickMin = 1e-6;
-constexpr double kDeviationMin = 1e-4;  // of sigma sqrt(T): below, rounding of ln(K/F) shows in POP
 
 std::uint64_t add_saturating(std::uint64_t a, std::uint64_t b) noexcept {
     return a > std::numeric_limits<std::uint64_t>::max() - b
@@ -61,7 +59,7 @@ double density_sign_bound(const market::Smile& smile, double from, double to) no
         w_low = std::max(at_from + slope_low * (to - from), at_to - slope_high * (to - from));
     }
     const double w_high = std::max(at_from, at_to);
-    if (!(w_low > kDeviationMin * kDeviationMin)) return -1.0;
+    if (!(w_low > strategy::kDeviationMin * strategy::kDeviationMin)) return -1.0;
 
     double product_low = std::numeric_limits<double>::infinity();
     double product_high = -product_low;
@@ -94,56 +92,17 @@ bool density_is_positive(const market::Smile& smile, double from, double to, int
 
 }  // namespace
 
-void Columns::clear() noexcept {
-    columns_.clear();
-    stride_ = size_ = 0;
+void Columns::resize(std::size_t rows) {
+    size_ = rows;
+    stride_ = rows + kLanesMax;
+    columns_.assign(kColumns * stride_, market::kMissing);
     largest_ = {};
     tame_ = true;
-}
-
-void Columns::reserve(std::size_t rows) {
-    const std::size_t stride = rows + kPadding;
-    if (stride <= stride_) return;
-    std::vector<double> wider(kColumns * stride, market::kMissing);
-    for (std::size_t c = 0; c < kColumns && size_ > 0; ++c) {
-        std::copy_n(columns_.data() + c * stride_, size_, wider.data() + c * stride);
-    }
-    columns_ = std::move(wider);
-    stride_ = stride;
-}
-
-void Columns::add(const RankTerms& t) {
-    if (size_ + kPadding >= stride_) reserve(2 * (size_ + kPadding));
-    const std::array<double, kColumns> values = {
-        t.strike,        t.price, t.delta,    t.day_theta,   t.vega,    t.quoted_spread,
-        t.leg_liquidity, t.below, t.expected, t.model_value, t.abs_vega};
-    for (std::size_t c = 0; c < kColumns; ++c) columns_[c * stride_ + size_] = values[c];
-    ++size_;
-}
-
-void Columns::resize(std::size_t rows) {
-    reserve(rows);
-    size_ = rows;
 }
 
 void Columns::set(Column c, std::span<const double> values) {
     SCANMQ_ASSERT(values.size() == size_);
     std::ranges::copy(values, columns_.data() + static_cast<std::size_t>(c) * stride_);
-}
-
-RankTerms Columns::at(std::size_t i) const noexcept {
-    const auto value = [&](Column c) { return (*this)[c][i]; };
-    return {.strike = value(Column::strike),
-            .price = value(Column::price),
-            .delta = value(Column::delta),
-            .day_theta = value(Column::day_theta),
-            .vega = value(Column::vega),
-            .quoted_spread = value(Column::quoted_spread),
-            .leg_liquidity = value(Column::leg_liquidity),
-            .below = value(Column::below),
-            .expected = value(Column::expected),
-            .model_value = value(Column::model_value),
-            .abs_vega = value(Column::abs_vega)};
 }
 
 void Columns::seal() {
@@ -233,7 +192,8 @@ bool probability_rises(const strategy::Distribution& distribution,
     const market::Smile& smile = distribution.smile();
     if (strikes.low > strikes.high) return true;
     if (!(strikes.low > 0.0 && distribution.forward() > 0.0)) return false;
-    if (smile.b == 0.0) return smile.a > kDeviationMin * kDeviationMin && smile.a < kHuge;
+    if (smile.b == 0.0)
+        return smile.a > strategy::kDeviationMin * strategy::kDeviationMin && smile.a < kHuge;
     if (!(smile.b > 0.0 && std::fabs(smile.rho) <= 1.0 && smile.s > 0.0)) return false;
     if (!(distribution.below(strikes.low) >= 0.0 && distribution.below(strikes.high) <= 1.0)) {
         return false;

@@ -15,6 +15,7 @@
 
 #include "scanner/score/score.hpp"
 #include "scanner/strategy/distribution.hpp"
+#include "scanner/strategy/distribution_columns.hpp"
 #include "scanner/strategy/fill.hpp"
 #include "scanner/strategy/generator.hpp"
 #include "scanner/strategy/payoff.hpp"
@@ -22,9 +23,10 @@
 namespace scanmq::search {
 
 inline constexpr std::size_t kRanksMax = 4;
+using strategy::kLanesMax;
+using strategy::kStrikeTolerance;
 // Prices are decimals: differences below this are rounding. The gates' tolerance.
 inline constexpr double kPriceTolerance = 1e-9;
-inline constexpr double kStrikeTolerance = 1e-9;  // the generator's
 // A score computed in lanes is nearer than this to the scalar path's.
 inline constexpr double kScoreSlack = 1e-9;
 
@@ -60,18 +62,29 @@ inline constexpr std::size_t kColumns = 11;
 // RankTerms by rising strike, in columns that vectors may read past the end of.
 class Columns {
   public:
-    void clear() noexcept;
-    void reserve(std::size_t rows);
-    // Precondition: strikes rise strictly.
-    void add(const RankTerms& terms);
-    // In place of add(): that many rows, and all columns of them, `values` of that size.
+    // That many rows, all columns of them to be set, `values` of that size. Precondition: strikes rise
+    // strictly.
     void resize(std::size_t rows);
     void set(Column c, std::span<const double> values);
-    // To be called after the last add() or set().
+    // To be called after the last set().
     void seal();
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
-    [[nodiscard]] RankTerms at(std::size_t i) const noexcept;
+    [[nodiscard]] RankTerms at(std::size_t i) const noexcept {
+        const double* first = columns_.data() + i;
+        const auto value = [&](Column c) { return first[static_cast<std::size_t>(c) * stride_]; };
+        return {.strike = value(Column::strike),
+                .price = value(Column::price),
+                .delta = value(Column::delta),
+                .day_theta = value(Column::day_theta),
+                .vega = value(Column::vega),
+                .quoted_spread = value(Column::quoted_spread),
+                .leg_liquidity = value(Column::leg_liquidity),
+                .below = value(Column::below),
+                .expected = value(Column::expected),
+                .model_value = value(Column::model_value),
+                .abs_vega = value(Column::abs_vega)};
+    }
     [[nodiscard]] const double* operator[](Column c) const noexcept {
         return columns_.data() + static_cast<std::size_t>(c) * stride_;
     }

@@ -17,8 +17,6 @@ HWY_BEFORE_NAMESPACE();
 namespace scanmq::search::HWY_NAMESPACE {
 namespace {
 
-constexpr std::size_t kVectorMax = 8;
-
 // Kelly's fraction of as many candidates as a vector has, by masses as strategy::kelly_fraction has them.
 class Kelly {
   public:
@@ -42,7 +40,7 @@ class Kelly {
   private:
     static constexpr std::size_t kMasses = strategy::kKellyLevels + 2 * kRanksMax;
     struct alignas(64) Lanes {
-        double at[kVectorMax];
+        double at[kLanesMax];
     };
     struct End {
         V level;
@@ -206,7 +204,7 @@ class More {
             take_run(block_.runs[r], end);
         }
         const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
-        for (std::uint32_t slot = 0; slot < block_.size; slot += step) take_half(slot);
+        for (std::uint32_t slot = 0; slot < block_.size; slot += kBatch * step) take_halves(slot);
         std::uint64_t stakes = 0;
         for (std::uint32_t slot = 0; slot < block_.size; slot += step) {
             take_ratios(slot);
@@ -217,6 +215,7 @@ class More {
 
   private:
     static constexpr std::size_t kLast = Ranks - 1;
+    static constexpr std::uint32_t kBatch = VectorDistribution::kAtOnce;
 
     HWY_INLINE V metric(Metric m, std::uint32_t slot) const {
         return hn::LoadU(D{}, block_[m] + slot);
@@ -319,20 +318,26 @@ class More {
         put(MoreMetric::p_half_at_expiry, hn::IfThenElseZero(hn::Gt(left, zero), set(1.0)), slot);
     }
 
-    HWY_INLINE void take_half(std::uint32_t slot) {
+    // Of kBatch vectors, the first at `slot`.
+    HWY_INLINE void take_halves(std::uint32_t slot) {
         const D d;
-        const auto zero = hn::Zero(d);
-        auto p = hn::Load(d, out_[MoreMetric::p_half_at_expiry] + slot);
+        const auto step = static_cast<std::uint32_t>(hn::Lanes(d));
+        const auto at = [&](std::size_t j) { return slot + static_cast<std::uint32_t>(j) * step; };
+        V p[kBatch];
+        for (std::size_t j = 0; j < kBatch; ++j) {
+            p[j] = hn::Load(d, out_[MoreMetric::p_half_at_expiry] + at(j));
+        }
         for (std::size_t i = 0; i < kLast; ++i) {
             if (slope_[i] == 0.0) continue;
-            const auto cut = hn::Load(d, cut_[i].data() + slot);
-            const auto mixed = hn::Ne(cut, zero);
-            if (hn::AllFalse(d, mixed)) continue;
-            const auto below = distribution_.below(hn::Abs(cut)).value;
-            const auto with_sign = hn::IfThenElse(hn::Lt(cut, zero), hn::Neg(below), below);
-            p = hn::Add(p, hn::IfThenElseZero(mixed, with_sign));
+            V cut[kBatch];
+            for (std::size_t j = 0; j < kBatch; ++j) cut[j] = hn::Load(d, cut_[i].data() + at(j));
+            Crossing there[kBatch];
+            cross(distribution_, cut, there);
+            for (std::size_t j = 0; j < kBatch; ++j) p[j] = hn::Add(p[j], there[j].value);
         }
-        put(MoreMetric::p_half_at_expiry, hn::Min(hn::Max(p, zero), set(1.0)), slot);
+        for (std::size_t j = 0; j < kBatch; ++j) {
+            put(MoreMetric::p_half_at_expiry, hn::Min(hn::Max(p[j], hn::Zero(d)), set(1.0)), at(j));
+        }
     }
 
     HWY_INLINE void take_ratios(std::uint32_t slot) {
@@ -378,12 +383,12 @@ class More {
         if (stakes == 0) return;
         Kelly kelly(lane_);
         const std::size_t width = hn::Lanes(D{});
-        Kelly::Candidate waiting[kVectorMax];
-        std::uint32_t slots[kVectorMax];
+        Kelly::Candidate waiting[kLanesMax];
+        std::uint32_t slots[kLanesMax];
         std::size_t count = 0;
         std::uint32_t r = 0;
         const auto flush = [&] {
-            alignas(64) double f[kVectorMax];
+            alignas(64) double f[kLanesMax];
             kelly.run(waiting, count, f);
             for (std::size_t j = 0; j < count; ++j) out_[MoreMetric::kelly][slots[j]] = f[j];
             count = 0;
@@ -415,7 +420,7 @@ class More {
     const VectorDistribution distribution_;
     double slope_[kRanksMax - 1] = {};  // of the pieces between strikes
     double over_slope_[kRanksMax - 1] = {};
-    alignas(64) Block::Figures cut_[kRanksMax - 1];  // as Block::cut, of half the gain
+    alignas(64) Block::PerSlot cut_[kRanksMax - 1];  // as Block::cut, of half the gain
 };
 
 }  // namespace

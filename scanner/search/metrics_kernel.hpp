@@ -33,7 +33,7 @@ inline constexpr std::size_t kMetricTerms = 6;
 // A row for each strike of the rank's Columns; vectors may read past the end.
 class MetricColumns {
   public:
-    explicit MetricColumns(std::size_t rows) : size_(rows), stride_(rows + kPadding) {
+    explicit MetricColumns(std::size_t rows) : size_(rows), stride_(rows + kLanesMax) {
         values_.resize(kMetricTerms * stride_);
     }
     [[nodiscard]] std::span<double> operator[](MetricTerm term) noexcept {
@@ -44,7 +44,6 @@ class MetricColumns {
     }
 
   private:
-    static constexpr std::size_t kPadding = 8;
     std::size_t size_;
     std::size_t stride_;
     std::vector<double> values_;
@@ -87,7 +86,7 @@ enum class MoreMetric : std::uint8_t {
 inline constexpr std::size_t kMoreMetrics = 14;
 
 struct alignas(64) MoreFigures {
-    std::array<Block::Figures, kMoreMetrics> metric{};
+    std::array<Block::PerSlot, kMoreMetrics> metric{};
 
     [[nodiscard]] const double* operator[](MoreMetric m) const noexcept {
         return metric[static_cast<std::size_t>(m)].data();

@@ -240,8 +240,8 @@ void NodeTable::Node::join(const Node& other) noexcept {
 }
 
 void NodeTable::reserve(std::size_t nodes) {
-    for (auto& column : bound_) column.reserve(nodes + kPadding);
-    lacks_.reserve(nodes + kPadding);
+    for (auto& column : bound_) column.reserve(nodes + kLanesMax);
+    lacks_.reserve(nodes + kLanesMax);
 }
 
 void NodeTable::add(const Node& node) {
@@ -251,8 +251,8 @@ void NodeTable::add(const Node& node) {
 }
 
 void NodeTable::seal() {
-    for (auto& column : bound_) column.resize(size_ + kPadding, 1.0);
-    lacks_.resize(size_ + kPadding, kAllLack);
+    for (auto& column : bound_) column.resize(size_ + kLanesMax, 1.0);
+    lacks_.resize(size_ + kLanesMax, kAllLack);
 }
 
 NodeTable::Node NodeTable::at(std::size_t i) const noexcept {

@@ -75,8 +75,6 @@ class NodeTable {
     [[nodiscard]] Node at(std::size_t i) const noexcept;
 
   private:
-    static constexpr std::size_t kPadding = 8;
-
     std::size_t size_ = 0;
     std::array<std::vector<double>, kBounds> bound_;
     std::vector<std::uint64_t> lacks_;

@@ -11,8 +11,7 @@ HWY_BEFORE_NAMESPACE();
 namespace scanmq::search::HWY_NAMESPACE {
 namespace {
 
-constexpr double kDeviationMin = 1e-4;  // below, a probability is not within rounding
-constexpr double kWeightMin = 1e-100;   // of which an inverse is a number
+constexpr double kWeightMin = 1e-100;  // of which an inverse is a number
 
 // From what was gathered to scores.
 template <bool All>
@@ -34,6 +33,7 @@ class Scores {
         }
         for (const double weight : lane.weights.value) all_weights_ += weight;
         over_all_weights_ = 1.0 / all_weights_;
+        has_weights_ = all_weights_ > kWeightMin;
     }
 
     HWY_INLINE void run() {
@@ -41,8 +41,9 @@ class Scores {
         out_.unscored = out_.coarse = out_.hits = 0;
         const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
         if constexpr (All) {
-            // Logarithms and exponentials apart: chains of one vector run beside those of the next.
-            for (std::uint32_t slot = 0; slot < out_.size; slot += step) take_pop(slot);
+            for (std::uint32_t slot = 0; slot < out_.size; slot += kBatch * step) {
+                take_pops<kBatch>(slot);
+            }
             for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
                 take_gates(slot);
                 finish(slot, score_without_pop(slot));
@@ -54,21 +55,24 @@ class Scores {
             }
             for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
                 if ((hopeful >> slot & 1) == 0) continue;
-                take_pop(slot);
+                take_pops<1>(slot);
                 finish(slot,
-                       {load(out_.score.data() + slot), load(out_.weight.data() + slot), false});
+                       {load(out_.score.data() + slot), load(out_.weight.data() + slot), none()});
             }
         }
         settle();
     }
 
   private:
+    static constexpr std::uint32_t kBatch = VectorDistribution::kAtOnce;
+
     struct Score {
         V sum;     // of weight times component, for those that apply
         V weight;  // of them
-        bool all;  // they all apply
+        M all;     // where they all apply
     };
 
+    static HWY_INLINE M none() { return hn::FirstN(D{}, 0); }
     static HWY_INLINE V load(const double* at) { return hn::Load(D{}, at); }
     HWY_INLINE V metric(Metric m, std::uint32_t slot) const { return load(out_[m] + slot); }
     // Most masks are empty most of the time.
@@ -80,24 +84,31 @@ class Scores {
     }
     [[nodiscard]] HWY_INLINE V weight(score::Component c) const { return set(lane_.weights[c]); }
 
-    HWY_INLINE void take_pop(std::uint32_t slot) {
+    // Of N vectors, the first at `slot`.
+    template <std::size_t N>
+    HWY_INLINE void take_pops(std::uint32_t slot) {
         const D d;
-        const auto zero = hn::Zero(d);
-        auto pop = metric(Metric::pop, slot);
+        const auto step = static_cast<std::uint32_t>(hn::Lanes(d));
+        const auto at = [&](std::size_t j) { return slot + static_cast<std::uint32_t>(j) * step; };
+        V pop[N];
+        for (std::size_t j = 0; j < N; ++j) pop[j] = metric(Metric::pop, at(j));
         for (std::size_t i = 0; i + 1 < lane_.ranks(); ++i) {
             if (!sloped_[i]) continue;
-            const auto cut = load(out_.cut[i].data() + slot);
-            const auto mixed = hn::Ne(cut, zero);
-            if (hn::AllFalse(d, mixed)) continue;
-            const auto there = distribution_.below(hn::Abs(cut));
-            keep(hn::And(mixed, hn::Not(hn::Ge(there.deviation, set(kDeviationMin)))), slot,
-                 out_.coarse);
-            const auto with_sign =
-                hn::IfThenElse(hn::Lt(cut, zero), hn::Neg(there.value), there.value);
-            pop = hn::Add(pop, hn::IfThenElseZero(mixed, with_sign));
+            V cut[N];
+            for (std::size_t j = 0; j < N; ++j) cut[j] = load(out_.cut[i].data() + at(j));
+            Crossing there[N];
+            cross(distribution_, cut, there);
+            for (std::size_t j = 0; j < N; ++j) {
+                const auto vague =
+                    hn::Not(hn::Ge(there[j].deviation, set(strategy::kDeviationMin)));
+                keep(hn::And(hn::Ne(cut[j], hn::Zero(d)), vague), at(j), out_.coarse);
+                pop[j] = hn::Add(pop[j], there[j].value);
+            }
         }
-        pop = hn::Min(hn::Max(pop, zero), set(1.0));
-        hn::Store(pop, d, out_[Metric::pop] + slot);
+        for (std::size_t j = 0; j < N; ++j) {
+            pop[j] = hn::Min(hn::Max(pop[j], hn::Zero(d)), set(1.0));
+            hn::Store(pop[j], d, out_[Metric::pop] + at(j));
+        }
     }
 
     // Returns those that do not pass.
@@ -182,24 +193,24 @@ class Scores {
         }
         value[at(Component::volatility)] = volatility(slot, vega);
         value[at(Component::probability)] = hn::Zero(D{});
-        return weighted(value, slot);
+        return weighted(value);
     }
     // No number where `exists` is none.
     static HWY_INLINE V or_missing(V exists, V value) {
         return hn::IfThenElse(hn::Eq(exists, exists), value, exists);
     }
 
-    HWY_INLINE Score weighted(const V (&value)[score::kComponents], std::uint32_t slot) {
+    HWY_INLINE Score weighted(const V (&value)[score::kComponents]) const {
         constexpr auto kProbability = static_cast<std::size_t>(score::Component::probability);
         const D d;
         auto sum = hn::Zero(d);
         for (std::size_t c = 0; c < score::kComponents; ++c) {
             if (c == kProbability) continue;
             sum = hn::Add(sum, hn::Mul(set(lane_.weights.value[c]), value[c]));
-            if constexpr (All) hn::Store(value[c], d, out_.component[c].data() + slot);
         }
-        if (all_weights_ > kWeightMin && hn::AllTrue(d, hn::Eq(sum, sum))) {
-            return {sum, set(all_weights_ - lane_.weights.value[kProbability]), true};
+        const auto all = has_weights_ ? hn::Eq(sum, sum) : none();
+        if (hn::AllTrue(d, all)) {
+            return {sum, set(all_weights_ - lane_.weights.value[kProbability]), all};
         }
         auto applying = hn::Zero(d);
         sum = hn::Zero(d);
@@ -210,15 +221,16 @@ class Scores {
             sum = hn::Add(sum, hn::IfThenElseZero(applies, hn::Mul(weight, value[c])));
             applying = hn::Add(applying, hn::IfThenElseZero(applies, weight));
         }
-        return {sum, applying, false};
+        return {sum, applying, all};
     }
 
     HWY_INLINE V with_pop(V pop, const Score& score) const {
         const auto probability = weight(score::Component::probability);
         const auto sum = hn::Add(score.sum, hn::Mul(probability, hn::Mul(set(100.0), pop)));
         // NaN where no weight applies.
-        if (score.all) return hn::Mul(sum, set(over_all_weights_));
-        return hn::Div(sum, hn::Add(score.weight, probability));
+        const auto by_all = hn::Mul(sum, set(over_all_weights_));
+        if (hn::AllTrue(D{}, score.all)) return by_all;
+        return hn::IfThenElse(score.all, by_all, hn::Div(sum, hn::Add(score.weight, probability)));
     }
 
     // Hits: can one of the vector reach the floor?
@@ -233,17 +245,11 @@ class Scores {
     }
 
     HWY_INLINE void finish(std::uint32_t slot, const Score& partial) {
-        const D d;
-        const auto pop = metric(Metric::pop, slot);
-        const auto score = with_pop(pop, partial);
+        const auto score = with_pop(metric(Metric::pop, slot), partial);
         keep(hn::IsNaN(score), slot, out_.unscored);
         // A coarse probability decides nothing: let the scalar path.
         keep(hn::Ge(score, set(wanted_)), slot, out_.hits);
-        if constexpr (All) {
-            constexpr auto kProbability = static_cast<std::size_t>(score::Component::probability);
-            hn::Store(score, d, out_.score.data() + slot);
-            hn::Store(hn::Mul(set(100.0), pop), d, out_.component[kProbability].data() + slot);
-        }
+        if constexpr (All) hn::Store(score, D{}, out_.score.data() + slot);
     }
 
     HWY_INLINE void settle() {
@@ -269,6 +275,7 @@ class Scores {
     bool sloped_[kRanksMax - 1] = {};  // pieces of the payoff between strikes
     double all_weights_{};
     double over_all_weights_{};
+    bool has_weights_{};
 };
 
 }  // namespace

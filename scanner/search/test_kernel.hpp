@@ -33,8 +33,7 @@ struct TestResult {
 
 // Values that vectors round otherwise than the scalar path does.
 [[nodiscard]] constexpr bool is_rounded(Metric metric) noexcept {
-    return metric == Metric::pop || metric == Metric::ev || metric == Metric::breakeven_low ||
-           metric == Metric::breakeven_high;
+    return metric == Metric::pop || metric == Metric::ev;
 }
 
 }  // namespace scanmq::search

@@ -24,6 +24,22 @@ using M = hn::Mask<D>;
 
 HWY_INLINE V set(double x) { return hn::Set(D{}, x); }
 
+// A probability of a payoff is a sum over its zeros: of each P(S_T < cut), less where the payoff rises. What a
+// zero adds, with `cut` as in Block::cut and 0 where there is none.
+using Crossing = VectorDistribution::Probability;
+template <std::size_t N>
+HWY_INLINE void cross(const VectorDistribution& distribution, const V (&cut)[N],
+                      Crossing (&out)[N]) {
+    V level[N];
+    for (std::size_t i = 0; i < N; ++i) level[i] = hn::Abs(cut[i]);
+    distribution.below(level, out);
+    for (std::size_t i = 0; i < N; ++i) {
+        const auto zero = hn::Zero(D{});
+        out[i].value = hn::IfThenElse(hn::Lt(cut[i], zero), hn::Neg(out[i].value), out[i].value);
+        out[i].value = hn::IfThenElseZero(hn::Ne(cut[i], zero), out[i].value);
+    }
+}
+
 // base + top/bottom: the form of every component, so that several can share a division.
 struct Share {
     V top;

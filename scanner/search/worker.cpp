@@ -11,7 +11,6 @@ namespace scanmq::search {
 namespace {
 
 double metric_of(const Evaluated& from, Metric metric) noexcept {
-    const auto breakevens = from.breakevens.view();
     switch (metric) {
         case Metric::net_price:
             return from.net_price;
@@ -35,10 +34,6 @@ double metric_of(const Evaluated& from, Metric metric) noexcept {
             return from.inputs.quoted_spread;
         case Metric::leg_liquidity:
             return from.inputs.leg_liquidity;
-        case Metric::breakeven_low:
-            return breakevens.empty() ? market::kMissing : breakevens.front();
-        case Metric::breakeven_high:
-            return breakevens.size() < 2 ? market::kMissing : breakevens.back();
     }
     return market::kMissing;
 }
@@ -210,7 +205,7 @@ bool Worker::passes(const MetricTest& test, TestCount& count, double value) {
 
 std::uint64_t Worker::apply_tests(const LaneState& state, std::uint64_t alive) {
     const std::size_t last = state.lane->ranks() - 1;
-    for (std::size_t t = 0; t < options_.tests.size(); ++t) {
+    for (std::size_t t = 0; t < options_.tests.size() && alive != 0; ++t) {
         const MetricTest& test = options_.tests[t];
         TestCount& count = totals_.tests[t];
         const TestResult result = judge_block(test, block_);

@@ -40,10 +40,35 @@ class VectorDistribution {
         V deviation;  // sigma sqrt(T) there
     };
     HWY_INLINE Probability below(V level) const {
-        const Terms t = terms(level);
-        const auto normal = vm::normal_parts(D{}, t.minus_d2);
-        const auto p = hn::Add(normal.cumulative, hn::Mul(normal.density, t.bend));
-        return {positive(level, p), t.v};
+        const V levels[1] = {level};
+        Probability out[1];
+        below(levels, out);
+        return out[0];
+    }
+
+    // Of several vectors at once: the chains of one step of each run beside those of the others, where a
+    // processor's window is too short for the whole way. The same bits as one at a time.
+    static constexpr std::size_t kAtOnce = 8;
+    template <std::size_t N>
+    HWY_INLINE void below(const V (&level)[N], Probability (&out)[N]) const {
+        const D d;
+        V x[N];
+        V bend[N];
+        for (std::size_t i = 0; i < N; ++i) x[i] = log_moneyness(level[i]);
+        for (std::size_t i = 0; i < N; ++i) {
+            const Terms t = terms_at(x[i]);
+            out[i].deviation = t.v;
+            x[i] = t.minus_d2;
+            bend[i] = t.bend;
+        }
+        V density[N];
+        for (std::size_t i = 0; i < N; ++i) density[i] = plain_density(x[i]);
+        for (std::size_t i = 0; i < N; ++i) {
+            const auto tail = hn::Mul(density[i], vm::mills_ratio(d, bounded_size(x[i])));
+            const auto normal =
+                hn::IfThenElse(hn::Lt(x[i], hn::Zero(d)), tail, hn::Sub(hn::Set(d, 1.0), tail));
+            out[i].value = positive(level[i], hn::MulAdd(density[i], bend[i], normal));
+        }
     }
 
     // sigma sqrt(T) at the level.
@@ -53,15 +78,30 @@ class VectorDistribution {
         V below;  // P(S_T < level)
         V mean;   // E[S_T; S_T < level]
     };
-    HWY_INLINE Moments moments(V level) const {
+    template <std::size_t N>
+    HWY_INLINE void moments(const V (&level)[N], Moments (&out)[N]) const {
         const D d;
-        const Terms t = terms(level);
-        const auto normal = vm::normal_parts(d, t.minus_d2);
-        const auto skew = hn::Mul(normal.density, t.bend);
-        const auto below = hn::Add(normal.cumulative, skew);
-        const auto share = vm::normal_cdf(d, hn::Sub(t.minus_d2, t.v));
-        const auto mean = hn::Add(hn::Mul(hn::Set(d, forward_), share), hn::Mul(level, skew));
-        return {positive(level, below), positive(level, mean)};
+        V x[N];
+        V v[N];
+        V bend[N];
+        for (std::size_t i = 0; i < N; ++i) x[i] = log_moneyness(level[i]);
+        for (std::size_t i = 0; i < N; ++i) {
+            const Terms t = terms_at(x[i]);
+            v[i] = t.v;
+            x[i] = t.minus_d2;
+            bend[i] = t.bend;
+        }
+        for (std::size_t i = 0; i < N; ++i) {
+            const auto normal = vm::normal_parts(d, x[i]);
+            const auto skew = hn::Mul(normal.density, bend[i]);
+            out[i].below = positive(level[i], hn::Add(normal.cumulative, skew));
+            bend[i] = hn::Mul(level[i], skew);
+        }
+        for (std::size_t i = 0; i < N; ++i) {
+            const auto share = vm::normal_cdf(d, hn::Sub(x[i], v[i]));
+            out[i].mean =
+                positive(level[i], hn::Add(hn::Mul(hn::Set(d, forward_), share), bend[i]));
+        }
     }
 
   private:
@@ -71,11 +111,25 @@ class VectorDistribution {
         V bend;  // v'(k)
     };
 
-    HWY_INLINE Terms terms(V level) const {
+    // n(x) as near as a probability needs it: the error is that of rounding x^2, x^2 n(x) epsilon.
+    static HWY_INLINE V plain_density(V x) {
+        const D d;
+        const auto z = bounded_size(x);
+        return hn::Mul(vm::exp_bounded(d, hn::Mul(hn::Mul(hn::Set(d, -0.5), z), z)),
+                       hn::Set(d, 0.398942280401432677939946));
+    }
+    // |x|, beyond which N(-|x|) is nothing; keeps what is no number.
+    static HWY_INLINE V bounded_size(V x) { return hn::Min(hn::Set(D{}, kFar), hn::Abs(x)); }
+
+    HWY_INLINE V log_moneyness(V level) const {
+        const D d;
+        const auto ratio = hn::Max(hn::Mul(level, hn::Set(d, over_forward_)), hn::Set(d, 1e-300));
+        return vm::log_bounded(d, ratio);
+    }
+    HWY_INLINE Terms terms(V level) const { return terms_at(log_moneyness(level)); }
+    HWY_INLINE Terms terms_at(V k) const {
         const D d;
         const auto half = hn::Set(d, 0.5);
-        const auto ratio = hn::Max(hn::Mul(level, hn::Set(d, over_forward_)), hn::Set(d, 1e-300));
-        const auto k = vm::log_bounded(d, ratio);
         if (smile_.b == 0.0) {
             const auto v = hn::Set(d, std::sqrt(smile_.a));
             const auto minus_d2 = hn::Add(hn::Div(k, v), hn::Mul(half, v));
@@ -99,6 +153,8 @@ class VectorDistribution {
     static HWY_INLINE V positive(V level, V value) {
         return hn::IfThenElseZero(hn::Gt(level, hn::Zero(D{})), value);
     }
+
+    static constexpr double kFar = 37.0;  // N(-37) = 6e-300
 
     double forward_;
     double over_forward_;

@@ -19,6 +19,9 @@
 
 namespace scanmq::strategy {
 
+// Of sigma sqrt(T): below, the rounding of ln(K/F) shows in probabilities.
+inline constexpr double kDeviationMin = 1e-4;
+
 class Distribution {
   public:
     Distribution(double forward, const market::Smile& smile) noexcept

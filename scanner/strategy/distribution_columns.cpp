@@ -15,27 +15,33 @@ namespace {
 
 void moments_in_lanes(const Distribution& scalar, const double* strikes, std::size_t size,
                       StrikeMoments* out) {
-    constexpr std::size_t kLanesMax = 8;
+    constexpr std::size_t kAtOnce = 4;  // vectors
     const hn::ScalableTag<double> d;
+    using V = hn::Vec<hn::ScalableTag<double>>;
     const VectorDistribution distribution(scalar);
-    alignas(64) double below[kLanesMax];
-    alignas(64) double mean[kLanesMax];
-    const std::size_t step = hn::Lanes(d);
+    const std::size_t lanes = hn::Lanes(d);
+    const std::size_t step = kAtOnce * lanes;
     for (std::size_t i = 0; i < size; i += step) {
         const std::size_t n = std::min(step, size - i);
-        // What is missing of the last vector is some strike: a row does not see its neighbours.
-        alignas(64) double level[kLanesMax];
+        // What is missing of the last vectors is some strike: a row does not see its neighbours.
+        alignas(64) double level[kAtOnce * kLanesMax];
         for (std::size_t j = 0; j < step; ++j) level[j] = strikes[i + (j < n ? j : 0)];
-        const auto moments = distribution.moments(hn::Load(d, level));
-        hn::Store(moments.below, d, below);
-        hn::Store(moments.mean, d, mean);
+        V levels[kAtOnce];
+        for (std::size_t v = 0; v < kAtOnce; ++v) levels[v] = hn::Load(d, level + v * lanes);
+        VectorDistribution::Moments moments[kAtOnce];
+        distribution.moments(levels, moments);
+        alignas(64) double below[kAtOnce * kLanesMax];
+        alignas(64) double mean[kAtOnce * kLanesMax];
+        for (std::size_t v = 0; v < kAtOnce; ++v) {
+            hn::Store(moments[v].below, d, below + v * lanes);
+            hn::Store(moments[v].mean, d, mean + v * lanes);
+        }
         for (std::size_t j = 0; j < n; ++j) out[i + j] = {below[j], mean[j]};
     }
 }
 
 void touches_in_lanes(const Distribution& scalar, const TouchMarket& market, const double* strikes,
                       std::size_t size, double* out) {
-    constexpr std::size_t kLanesMax = 8;
     const hn::ScalableTag<double> d;
     const VectorDistribution distribution(scalar);
     const auto years = hn::Set(d, market.years);

@@ -6,11 +6,14 @@
 //          where sigma sqrt(T) is 1e-4 or more.
 // Threads: pure functions. A row never depends on its neighbours.
 
+#include <cstddef>
 #include <span>
 
 #include "scanner/strategy/distribution.hpp"
 
 namespace scanmq::strategy {
+
+inline constexpr std::size_t kLanesMax = 8;  // doubles in the widest vector of any target
 
 // What a strike has to do with where the underlying ends.
 struct StrikeMoments {

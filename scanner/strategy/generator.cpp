@@ -9,7 +9,6 @@ namespace scanmq::strategy {
 namespace {
 
 // Strikes are decimals: their differences are compared with this much room.
-constexpr double kStrikeTolerance = 1e-9;
 
 constexpr int kEmptyRunsMax = 4096;  // in one go: well under a millisecond
 

@@ -17,6 +17,8 @@
 
 namespace scanmq::strategy {
 
+inline constexpr double kStrikeTolerance = 1e-9;  // strikes nearer than this are one
+
 // Distance between the strikes of neighbouring ranks, both bounds inclusive.
 struct WidthBounds {
     double min{0.0};

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <memory>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "scanner/market/contract_values.hpp"
@@ -19,6 +20,33 @@ namespace scanmq::testing {
 
 using strategy::LegSpec;
 using strategy::Side;
+
+// Columns of these rows, sealed. Precondition: strikes rise strictly.
+inline void fill(search::Columns& out, const std::vector<search::RankTerms>& rows) {
+    using search::Column;
+    using search::RankTerms;
+    static constexpr std::pair<Column, double RankTerms::*> kFigures[] = {
+        {Column::strike, &RankTerms::strike},
+        {Column::price, &RankTerms::price},
+        {Column::delta, &RankTerms::delta},
+        {Column::day_theta, &RankTerms::day_theta},
+        {Column::vega, &RankTerms::vega},
+        {Column::quoted_spread, &RankTerms::quoted_spread},
+        {Column::leg_liquidity, &RankTerms::leg_liquidity},
+        {Column::below, &RankTerms::below},
+        {Column::expected, &RankTerms::expected},
+        {Column::model_value, &RankTerms::model_value},
+        {Column::abs_vega, &RankTerms::abs_vega},
+    };
+    static_assert(std::size(kFigures) == search::kColumns);
+    out.resize(rows.size());
+    std::vector<double> values(rows.size());
+    for (const auto& [column, figure] : kFigures) {
+        for (std::size_t i = 0; i < rows.size(); ++i) values[i] = rows[i].*figure;
+        out.set(column, values);
+    }
+    out.seal();
+}
 
 // Strategies by their legs, whether or not the engine lists them.
 inline constexpr LegSpec kBullPutLegs[] = {{market::Right::put, Side::long_leg, 1, 0},
@@ -119,17 +147,17 @@ class LaneSet {
         lane.distribution = strategy::Distribution(expiry.forward, smile);
         for (std::size_t r = 0; r < lane.shape.ranks; ++r) {
             search::Columns& columns = new_columns();
-            fill_rank(priced, e, legs, r, options, lane, columns);
-            columns.seal();
+            fill(columns, rank_terms(priced, e, legs, r, options, lane));
             lane.rank[r] = &columns;
         }
         lanes_.push_back(lane);
     }
 
-    static void fill_rank(const market::PricedChain& priced, std::uint32_t e,
-                          std::span<const LegSpec> legs, std::size_t rank,
-                          const LaneOptions& options, const search::Lane& lane,
-                          search::Columns& out) {
+    static std::vector<search::RankTerms> rank_terms(const market::PricedChain& priced,
+                                                     std::uint32_t e, std::span<const LegSpec> legs,
+                                                     std::size_t rank, const LaneOptions& options,
+                                                     const search::Lane& lane) {
+        std::vector<search::RankTerms> out;
         std::vector<const LegSpec*> here;
         for (const LegSpec& leg : legs) {
             if (leg.rank == rank) here.push_back(&leg);
@@ -152,8 +180,9 @@ class LaneSet {
                 while (at < to && priced.chain->strike[at] != sum.strike) ++at;
                 usable = usable && at < to && add_leg(priced, e, at, *leg, options, lane, sum);
             }
-            if (usable) out.add(sum);
+            if (usable) out.push_back(sum);
         }
+        return out;
     }
 
     static bool add_leg(const market::PricedChain& priced, std::uint32_t e, std::uint32_t row,

@@ -53,15 +53,14 @@ void compare(const Lane& lane, const Place& first, std::uint32_t n, const Block&
         if (e.gate != Gate::ranked) continue;
         EXPECT_TRUE(bit(block.hits));
         expect_near(e.score, block.score[i], 1e-11, "score");
-        for (std::size_t c = 0; c < score::kComponents; ++c) {
-            expect_near(e.components[c], block.component[c][i], 1e-11, "component");
+        std::vector<double> cuts;
+        for (std::size_t r = 0; r + 1 < lane.ranks(); ++r) {
+            if (block.cut[r][i] != 0.0) cuts.push_back(std::fabs(block.cut[r][i]));
         }
         const auto breakevens = e.breakevens.view();
-        if (!breakevens.empty()) {
-            expect_near(breakevens[0], block[Metric::breakeven_low][i], 1e-11, "breakeven");
-        }
-        if (breakevens.size() == 2) {
-            expect_near(breakevens[1], block[Metric::breakeven_high][i], 1e-11, "breakeven");
+        ASSERT_EQ(breakevens.size(), cuts.size());
+        for (std::size_t b = 0; b < cuts.size(); ++b) {
+            expect_near(breakevens[b], cuts[b], 1e-11, "breakeven");
         }
     }
 }

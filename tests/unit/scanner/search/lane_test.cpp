@@ -10,9 +10,8 @@ namespace {
 
 TEST(Columns, GiveBackWhatWasAdded) {
     Columns columns;
-    columns.add({.strike = 90.0, .price = 1.0, .delta = 2.0, .abs_vega = 3.0});
-    columns.add({.strike = 95.0, .price = 4.0, .below = 0.5, .expected = 6.0});
-    columns.seal();
+    fill(columns, {{.strike = 90.0, .price = 1.0, .delta = 2.0, .abs_vega = 3.0},
+                   {.strike = 95.0, .price = 4.0, .below = 0.5, .expected = 6.0}});
     ASSERT_EQ(2U, columns.size());
     EXPECT_EQ(90.0, columns.strikes()[0]);
     EXPECT_EQ(2.0, columns.at(0).delta);
@@ -54,8 +53,9 @@ TEST(CountCandidates, CountsWhatThereIs) {
 
 TEST(CountCandidates, StaysAtTheLargestNumber) {
     Columns columns;
-    for (int i = 1; i <= 300'000; ++i) columns.add({.strike = static_cast<double>(i)});
-    columns.seal();
+    std::vector<RankTerms> rows(300'000);
+    for (std::size_t i = 0; i < rows.size(); ++i) rows[i].strike = static_cast<double>(i + 1);
+    fill(columns, rows);
     Lane lane;
     lane.shape = strategy::payoff_shape({"c", scanmq::testing::kIronCondorLegs});
     lane.rank = {&columns, &columns, &columns, &columns};
@@ -75,8 +75,7 @@ bool rises(const Lane& lane) { return probability_rises(lane.distribution, strik
 // Where it says so the probability does rise, on a fine grid.
 TEST(ProbabilityRises, IsTrueOnlyWhereItDoes) {
     Columns columns;
-    for (const double strike : {40.0, 70.0, 100.0, 140.0, 220.0}) columns.add({.strike = strike});
-    columns.seal();
+    fill(columns, {{40.0}, {70.0}, {100.0}, {140.0}, {220.0}});
     int proven = 0;
     int falling = 0;
     for (std::uint64_t seed = 1; seed <= 400; ++seed) {
@@ -108,9 +107,7 @@ TEST(ProbabilityRises, IsTrueOnlyWhereItDoes) {
 
 TEST(ProbabilityRises, RefusesSmilesThatAreNone) {
     Columns columns;
-    columns.add({.strike = 90.0});
-    columns.add({.strike = 110.0});
-    columns.seal();
+    fill(columns, {{90.0}, {110.0}});
     constexpr double kNone = market::kMissing;
     EXPECT_TRUE(rises(lane_over(columns, 100.0, market::Smile::flat(0.01))));
     EXPECT_FALSE(rises(lane_over(columns, 100.0, market::Smile::flat(0.0))));

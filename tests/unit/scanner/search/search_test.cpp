@@ -158,12 +158,13 @@ TEST(Search, NumbersThatVectorsCannotBeTrustedWith) {
     for (const double bad : {kInfinity, 1e300, -1.0}) {
         with([bad](LaneSet& set, Lane& lane) {
             Columns& columns = set.new_columns();
+            std::vector<RankTerms> rows;
             for (std::size_t i = 0; i < lane.rank[1]->size(); ++i) {
                 RankTerms terms = lane.rank[1]->at(i);
                 if (i % 3 == 0) terms.day_theta = terms.quoted_spread = bad;
-                columns.add(terms);
+                rows.push_back(terms);
             }
-            columns.seal();
+            fill(columns, rows);
             lane.rank[1] = &columns;
         });
     }
@@ -178,6 +179,7 @@ TEST(Search, LegsThatLackFigures) {
         for (Lane& lane : set.lanes()) {
             const std::size_t rank = rng.below(4);
             Columns& columns = set.new_columns();
+            std::vector<RankTerms> rows;
             for (std::size_t i = 0; i < lane.rank[rank]->size(); ++i) {
                 RankTerms terms = lane.rank[rank]->at(i);
                 constexpr double kNone = market::kMissing;
@@ -187,9 +189,9 @@ TEST(Search, LegsThatLackFigures) {
                 if (rng.below(3) == 0) terms.vega = terms.abs_vega = kNone;
                 if (rng.below(3) == 0) terms.vega = terms.abs_vega = 0.0;
                 if (rng.below(3) == 0) terms.quoted_spread = terms.leg_liquidity = kNone;
-                columns.add(terms);
+                rows.push_back(terms);
             }
-            columns.seal();
+            fill(columns, rows);
             lane.rank[rank] = &columns;
         }
         expect_same_lists(brute_force(set.lanes(), 10), searched(set.lanes(), 10),

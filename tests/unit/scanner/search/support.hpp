@@ -13,6 +13,7 @@
 namespace scanmq::search {
 
 using scanmq::testing::BestSink;
+using scanmq::testing::fill;
 using scanmq::testing::LaneOptions;
 using scanmq::testing::LaneSet;
 using Found = BestSink::Found;

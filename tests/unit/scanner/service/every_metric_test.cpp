@@ -3,10 +3,13 @@
 
 #include <gtest/gtest.h>
 
+#include <bit>
 #include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "scanner/market/reader.hpp"
 #include "scanner/search/metrics_kernel.hpp"
@@ -137,27 +140,36 @@ Seen observe(const market::PricedChain& chain, const ScanRequest& request, std::
     return seen;
 }
 
+// Chains with flat and with sloped smiles, verticals and others.
+struct Made {
+    market::PricedChain chain;
+    ScanRequest request;
+};
+Made make(std::uint64_t seed) {
+    Rng rng(seed);
+    auto chain = scanmq::testing::random_chain(
+        rng,
+        {.expiries = 3, .strikes = 14, .strike_step = 2.0, .noise = seed % 2 == 0 ? 0.005 : 0.05});
+    for (auto& expiry : chain.expiries) {
+        const double w = expiry.atm_volatility * expiry.atm_volatility * expiry.years;
+        expiry.smile = market::Smile::flat(w);
+        if (seed % 3 == 0) continue;
+        const double s = 0.5 * std::sqrt(w) + 0.02;
+        const double b = 0.2 * std::sqrt(w);
+        expiry.smile = {.a = w - 0.8 * b * s, .b = b, .rho = -0.6, .m = 0.01, .s = s};
+    }
+    ScanRequest request;
+    request.strategies = {"bull_put", "bear_call", "bull_call", "bear_put"};
+    if (seed % 4 == 0) request.strategies = {"iron_condor", "iron_butterfly", "call_butterfly"};
+    request.fill.toward_mid = seed % 2 == 0 ? 1.0 : 0.0;
+    return {std::move(chain), std::move(request)};
+}
+
 TEST_P(EveryMetric, OfRandomChainsIsTheScalarPaths) {
     Seen all;
     for (std::uint64_t seed = 1; seed <= 12; ++seed) {
-        Rng rng(seed);
-        auto chain = scanmq::testing::random_chain(rng, {.expiries = 3,
-                                                         .strikes = 14,
-                                                         .strike_step = 2.0,
-                                                         .noise = seed % 2 == 0 ? 0.005 : 0.05});
-        for (auto& expiry : chain.expiries) {
-            const double w = expiry.atm_volatility * expiry.atm_volatility * expiry.years;
-            expiry.smile = market::Smile::flat(w);
-            if (seed % 3 == 0) continue;
-            const double s = 0.5 * std::sqrt(w) + 0.02;
-            const double b = 0.2 * std::sqrt(w);
-            expiry.smile = {.a = w - 0.8 * b * s, .b = b, .rho = -0.6, .m = 0.01, .s = s};
-        }
-        ScanRequest request;
-        request.strategies = {"bull_put", "bear_call", "bull_call", "bear_put"};
-        if (seed % 4 == 0) request.strategies = {"iron_condor", "iron_butterfly", "call_butterfly"};
-        request.fill.toward_mid = seed % 2 == 0 ? 1.0 : 0.0;
-        const Seen seen = observe(chain, request, 1);
+        const Made made = make(seed);
+        const Seen seen = observe(made.chain, made.request, 1);
         all.compared += seen.compared;
         all.staked += seen.staked;
         all.inner += seen.inner;
@@ -166,6 +178,39 @@ TEST_P(EveryMetric, OfRandomChainsIsTheScalarPaths) {
     EXPECT_GT(all.compared, 5'000U);
     EXPECT_GT(all.staked, 100U);
     EXPECT_GT(all.inner, 20U);
+}
+
+// The bits of all figures of every candidate; of what is no number only that.
+std::vector<std::uint64_t> bits_of(const Made& made) {
+    std::vector<std::uint64_t> out;
+    const auto add = [&out](double x) {
+        out.push_back(std::isnan(x) ? ~std::uint64_t{0} : std::bit_cast<std::uint64_t>(x));
+    };
+    const MetricsObserver observer = [&](const Lane&, const search::Block& block,
+                                         const search::MoreFigures& more) {
+        for (std::uint32_t slot = 0; slot < block.size; ++slot) {
+            add(block.score[slot]);
+            for (const auto& metric : block.metric) add(metric[slot]);
+            for (const auto& metric : more.metric) add(metric[slot]);
+        }
+    };
+    EXPECT_TRUE(scan(made.chain, made.request, ScanControl{.metrics = &observer}).ok());
+    return out;
+}
+
+TEST(EveryMetricTargets, GiveTheSameBits) {
+    for (std::uint64_t seed = 1; seed <= 12; ++seed) {
+        const Made made = make(seed);
+        std::vector<std::uint64_t> first;
+        for (const std::int64_t target : tests::supported_targets()) {
+            tests::use_target(target);
+            const auto bits = bits_of(made);
+            tests::use_target(0);
+            ASSERT_GT(bits.size(), 1'000U);
+            if (first.empty()) first = bits;
+            EXPECT_TRUE(bits == first) << hwy::TargetName(target) << ", seed " << seed;
+        }
+    }
 }
 
 TEST_P(EveryMetric, OfTheSpxFileIsTheScalarPaths) {
