@@ -1,5 +1,7 @@
 #include "scanner/search/run_kernel.hpp"
 
+#include <algorithm>
+
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "scanner/search/run_kernel.cpp"
 #include <hwy/foreach_target.h>
@@ -42,20 +44,21 @@ class Scores {
         const auto step = static_cast<std::uint32_t>(hn::Lanes(D{}));
         if constexpr (All) {
             for (std::uint32_t slot = 0; slot < out_.size; slot += kBatch * step) {
-                take_pops<kBatch>(slot);
+                take_pops<kBatch>([&](std::uint32_t i) { return slot + i * step; });
             }
             for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
                 take_gates(slot);
                 finish(slot, score_without_pop(slot));
             }
         } else {
-            std::uint64_t hopeful = 0;  // vectors, by their first slot
+            std::uint32_t hopeful[Block::kSize];  // vectors, by their first slot
+            std::uint32_t count = 0;
             for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
-                if (may_reach(slot)) hopeful |= std::uint64_t{1} << slot;
+                if (may_reach(slot)) hopeful[count++] = slot;
             }
-            for (std::uint32_t slot = 0; slot < out_.size; slot += step) {
-                if ((hopeful >> slot & 1) == 0) continue;
-                take_pops<1>(slot);
+            for (std::uint32_t i = 0; i < count; i += kBatch) take_hopeful(hopeful + i, count - i);
+            for (std::uint32_t i = 0; i < count; ++i) {
+                const std::uint32_t slot = hopeful[i];
                 finish(slot,
                        {load(out_.score.data() + slot), load(out_.weight.data() + slot), none()});
             }
@@ -84,28 +87,39 @@ class Scores {
     }
     [[nodiscard]] HWY_INLINE V weight(score::Component c) const { return set(lane_.weights[c]); }
 
-    // Of N vectors, the first at `slot`.
-    template <std::size_t N>
-    HWY_INLINE void take_pops(std::uint32_t slot) {
+    // Of kBatch vectors or as many as are left.
+    HWY_INLINE void take_hopeful(const std::uint32_t* slots, std::uint32_t left) {
+        constexpr std::uint32_t kFew = 2;  // that one after the other are the cheaper
+        if (left <= kFew) {
+            for (std::uint32_t i = 0; i < left; ++i) {
+                take_pops<1>([&](std::uint32_t) { return slots[i]; });
+            }
+            return;
+        }
+        // The last one may come more than once, with the same result.
+        take_pops<kBatch>([&](std::uint32_t i) { return slots[std::min(i, left - 1)]; });
+    }
+
+    // Of N vectors, the i-th at slot at(i).
+    template <std::uint32_t N, class At>
+    HWY_INLINE void take_pops(const At& at) {
         const D d;
-        const auto step = static_cast<std::uint32_t>(hn::Lanes(d));
-        const auto at = [&](std::size_t j) { return slot + static_cast<std::uint32_t>(j) * step; };
         V pop[N];
-        for (std::size_t j = 0; j < N; ++j) pop[j] = metric(Metric::pop, at(j));
+        for (std::uint32_t j = 0; j < N; ++j) pop[j] = metric(Metric::pop, at(j));
         for (std::size_t i = 0; i + 1 < lane_.ranks(); ++i) {
             if (!sloped_[i]) continue;
             V cut[N];
-            for (std::size_t j = 0; j < N; ++j) cut[j] = load(out_.cut[i].data() + at(j));
+            for (std::uint32_t j = 0; j < N; ++j) cut[j] = load(out_.cut[i].data() + at(j));
             Crossing there[N];
             cross(distribution_, cut, there);
-            for (std::size_t j = 0; j < N; ++j) {
+            for (std::uint32_t j = 0; j < N; ++j) {
                 const auto vague =
                     hn::Not(hn::Ge(there[j].deviation, set(strategy::kDeviationMin)));
                 keep(hn::And(hn::Ne(cut[j], hn::Zero(d)), vague), at(j), out_.coarse);
                 pop[j] = hn::Add(pop[j], there[j].value);
             }
         }
-        for (std::size_t j = 0; j < N; ++j) {
+        for (std::uint32_t j = 0; j < N; ++j) {
             pop[j] = hn::Min(hn::Max(pop[j], hn::Zero(d)), set(1.0));
             hn::Store(pop[j], d, out_[Metric::pop] + at(j));
         }
