@@ -24,6 +24,7 @@ FIGURES = [
     ("search/spx_verticals_100", "s", "ms", MS, 10, ["search/spx_verticals_100_scalar"]),
     ("scan/spx_verticals_100", "s", "ms", MS, 10, ["scan/spx_verticals_100_brute_force"]),
     ("scan/spx_verticals_100_all_metrics", "s", "ms", MS, 10, ["scan/spx_verticals_100_brute_force"]),
+    ("scan/spx_verticals_100_every_metric", "s", "ms", MS, 10, ["scan/spx_verticals_100_brute_force"]),
     ("scan/spx_condors_100", "s", "ms", MS, 250, ["scan/spx_condors_100_brute_force/iterations:1"]),
     ("chain/read_cboe_spx", "bytes_per_second", "MB/s", MB, 200, ["chain/getline_strtod_spx"]),
 ]
