@@ -24,6 +24,8 @@ namespace {
 constexpr Duration kTurn = std::chrono::microseconds(50);
 // About 60 us of hashing: less than what it costs to hand it to another thread and back, twice.
 constexpr std::uint64_t kHashOnLoopMax = 64U << 10;
+// The same of a batch that was kept: about 30 us.
+constexpr std::size_t kVerdictsPerTurn = 16;
 constexpr Duration kTickEvery = std::chrono::seconds(1);
 
 BlobInfo info_of(const BlobRecord& record) {
@@ -222,7 +224,7 @@ void BlobLink::verify(const ContentId& id) {
 
 // On the background's thread.
 void BlobLink::check(const std::vector<Check>& checks) {
-    std::vector<std::pair<ContentId, BlobVerdict>> verdicts;
+    std::vector<Verdict> verdicts;
     std::vector<BlobFiles::Held> good;
     for (const auto& [info, bytes] : checks) {
         const bool holds = holds_its_bytes(info, bytes);
@@ -239,7 +241,9 @@ void BlobLink::check(const std::vector<Check>& checks) {
             }
         }
     }
-    boost::asio::post(loop_, [this, verdicts = std::move(verdicts)] { end_verify(verdicts); });
+    boost::asio::post(loop_, [this, verdicts = std::move(verdicts)]() mutable {
+        end_verify(std::move(verdicts));
+    });
 }
 
 // What is stored stays where it is until prepared(): BlobCore has it pinned.
@@ -276,14 +280,20 @@ void BlobLink::note_use(Time at) {
     boost::asio::post(background_->pool, [this, ids = std::move(ids)] { files_->used(ids); });
 }
 
-void BlobLink::end_verify(const std::vector<std::pair<ContentId, BlobVerdict>>& verdicts) {
+void BlobLink::end_verify(std::vector<Verdict> verdicts) {
     const Time at = now();
-    for (const auto& [id, verdict] : verdicts) {
+    for (std::size_t i = 0; i < kVerdictsPerTurn && !verdicts.empty(); ++i) {
+        const auto [id, verdict] = verdicts.back();
+        verdicts.pop_back();
         if (verdict == BlobVerdict::kept && files_ != nullptr) store_.committed(id);
         core_.verified(id, verdict, at, effects_);
         obey(at);
     }
     watcher_.poke();
+    if (verdicts.empty()) return;
+    boost::asio::post(loop_, [this, verdicts = std::move(verdicts)]() mutable {
+        end_verify(std::move(verdicts));
+    });
 }
 
 std::optional<Time> BlobLink::tick(Time at) {

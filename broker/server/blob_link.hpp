@@ -56,6 +56,7 @@ class BlobLink {
     struct Background;
     // One to look at: its info, and where its bytes are until its verdict.
     using Check = std::pair<BlobInfo, ByteView>;
+    using Verdict = std::pair<ContentId, BlobVerdict>;
 
     transport::Drained drain();
     bool receive(Time now);
@@ -66,13 +67,14 @@ class BlobLink {
     void note_use(Time now);
     void check(const std::vector<Check>& checks);
     void arm_gathering();
-    void end_verify(const std::vector<std::pair<ContentId, BlobVerdict>>& verdicts);
+    void end_verify(std::vector<Verdict> verdicts);
     void flush();
 
     boost::asio::io_context& loop_;
     BlobTable& table_;
     BlobFiles* files_;
-    transport::Context context_;  // an IO thread of its own: jobs do not wait for chunks
+    // An IO thread of its own: jobs do not wait for chunks.
+    transport::Context context_{transport::Context::IoThread::background};
     transport::Router router_;
     Outbox outbox_;
     BlobCore core_;

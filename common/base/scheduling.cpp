@@ -27,22 +27,23 @@ struct Attributes {
 };
 static_assert(sizeof(Attributes) == 48);
 
-void ask_for_slice(std::uint64_t slice_ns) {
+void ask_for(std::uint32_t policy, std::uint64_t slice_ns) {
     Attributes now{};
     if (::syscall(SYS_sched_getattr, 0, &now, sizeof(now), 0) != 0) return;  // 0: this thread
     if (now.policy != SCHED_OTHER) return;
     now.size = sizeof(now);
+    now.policy = policy;
     now.runtime_ns = slice_ns;
     static_cast<void>(::syscall(SYS_sched_setattr, 0, &now, 0));
 }
 
 }  // namespace
 
-void run_promptly() noexcept { ask_for_slice(kPromptSliceNs); }
+void run_promptly() noexcept { ask_for(SCHED_OTHER, kPromptSliceNs); }
 
 void run_in_background() noexcept {
     static_cast<void>(::setpriority(PRIO_PROCESS, 0, kNiceness));  // 0: this thread
-    ask_for_slice(kBackgroundSliceNs);
+    ask_for(SCHED_BATCH, kBackgroundSliceNs);
 }
 
 void give_way() noexcept { static_cast<void>(::sched_yield()); }

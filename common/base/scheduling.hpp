@@ -13,7 +13,8 @@ namespace scanmq {
 
 // A slice of 0.1 ms: for a process, at its start, through whose threads jobs go.
 void run_promptly() noexcept;
-// A smaller share of a busy processor (nice 10, which cannot be undone), in slices of 20 ms.
+// A smaller share of a busy processor (nice 10, which cannot be undone), in slices of 20 ms, and nobody
+// makes way when it wakes up (SCHED_BATCH).
 void run_in_background() noexcept;
 // Others that want the processor get it first. For pieces of some 0.1 ms; costs less than 1 us when
 // nobody does.

@@ -5,6 +5,9 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <thread>
+
+#include "common/base/scheduling.hpp"
 
 namespace scanmq::transport {
 namespace {
@@ -28,7 +31,15 @@ std::uint64_t raise_open_file_limit() noexcept {
     return limit.rlim_cur;
 }
 
-Context::Context() { context_.set(zmq::ctxopt::max_sockets, kSocketsMax); }
+Context::Context(IoThread thread) {
+    context_.set(zmq::ctxopt::max_sockets, kSocketsMax);
+    if (thread == IoThread::usual) return;
+    // The first socket begins ZeroMQ's threads, which are as the thread that makes it.
+    std::thread([this] {
+        run_in_background();
+        const zmq::socket_t first(context_, zmq::socket_type::pair);
+    }).join();
+}
 
 void apply(zmq::socket_t& socket, const SocketOptions& options) {
     namespace opt = zmq::sockopt;

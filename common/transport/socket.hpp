@@ -50,10 +50,15 @@ struct SocketOptions {
     Duration reconnect_max = std::chrono::seconds(5);
 };
 
-// One per process (or test): owns ZeroMQ's IO thread. Sockets must be destroyed before it.
+// Owns a ZeroMQ IO thread. Sockets must be destroyed before it. One per process (or test), but for bulk
+// that others must not wait behind.
 class Context {
   public:
-    Context();
+    enum class IoThread : std::uint8_t {
+        usual,       // as the thread that makes the first socket
+        background,  // run_in_background()
+    };
+    explicit Context(IoThread thread = IoThread::usual);
     [[nodiscard]] zmq::context_t& zmq() noexcept { return context_; }
 
   private:

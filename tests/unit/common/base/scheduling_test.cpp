@@ -50,6 +50,7 @@ TEST(Scheduling, BackgroundThreadsHaveLongSlicesAndASmallShare) {
         const std::uint64_t prompt = slice();
         run_in_background();
         EXPECT_GE(niceness(), 10);
+        EXPECT_EQ(::sched_getscheduler(0), SCHED_BATCH);
         if (prompt != 0) {
             EXPECT_GT(slice(), 10 * prompt);
         }
