@@ -24,7 +24,7 @@ namespace {
 constexpr Duration kTurn = std::chrono::microseconds(50);
 // About 60 us of hashing: less than what it costs to hand it to another thread and back, twice.
 constexpr std::uint64_t kHashOnLoopMax = 64U << 10;
-// The same of a batch that was kept: about 30 us.
+// Verdicts of a batch in one turn: about 30 us.
 constexpr std::size_t kVerdictsPerTurn = 16;
 constexpr Duration kTickEvery = std::chrono::seconds(1);
 
