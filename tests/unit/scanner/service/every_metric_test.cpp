@@ -5,8 +5,6 @@
 
 #include <bit>
 #include <cmath>
-#include <cstdlib>
-#include <filesystem>
 #include <string>
 #include <utility>
 #include <vector>
@@ -17,6 +15,7 @@
 #include "scanner/service/engine.hpp"
 #include "tests/support/each_target.hpp"
 #include "tests/support/priced_chains.hpp"
+#include "tests/support/vendor_files.hpp"
 
 namespace scanmq::service {
 namespace {
@@ -214,13 +213,8 @@ TEST(EveryMetricTargets, GiveTheSameBits) {
 }
 
 TEST_P(EveryMetric, OfTheSpxFileIsTheScalarPaths) {
-    const char* folder = std::getenv("SCANMQ_TEST_DATA");
-    const std::filesystem::path base = folder != nullptr ? folder : "../shared/data/chains";
-    const auto path = base / "cboe_spx_2023-09-14_quotedata.csv";
-    if (!std::filesystem::exists(path)) {
-        GTEST_SKIP() << "needs " << path.filename() << " in the folder SCANMQ_TEST_DATA names";
-    }
-    const auto report = market::read_chain_file(path.string());
+    SCANMQ_NEEDS_VENDOR_FILE(path, "cboe_spx_2023-09-14_quotedata.csv");
+    const auto report = market::read_chain_file(path);
     ASSERT_TRUE(report.ok());
     const auto chain =
         market::price_chain(std::make_shared<const market::Chain>(report->chains.at(0)));
