@@ -33,9 +33,9 @@
 namespace scanmq::broker {
 
 struct BlobOptions {
-    std::uint32_t window_chunks = 32;         // most that one session is granted ahead
-    std::uint32_t puts_per_session_max = 64;  // under way or waiting for another's put
-    std::uint32_t gets_per_session_max = 64;
+    std::uint32_t window_chunks = 32;  // most that one session is granted ahead
+    std::uint32_t puts_per_session_max = protocol::kLimits.blob_puts_per_session_max;
+    std::uint32_t gets_per_session_max = protocol::kLimits.blob_gets_per_session_max;
     std::uint32_t blob_bytes_max = protocol::kLimits.blob_bytes_max;
     // Of all puts under way, which are in memory, and what was decoded to be sent; more wait for
     // their BLOB_READY or BLOB_INFO. One goes always.

@@ -36,6 +36,8 @@ std::vector<std::pair<std::string, std::uint64_t>> announced_limits(const Broker
         {"inputs_per_job_max", l.inputs_per_job_max},
         {"chunk_bytes", l.chunk_bytes},
         {"blob_bytes_max", options.blob_bytes_max},
+        {"blob_puts_per_session_max", l.blob_puts_per_session_max},
+        {"blob_gets_per_session_max", l.blob_gets_per_session_max},
         {"blob_encodings", protocol::kTakesZstd},
         {"item_overhead_bytes", l.item_overhead_bytes},
         {"sessions_max", options.sessions_max},

@@ -199,8 +199,8 @@ Outcome chain_show(Invocation& invocation) {
         return fail(Problem{ExitCode::failed, market::to_string(report.error().code),
                             report.error().message});
     }
-    const Deadline deadline(
-        end);  // not before: reading does not look at it, and Ctrl-C ends it at once
+    // Not before: reading does not look at it, and Ctrl-C ends it at once.
+    const Deadline deadline(end);
     market::PricingOptions options;
     if (declared.given("rate")) options.rate = flags.rate;
     options.spot = settings->spot();

@@ -21,7 +21,7 @@ namespace scanmq::cli {
 namespace {
 
 // Snapshots on their way at once: few syncs of the broker's cover them. Of large ones fewer.
-constexpr std::size_t kPutTogether = 64;
+constexpr std::size_t kPutTogether = protocol::kLimits.blob_puts_per_session_max;
 constexpr std::size_t kPutTogetherBytes = 8U << 20;
 
 std::string dated(const market::Chain& chain) {

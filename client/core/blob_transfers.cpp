@@ -84,7 +84,7 @@ void BlobTransfers::pump(bool writable, Now now) {
 void BlobTransfers::begin_puts() {
     std::size_t under_way = 0;
     for (const Put& put : puts_) under_way += put.seq != 0 ? 1 : 0;
-    for (std::size_t i = 0; i < std::min(puts_.size(), kPutsAhead); ++i) {
+    for (std::size_t i = 0; i < puts_ahead(); ++i) {
         Put& put = puts_[i];
         if (put.alone && (put.seq != 0 || under_way > 0)) return;
         if (put.seq != 0) continue;
@@ -125,7 +125,7 @@ void BlobTransfers::begin_gets() {
 }
 
 void BlobTransfers::send_chunks() {
-    for (std::size_t i = 0; i < std::min(puts_.size(), kPutsAhead); ++i) {
+    for (std::size_t i = 0; i < puts_ahead(); ++i) {
         Put& put = puts_[i];
         if (put.seq == 0 || !put.ready) continue;
         while (put.offset < put.bytes.size()) {

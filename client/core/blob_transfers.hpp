@@ -1,14 +1,15 @@
 #pragma once
 // BlobTransfers: puts and gets over the blob socket, across sessions.
 //
-// Role:     owned by ClientCore. Up to kPutsAhead puts are under way, their chunks one after the
-//           other; gets go side by side under one credit.
+// Role:     owned by ClientCore. As many puts are under way as the broker takes of a session, their
+//           chunks one after the other; gets go side by side under one credit.
 // Threads:  the core's.
 // Sessions: a transfer that was cut off begins again, until its deadline; a put that went through
 //           is found to be there.
 // Owns:     the bytes being fetched. Borrows: the bytes being put, until its PutDone (or forget()).
 // See:      docs/PROTOCOL.md, section 9
 
+#include <algorithm>
 #include <cstdint>
 #include <deque>
 #include <string>
@@ -90,6 +91,9 @@ class BlobTransfers {
     void begin_gets();
     void grant();
     [[nodiscard]] protocol::Credit window() const noexcept;
+    [[nodiscard]] std::size_t puts_ahead() const noexcept {
+        return std::min<std::size_t>(puts_.size(), limits_.blob_puts_per_session_max);
+    }
     [[nodiscard]] std::size_t put_of(std::uint64_t re) const noexcept;
     void put_again_or_fail(std::size_t index, const protocol::Error& error);
     void finish_put(std::size_t index, Result<ContentId> result);
@@ -122,7 +126,6 @@ class BlobTransfers {
     protocol::CreditReceiver get_credit_;  // blob_out, this session
 
     static constexpr std::uint32_t kRestartsMax = 5;
-    static constexpr std::size_t kPutsAhead = 64;  // as many as the broker takes of a session
 };
 
 }  // namespace scanmq::client

@@ -20,7 +20,9 @@ struct Limits {
     std::uint32_t inputs_per_job_max = 64;      // content ids of one job
     std::uint32_t chunk_bytes = 64U << 10;      // a blob's chunk (the last may be shorter)
     std::uint32_t blob_bytes_max = 64U << 20;   // one blob
-    std::uint32_t blob_encodings = 0;           // that the broker takes beside raw: a sum, 1 zstd
+    std::uint32_t blob_puts_per_session_max = 64;  // under way, or waiting for another's put
+    std::uint32_t blob_gets_per_session_max = 64;
+    std::uint32_t blob_encodings = 0;        // that the broker takes beside raw: a sum, 1 zstd
     std::uint32_t item_overhead_bytes = 64;  // what an item costs in credit beside its inline body
 };
 

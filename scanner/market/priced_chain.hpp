@@ -47,8 +47,8 @@ struct ExpiryMarket {
     double spot{kMissing};      // F * D: a spot without yield that has this forward
     // F = (PricedChain::spot - dividends) e^((rate - yield) T); European: dividends are in the yield.
     double yield{};
-    bool
-        has_own_spot{};  // European, and no spot belongs to the forward: then `spot`, without yield
+    // European, and no spot belongs to the forward: then `spot`, without yield.
+    bool has_own_spot{};
     double atm_volatility{kMissing};  // the smile's at the forward
     Smile smile;                      // flat where no fit was possible
     SmileReport smile_report;         // how good the fit is, or why there is none

@@ -46,6 +46,22 @@ struct Levels {
     std::array<double, strategy::kMaxRanks> below{};
 };
 
+// What a lane's legs at this place add up to.
+struct Chosen {
+    Chosen(const Lane& lane, const LanePlace& place) noexcept {
+        for (std::size_t r = 0; r < lane.rank_count(); ++r) add(*lane.ranks[r], r, place[r]);
+    }
+    Chosen() = default;
+    void add(const strategy::LegColumns& columns, std::size_t rank, std::size_t i) noexcept {
+        levels.strike[rank] = columns.strike[i];
+        levels.below[rank] = columns.below[i];
+        sum = sum.with(columns, i);
+    }
+
+    Levels levels;
+    Sums sum;
+};
+
 // The larger wing; NaN where the strategy has none.
 [[nodiscard]] double wing_width(const strategy::Strategy& strategy, const double* strikes) noexcept;
 

@@ -116,10 +116,11 @@ class Fields {
     void integer_within(const char* key, Integer& out, Integer min, Integer max) const {
         const Json* value = find(key);
         if (value == nullptr) return;
-        if (!fits<Integer>(*value) || value->get<Integer>() < min || value->get<Integer>() > max) {
+        const Integer number = fits<Integer>(*value) ? value->get<Integer>() : Integer{};
+        if (!fits<Integer>(*value) || number < min || number > max) {
             return refuse(key, fmt::format("a whole number from {} to {}", min, max));
         }
-        out = value->get<Integer>();
+        out = number;
     }
     // Calls read(element, "key[i]") for each element of a list.
     void list(const char* key,

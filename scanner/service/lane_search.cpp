@@ -128,22 +128,17 @@ void settle(const Outcome& outcome, const Considered& c, SearchState& state) {
 void search_run(const Lane& lane, LaterLegs& later, const strategy::Generator::Run& run,
                 SearchState& state) {
     const std::size_t last = lane.shape.ranks - 1;
-    Levels levels;
-    Sums prefix;
+    Chosen prefix;
     LanePlace place = run.prefix;
-    for (std::size_t r = 0; r < last; ++r) {
-        levels.strike[r] = lane.ranks[r]->strike[place[r]];
-        levels.below[r] = lane.ranks[r]->below[place[r]];
-        prefix = prefix.with(*lane.ranks[r], place[r]);
-    }
+    for (std::size_t r = 0; r < last; ++r) prefix.add(*lane.ranks[r], r, place[r]);
     state.counts.candidates += run.end - run.begin;
     const strategy::LegColumns& columns = *lane.ranks[last];
+    Chosen chosen = prefix;
     for (std::uint32_t i = run.begin; i < run.end; ++i) {
-        levels.strike[last] = columns.strike[i];
-        levels.below[last] = columns.below[i];
+        chosen.sum = prefix.sum;
+        chosen.add(columns, last, i);
         place[last] = i;
-        const Sums sum = prefix.with(columns, i);
-        Considered c{state.chain, lane, levels, sum, place};
+        Considered c{state.chain, lane, chosen.levels, chosen.sum, place};
         settle(judge(c, &later, state, &state.counts), c, state);
     }
 }
@@ -165,14 +160,8 @@ bool search_lane(const Lane& lane, SearchState& state) {
 
 std::optional<Candidate> score_candidate(const Lane& lane, const SearchState& state,
                                          const LanePlace& place) {
-    Levels levels;
-    Sums sum;
-    for (std::size_t r = 0; r < lane.rank_count(); ++r) {
-        levels.strike[r] = lane.ranks[r]->strike[place[r]];
-        levels.below[r] = lane.ranks[r]->below[place[r]];
-        sum = sum.with(*lane.ranks[r], place[r]);
-    }
-    Considered c{state.chain, lane, levels, sum, place};
+    const Chosen chosen(lane, place);
+    Considered c{state.chain, lane, chosen.levels, chosen.sum, place};
     std::optional<LaterLegs> later;
     if (lane.between) later.emplace(state.chain, lane);
     const Outcome outcome = judge(c, later ? &*later : nullptr, state, nullptr);

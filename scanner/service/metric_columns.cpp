@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "scanner/service/later_legs.hpp"
 #include "scanner/strategy/distribution_columns.hpp"
 
 namespace scanmq::service {

@@ -29,6 +29,7 @@ TEST(Sessions, WelcomeTellsTheSessionAndTheLimits) {
     const std::map<std::string, std::uint64_t> limits(welcome.limits.begin(), welcome.limits.end());
     EXPECT_EQ(limits.at("frame_bytes_max"), protocol::kLimits.frame_bytes_max);
     EXPECT_EQ(limits.at("item_overhead_bytes"), protocol::kLimits.item_overhead_bytes);
+    EXPECT_EQ(limits.at("blob_puts_per_session_max"), protocol::kLimits.blob_puts_per_session_max);
     EXPECT_EQ(limits.at("sessions_max"), 1'024U);
     EXPECT_LE(limits.size(), protocol::kLimits.map_keys_max);
     EXPECT_TRUE(h.core.session_open(welcome.session));

@@ -102,6 +102,20 @@ TEST_F(ClientBlob, SixtyFourPutsAreUnderWay) {
     EXPECT_EQ(rig.count<protocol::BlobPut>(), 64U);
 }
 
+TEST_F(ClientBlob, NoMorePutsAreUnderWayThanTheBrokerTakes) {
+    rig.connected();
+    const auto hello = rig.take<protocol::Hello>();
+    ASSERT_TRUE(hello);
+    auto welcome = rig.welcome_to(hello->frame.header.seq);
+    welcome.limits = {{"blob_puts_per_session_max", 2}};
+    rig.feed(welcome);
+    rig.tick();
+    const std::vector<std::string> bytes{"one", "two", "three"};
+    for (const std::string& one : bytes) put(one);
+    blob_connected();
+    EXPECT_EQ(rig.count<protocol::BlobPut>(), 2U);
+}
+
 // A small store: what is under way is in the way of the next, and makes room for it later.
 TEST_F(ClientBlob, APutWithoutRoomIsTriedAgainAlone) {
     open();

@@ -77,6 +77,8 @@ TEST(ProtocolDocument, LimitsAreTheCodesLimits) {
         {"inputs_per_job_max", kLimits.inputs_per_job_max},
         {"chunk_bytes", kLimits.chunk_bytes},
         {"blob_bytes_max", kLimits.blob_bytes_max},
+        {"blob_puts_per_session_max", kLimits.blob_puts_per_session_max},
+        {"blob_gets_per_session_max", kLimits.blob_gets_per_session_max},
         {"item_overhead_bytes", kLimits.item_overhead_bytes},
     };
     std::string text = section(4);

@@ -69,13 +69,8 @@ void compare(const market::PricedChain& chain, const Lane& lane, const search::B
     const search::Place found = block.place(slot, lane.rank_count() - 1);
     LanePlace place{};
     std::copy_n(found.begin(), lane.rank_count(), place.begin());
-    Levels levels;
-    Sums sum;
-    for (std::size_t r = 0; r < lane.rank_count(); ++r) {
-        levels.strike[r] = lane.ranks[r]->strike[place[r]];
-        levels.below[r] = lane.ranks[r]->below[place[r]];
-        sum = sum.with(*lane.ranks[r], place[r]);
-    }
+    const Chosen chosen(lane, place);
+    const auto& [levels, sum] = chosen;
     Considered c{chain, lane, levels, sum, place};
     const strategy::Payoff payoff(lane.shape, levels.strike.data(), sum.price + lane.fees);
     take_extremes(c, payoff);
