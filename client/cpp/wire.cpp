@@ -22,7 +22,10 @@ Wire::~Wire() = default;
 
 bool Wire::connect(const Connect& connect, std::string& problem) {
     Side& to = side(connect.socket);
-    if (!to.dealer) to.dealer = std::make_unique<Dealer>(context_, transport::SocketOptions{});
+    if (!to.dealer) {
+        const transport::SocketOptions options{.bulk = connect.socket == Socket::blob};
+        to.dealer = std::make_unique<Dealer>(context_, options);
+    }
     to.kept.clear();
     auto connected = to.dealer->connect(connect.endpoint);
     // Connections of the endpoint before that were not seen yet do not count.

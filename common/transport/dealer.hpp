@@ -56,6 +56,7 @@ class Dealer {
     [[nodiscard]] bool monitor_readable();
 
   private:
+    bool bulk_;
     zmq::socket_t socket_;
     zmq::socket_t monitor_;
     std::string endpoint_;

@@ -44,6 +44,9 @@ struct SocketOptions {
     int send_mark = 1000;  // messages per peer that wait in ZeroMQ before send() says full (HWM)
     int receive_mark =
         1000;  // messages per peer that wait in ZeroMQ before it stops reading from TCP
+    // Of a Dealer for large frames: to a peer on its own machine they leave in short bursts, so that
+    // others get the processor between them.
+    bool bulk = false;
     Duration linger = std::chrono::milliseconds(200);  // how long close() may go on sending
     Duration handshake = std::chrono::seconds(5);
     Duration reconnect_min = std::chrono::milliseconds(100);

@@ -17,7 +17,7 @@ Time now_of_loop() { return std::chrono::steady_clock::now(); }
 
 BlobTransfers::BlobTransfers(boost::asio::io_context& loop, transport::Context& context,
                              Callbacks callbacks)
-    : dealer_(context, transport::SocketOptions{}),
+    : dealer_(context, transport::SocketOptions{.bulk = true}),
       frames_(loop, dealer_.fd(), [this] { return drain(); }),
       monitor_(loop, dealer_.monitor_fd(), [this] { return poll_connection(); }),
       callbacks_(std::move(callbacks)) {

@@ -137,6 +137,40 @@ TEST_F(Transport, SendPastTheMarkSaysFullAndLosesNothing) {
     EXPECT_TRUE(until(dealer, [&] { return tight.send(from, "again") == SendStatus::sent; }));
 }
 
+// What nobody reads fills the connection: that of a bulk dealer within the machine takes less.
+TEST_F(Transport, ABulkDealerHasLittleUnderWayAndLosesNothing) {
+    SocketOptions small = options;
+    small.send_mark = 2;
+    small.receive_mark = 2;
+    Router tight(context, small);
+    const auto bound = tight.bind("tcp://127.0.0.1:0");
+    ASSERT_TRUE(bound.ok());
+    const std::string chunk(128 * 1024, 'x');
+    int sent[2] = {};
+    for (const bool bulk : {false, true}) {
+        small.bulk = bulk;
+        Dealer dealer(context, small);
+        ASSERT_TRUE(dealer.connect(*bound).ok());
+        // Nothing more is taken for a while: the kernel's buffers are full.
+        int& count = sent[bulk ? 1 : 0];
+        int before = -1;
+        ASSERT_TRUE(until(dealer, [&] {
+            while (dealer.send(chunk) == SendStatus::sent) ++count;
+            wait({&dealer}, std::chrono::milliseconds(20));
+            return count > 0 && std::exchange(before, count) == count;
+        }));
+        int received = 0;
+        std::uint32_t from = 0;
+        zmq::message_t frame;
+        ASSERT_TRUE(until(dealer, [&] {
+            while (tight.receive(from, frame) == ReceiveStatus::frame)
+                received += frame.size() == chunk.size();
+            return received == count;
+        }));
+    }
+    EXPECT_LT(sent[1], sent[0]);
+}
+
 TEST_F(Transport, DealerCountsConnectionsAndNoticesLoss) {
     Dealer dealer(context, options);
     EXPECT_EQ(dealer.generation(), 0U);
