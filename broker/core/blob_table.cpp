@@ -92,7 +92,7 @@ void BlobTable::stored(const ContentId& id, Time now) {
     SCANMQ_ASSERT(found != blobs_.end() && !found->second.stored);
     found->second.stored = true;
     found->second.checked = true;
-    use(found->second, now);
+    found->second.used = now;  // the store noted it with the put
 }
 
 void BlobTable::checked(const ContentId& id) {

@@ -62,7 +62,8 @@ Result<void, ServerError> Storage::open_files() {
     if (!opened) return fail(error_of(opened.error()));
     state_ = std::move(*opened);
     reader_ = std::make_unique<BodyReader>(*state_);
-    auto blobs = BlobFiles::open({directory_->blobs_path(), false});
+    auto blobs = BlobFiles::open(
+        {.directory = directory_->blobs_path(), .before_sync = [this] { gap_.wait(clock_); }});
     if (!blobs) return fail(error_of(blobs.error()));
     blob_files_ = std::move(*blobs);
     for (const StateError& damage : blob_files_->damaged()) spdlog::warn("{}", damage.sentence);
@@ -130,7 +131,7 @@ void Storage::start(std::function<void()> wake) {
     if (!durable()) return;
     wake_ = std::move(wake);
     file_log_->set_wake(wake_);
-    log_thread_ = std::make_unique<LogThread>(*file_log_, clock_);
+    log_thread_ = std::make_unique<LogThread>(*file_log_, clock_, gap_);
     checkpoints_ = std::make_unique<CheckpointThread>(
         *checkpoint_,
         CheckpointThread::Options{options_.store.checkpoint_bytes,
@@ -283,6 +284,7 @@ std::vector<BrokerCore::Gauge> Storage::gauges() const {
             {"log_bytes", log.bytes},
             {"log_writes", log.writes},
             {"log_syncs", log.syncs},
+            {"blob_syncs_without_gap", gap_.missed()},
             {"log_segments", log.segments},
             {"log_spares", log.spares},
             {"log_room_bytes", file_log_->room().bytes},

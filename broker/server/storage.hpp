@@ -92,6 +92,7 @@ class Storage {
 
     ServerOptions options_;
     SystemClock clock_;
+    SyncGap gap_;
     std::uint64_t epoch_ = 0;
     std::unique_ptr<FileSystem> files_;
     std::optional<DataDirectory> directory_;

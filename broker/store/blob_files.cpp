@@ -29,14 +29,12 @@ WallMillis now_millis() { return SystemClock().wall_millis(); }
 
 }  // namespace
 
-Result<std::unique_ptr<BlobFiles>, StateError> BlobFiles::open(const Options& options) {
+Result<std::unique_ptr<BlobFiles>, StateError> BlobFiles::open(Options options) {
     if (auto made = Disk::make_directory(options.directory); !made) {
         return fail(std::move(made).error());
     }
-    std::unique_ptr<BlobFiles> files(new BlobFiles(options.directory, options.small_bytes_max));
-    if (auto done = files->scan(options.verify_at_start); !done) {
-        return fail(std::move(done).error());
-    }
+    std::unique_ptr<BlobFiles> files(new BlobFiles(std::move(options)));
+    if (auto done = files->scan(); !done) return fail(std::move(done).error());
     return files;
 }
 
@@ -45,8 +43,8 @@ BlobFiles::~BlobFiles() {
     for (const auto& [number, bytes] : segment_maps_) Disk::unmap(bytes);
 }
 
-Result<void, StateError> BlobFiles::scan(bool verify) {
-    auto folders = Disk::list(directory_);
+Result<void, StateError> BlobFiles::scan() {
+    auto folders = Disk::list(options_.directory);
     if (!folders) return fail(std::move(folders).error());
     for (const auto& folder : *folders) {
         if (folder.filename().string().size() != 2 || folder.filename() == kSegmentFolder ||
@@ -60,24 +58,26 @@ Result<void, StateError> BlobFiles::scan(bool verify) {
                 if (auto gone = Disk::remove(path); !gone) return fail(std::move(gone).error());
                 continue;
             }
-            if (auto done = look_at(path, verify); !done) {
+            if (auto done = look_at(path); !done) {
                 if (done.error().kind != StateError::Kind::damaged) return done;
                 damaged_.push_back(done.error());
             }
         }
     }
-    return open_segments(verify);
+    return open_segments();
 }
 
-Result<void, StateError> BlobFiles::open_segments(bool verify) {
+Result<void, StateError> BlobFiles::open_segments() {
     const auto started = std::filesystem::file_time_type::clock::now();
-    auto opened = BlobSegments::open(posix_, {(directory_ / kSegmentFolder).string()});
+    auto opened =
+        BlobSegments::open(posix_, {.folder = (options_.directory / kSegmentFolder).string(),
+                                    .before_sync = options_.before_sync});
     if (!opened) return fail(std::move(opened).error());
     segments_ = std::move(opened->segments);
     unfinished_ = opened->unfinished;
     damaged_.insert(damaged_.end(), opened->damaged.begin(), opened->damaged.end());
     for (const BlobSegments::Found& found : opened->found) {
-        if (verify) {
+        if (options_.verify_at_start) {
             auto bytes = segments_->read(found.place);
             if (!bytes) return fail(std::move(bytes).error());
             if (!holds_its_bytes(found.info, *bytes)) {
@@ -95,14 +95,14 @@ Result<void, StateError> BlobFiles::open_segments(bool verify) {
         }
         keep(found.info, found.place, 0);
         Blob& blob = blobs_[found.info.id];
-        blob.verified = verify;
+        blob.verified = options_.verify_at_start;
         blob.used = std::min(file_time(found.used), started);
         used_last_ = std::max(used_last_, blob.used);
     }
     return {};
 }
 
-Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path, bool verify) {
+Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path) {
     auto file = Disk::map(path);
     if (!file) return fail(std::move(file).error());
     const auto started = std::filesystem::file_time_type::clock::now();
@@ -121,12 +121,12 @@ Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path, b
     } else if (file->size() != head_bytes + info.held_bytes()) {
         done = fail(damage(path, "it has " + std::to_string(file->size() - head_bytes) +
                                      " bytes of " + std::to_string(info.held_bytes())));
-    } else if (verify && !holds_its_bytes(info, file->substr(head_bytes))) {
+    } else if (options_.verify_at_start && !holds_its_bytes(info, file->substr(head_bytes))) {
         done = fail(damage(path, "its bytes do not hash to its id"));
     } else {
         keep(info, std::nullopt, head_bytes);
         Blob& blob = blobs_[info.id];
-        blob.verified = verify;
+        blob.verified = options_.verify_at_start;
         std::error_code code;
         // A clock that was ahead once must not make all others look long unused.
         blob.used = std::min(std::filesystem::last_write_time(path, code), started);
@@ -139,7 +139,7 @@ Result<void, StateError> BlobFiles::look_at(const std::filesystem::path& path, b
 
 std::filesystem::path BlobFiles::path_of(const ContentId& id) const {
     const std::string hex = id.hex();
-    return directory_ / hex.substr(0, 2) / hex;
+    return options_.directory / hex.substr(0, 2) / hex;
 }
 
 std::vector<BlobInfo> BlobFiles::list() const {
@@ -169,7 +169,7 @@ Result<void, StateError> BlobFiles::put(std::span<const Held> blobs) {
     for (const Held& blob : blobs) {
         SCANMQ_ASSERT(blob.bytes.size() == blob.info->held_bytes());
         if (has(blob.info->id)) continue;
-        if (blob.bytes.size() <= small_bytes_max_ && BlobSegments::takes(*blob.info)) {
+        if (blob.bytes.size() <= options_.small_bytes_max && BlobSegments::takes(*blob.info)) {
             small.push_back(blob);
         } else if (auto done = put_file(blob); !done) {
             return done;
@@ -204,6 +204,7 @@ Result<void, StateError> BlobFiles::put_file(const Held& held) {
     part += kPart;
     const std::string head = encode_blob_head(*held.info);
     const ByteView pieces[] = {head, held.bytes};
+    if (options_.before_sync) options_.before_sync();
     auto done = Disk::write(part, pieces);
     if (done) done = Disk::rename(part, path);
     if (done) done = Disk::sync_directory(folder);

@@ -19,6 +19,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -42,13 +43,14 @@ class BlobFiles {
         std::filesystem::path directory;  // made when it is not there
         bool verify_at_start = false;     // hash every blob when opening, not at its first view()
         std::uint64_t small_bytes_max = kSmallBytesMax;
+        // put() calls it before it keeps the disk busy: the moment may be a bad one.
+        std::function<void()> before_sync = nullptr;
     };
     static constexpr std::size_t kMapsMax = 16'384;
     static constexpr Duration kUsedEvery = std::chrono::seconds(5);
 
     // Lists what is there; removes what was not finished. Error: newer_version of one of them.
-    [[nodiscard]] static Result<std::unique_ptr<BlobFiles>, StateError> open(
-        const Options& options);
+    [[nodiscard]] static Result<std::unique_ptr<BlobFiles>, StateError> open(Options options);
     ~BlobFiles();
     BlobFiles(const BlobFiles&) = delete;
     BlobFiles& operator=(const BlobFiles&) = delete;
@@ -90,11 +92,10 @@ class BlobFiles {
         std::unique_ptr<char[]> read;  // instead
     };
 
-    BlobFiles(std::filesystem::path directory, std::uint64_t small_bytes_max)
-        : directory_(std::move(directory)), small_bytes_max_(small_bytes_max) {}
-    [[nodiscard]] Result<void, StateError> scan(bool verify);
-    [[nodiscard]] Result<void, StateError> look_at(const std::filesystem::path& path, bool verify);
-    [[nodiscard]] Result<void, StateError> open_segments(bool verify);
+    explicit BlobFiles(Options options) : options_(std::move(options)) {}
+    [[nodiscard]] Result<void, StateError> scan();
+    [[nodiscard]] Result<void, StateError> look_at(const std::filesystem::path& path);
+    [[nodiscard]] Result<void, StateError> open_segments();
     [[nodiscard]] Result<void, StateError> put_file(const Held& blob);
     [[nodiscard]] Result<void, StateError> put_small(std::span<const Held> blobs);
     void keep(const BlobInfo& info, std::optional<BlobSegments::Place> place,
@@ -110,8 +111,7 @@ class BlobFiles {
     [[nodiscard]] Result<ByteView, StateError> load(Blob& blob);
     [[nodiscard]] Result<ByteView, StateError> load_segment(const BlobSegments::Place& place);
 
-    const std::filesystem::path directory_;
-    const std::uint64_t small_bytes_max_;
+    const Options options_;
     PosixFileSystem posix_;
     std::unique_ptr<BlobSegments> segments_;
     std::vector<StateError> damaged_;

@@ -18,6 +18,42 @@ StateError from(const FileError& error) {
     return {full ? StateError::Kind::full : StateError::Kind::io, error.sentence};
 }
 
+// Writes pieces, those at once that lie one behind the other in a file.
+class Run {
+  public:
+    // `room`: what it takes up; behind its bytes there are zeros.
+    void add(File& file, std::uint64_t at, ByteView bytes, std::uint64_t room) {
+        if (file_ != &file || at != at_ + gathered_.size() || gathered_.size() >= kRunBytesMax) {
+            write();
+            file_ = &file;
+            at_ = at;
+        }
+        gathered_.append(bytes);
+        gathered_.append(room - bytes.size(), '\0');
+    }
+    // The first failure; nothing was written after it.
+    Result<void, StateError> end() {
+        write();
+        return std::move(done_);
+    }
+
+  private:
+    static constexpr std::size_t kRunBytesMax = 512U << 10;
+
+    void write() {
+        if (done_ && !gathered_.empty()) {
+            if (auto wrote = file_->pwrite(at_, gathered_); !wrote)
+                done_ = fail(from(wrote.error()));
+        }
+        gathered_.clear();
+    }
+
+    File* file_ = nullptr;
+    std::uint64_t at_ = 0;
+    std::string gathered_;
+    Result<void, StateError> done_;
+};
+
 }  // namespace
 
 std::string BlobSegments::path(std::uint32_t segment) const {
@@ -45,6 +81,7 @@ Result<std::vector<BlobSegments::Place>, StateError> BlobSegments::put(std::span
                                                                        WallMillis now) {
     ++batch_;
     std::vector<Place> places;
+    std::set<std::uint32_t> written;
     Result<void, StateError> done;
     for (const Held& blob : blobs) {
         SCANMQ_ASSERT(blob.bytes.size() == blob.info->held_bytes());
@@ -54,23 +91,27 @@ Result<std::vector<BlobSegments::Place>, StateError> BlobSegments::put(std::span
             break;
         }
         places.push_back(*place);
-        done = write_bytes(*place, blob.bytes);
-        if (!done) break;
+        written.insert(place->segment);
     }
+    Run bytes;
+    for (std::size_t i = 0; i < blobs.size() && done; ++i) {
+        bytes.add(*find(places[i].segment)->file, offset(places[i]), blobs[i].bytes,
+                  pages_of(places[i].bytes) * kPageBytes);
+    }
+    if (done) done = bytes.end();
     // Entries come last: until now nothing on the disk speaks of these pages.
     if (!done) {
         for (const Place& place : places) find(place.segment)->give(place);
         return fail(std::move(done).error());
     }
-    std::set<std::uint32_t> written;
-    for (std::size_t i = 0; i < blobs.size() && done; ++i) {
-        written.insert(places[i].segment);
-        const std::shared_ptr<BlobSegment> segment = find(places[i].segment);
-        const auto wrote = segment->file->pwrite(
-            BlobSegment::entry_at(places[i].entry),
-            BlobSegment::encode_entry(*blobs[i].info, places[i].page, batch_, now));
-        if (!wrote) done = fail(from(wrote.error()));
+    Run entries;
+    for (std::size_t i = 0; i < blobs.size(); ++i) {
+        entries.add(*find(places[i].segment)->file, BlobSegment::entry_at(places[i].entry),
+                    BlobSegment::encode_entry(*blobs[i].info, places[i].page, batch_, now),
+                    kEntryBytes);
     }
+    done = entries.end();
+    if (done && options_.before_sync) options_.before_sync();
     for (const std::uint32_t number : written) {
         if (done) done = sync(*find(number));
     }
@@ -84,12 +125,6 @@ Result<std::vector<BlobSegments::Place>, StateError> BlobSegments::put(std::span
     }
     remove_empty();
     return places;
-}
-
-Result<void, StateError> BlobSegments::write_bytes(const Place& place, ByteView bytes) {
-    const auto wrote = find(place.segment)->file->pwrite(offset(place), bytes);
-    if (!wrote) return fail(from(wrote.error()));
-    return {};
 }
 
 Result<BlobSegments::Place, StateError> BlobSegments::allocate(std::uint64_t bytes) {
@@ -113,21 +148,11 @@ Result<BlobSegments::Place, StateError> BlobSegments::allocate(std::uint64_t byt
         if (!created) return fail(std::move(created).error());
         grown = *created;
     }
-    if (auto done = grow(*grown, pages); !done) return fail(std::move(done).error());
+    grown->give_pages(grown->pages, pages);
+    grown->pages += pages;
     const auto place = grown->take(bytes, pages);
     SCANMQ_ASSERT(place.has_value());
     return *place;
-}
-
-Result<void, StateError> BlobSegments::grow(BlobSegment& segment, std::uint32_t pages) {
-    const std::uint64_t step = std::max<std::uint64_t>(pages, options_.growth_bytes / kPageBytes);
-    const std::uint64_t more = std::min(step, pages_max() - segment.pages);
-    const std::string zeros(more * kPageBytes, '\0');
-    const auto wrote = segment.file->pwrite(kFirstPageAt + segment.pages * kPageBytes, zeros);
-    if (!wrote) return fail(from(wrote.error()));
-    segment.give_pages(segment.pages, static_cast<std::uint32_t>(more));
-    segment.pages += static_cast<std::uint32_t>(more);
-    return {};
 }
 
 Result<BlobSegment*, StateError> BlobSegments::create() {

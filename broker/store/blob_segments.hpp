@@ -2,12 +2,12 @@
 // BlobSegments: durable small blobs, many to a file.
 //
 // Role:      BlobFiles' place for small ones. A file of its own costs a blob two commits of the file
-//            system's journal, which syncs of the job log have to wait behind; here a put writes
-//            into blocks that the file has, and one sync covers all blobs of a batch.
+//            system's journal, which syncs of the job log have to wait behind; here a batch is a
+//            write or two and one sync.
 // Threads:   put() on one at a time; the rest on any.
 // Files:     FOLDER/<number>: a head (blob_head.hpp), a table of entries, then pages. A blob lies on
-//            pages that follow each other, the lowest free ones that fit. The file grows by zeros, a
-//            step at a time, up to segment_bytes.
+//            pages that follow each other, the lowest free ones that fit. The file grows by what is
+//            written, up to segment_bytes.
 // Durable:   a batch is written and synced as a whole before the next one; so after a crash only the
 //            newest batch may be torn: open() hashes its blobs, and what is not whole was never
 //            acknowledged, and goes.
@@ -17,6 +17,7 @@
 // Errors:    full, io. After a failed sync nothing is put into that segment any more.
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -37,7 +38,8 @@ class BlobSegments {
     struct Options {
         std::string folder;  // made when it is not there; the one above it is
         std::uint64_t segment_bytes = 32U << 20;
-        std::uint64_t growth_bytes = 512U << 10;
+        // put() calls it before it syncs a batch: the moment may be a bad one.
+        std::function<void()> before_sync = nullptr;
     };
     // Where a blob is: found by open(), or given by put().
     struct Place {
@@ -100,8 +102,6 @@ class BlobSegments {
 
     [[nodiscard]] Result<Place, StateError> allocate(std::uint64_t bytes);
     [[nodiscard]] Result<BlobSegment*, StateError> create();
-    [[nodiscard]] Result<void, StateError> grow(BlobSegment& segment, std::uint32_t pages);
-    [[nodiscard]] Result<void, StateError> write_bytes(const Place& place, ByteView bytes);
     [[nodiscard]] Result<void, StateError> sync(BlobSegment& segment);
     [[nodiscard]] std::uint64_t freed_pages(const BlobSegment& segment) const;
     void remove_empty();

@@ -92,21 +92,16 @@ Result<BlobSegments::Scanned, StateError> BlobSegments::scan_segment(std::uint32
         Entry entry;
         const auto state = BlobSegment::decode_entry(
             ByteView(front).substr(BlobSegment::entry_at(i), kEntryBytes), entry);
-        const std::uint64_t bytes = entry.info.held_bytes();
-        const bool fits = entry.page <= one.segment->pages &&
-                          bytes <= (one.segment->pages - entry.page) * kPageBytes && bytes != 0;
-        if (state == BlobSegment::EntryState::blob && fits) {
+        if (state == BlobSegment::EntryState::blob) {
+            const std::uint64_t bytes = entry.info.held_bytes();
             one.blobs.push_back({entry, {number, i, entry.page, bytes}});
             continue;
         }
         one.segment->entries.push_back(i);
         if (state == BlobSegment::EntryState::none) continue;
-        const bool unreadable = state == BlobSegment::EntryState::unreadable;
-        out.damaged.push_back(damage(
-            path(number),
-            unreadable
-                ? "entry " + std::to_string(i) + " cannot be read; its blob has to be put again"
-                : "blob " + entry.info.id.hex() + " is not within the file; put it again"));
+        out.damaged.push_back(
+            damage(path(number),
+                   "entry " + std::to_string(i) + " cannot be read; its blob has to be put again"));
     }
     return one;
 }
@@ -127,6 +122,21 @@ void BlobSegments::choose(std::vector<Scanned>& all, Opened& out) const {
     std::set<ContentId> ids;
     std::map<std::uint32_t, std::map<std::uint32_t, std::uint32_t>> taken;  // page, pages
     for (auto& [one, blob] : blobs) {
+        // The newest may be beyond the end: the file grows by what is written.
+        const std::uint64_t pages = one->segment->pages;
+        const bool within = blob->place.bytes != 0 && blob->place.page <= pages &&
+                            blob->place.bytes <= (pages - blob->place.page) * kPageBytes;
+        if (!within) {
+            blob->kept = false;
+            if (blob->entry.batch == newest) {
+                ++out.unfinished;
+            } else {
+                out.damaged.push_back(damage(
+                    path(blob->place.segment),
+                    "blob " + blob->entry.info.id.hex() + " is not within the file; put it again"));
+            }
+            continue;
+        }
         const std::uint32_t first = blob->place.page;
         const std::uint32_t end = first + pages_of(blob->place.bytes);
         auto& runs = taken[blob->place.segment];

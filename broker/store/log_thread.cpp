@@ -9,7 +9,8 @@ constexpr std::chrono::seconds kRetryLow{1};
 
 }  // namespace
 
-LogThread::LogThread(FileLog& log, const Clock& clock) : log_(log), clock_(clock) {
+LogThread::LogThread(FileLog& log, const Clock& clock, SyncGap& gap)
+    : log_(log), clock_(clock), gap_(gap) {
     log_.set_provide_elsewhere([this] { poke(); });
     provider_ = std::thread([this] { run_provider(); });
     writer_ = std::thread([this] { run_writer(); });
@@ -32,7 +33,9 @@ void LogThread::stop() {
 
 void LogThread::run_writer() {
     while (log_.wait_for_work(log_.next_deadline())) {
+        gap_.begins();
         log_.step(clock_.now());
+        gap_.ended(clock_.now());
         if (log_.error()) return;
     }
     log_.finish(clock_.now());

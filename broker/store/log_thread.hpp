@@ -13,13 +13,15 @@
 #include <thread>
 
 #include "broker/store/file_log.hpp"
+#include "broker/store/sync_gap.hpp"
 
 namespace scanmq::broker {
 
 class LogThread {
   public:
-    // Starts. `log` and `clock` must outlive this; nobody else may call step(), provide() or finish().
-    LogThread(FileLog& log, const Clock& clock);
+    // Starts. All three must outlive this; nobody else may call step(), provide() or finish(). `gap`
+    // learns when the log is busy.
+    LogThread(FileLog& log, const Clock& clock, SyncGap& gap);
     ~LogThread();
     LogThread(const LogThread&) = delete;
     LogThread& operator=(const LogThread&) = delete;
@@ -33,6 +35,7 @@ class LogThread {
 
     FileLog& log_;
     const Clock& clock_;
+    SyncGap& gap_;
     std::mutex mutex_;
     std::condition_variable poked_;
     bool wanted_ = true;     // guarded by mutex_: provide() has something to look after

@@ -140,7 +140,8 @@ void round_trip(benchmark::State& state) {
         durable.notify_one();
     });
     const SystemClock clock;
-    LogThread threads(*log.log, clock);
+    SyncGap gap;
+    LogThread threads(*log.log, clock, gap);
     const auto batch = batch_of(1, 500);
     for (auto unused : state) {
         const auto position = log.log->append(batch, log.bodies);

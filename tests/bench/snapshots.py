@@ -13,6 +13,7 @@ Prints one JSON object last. Ends every process it started, by its id.
 
 import argparse
 import json
+import os
 import pathlib
 import re
 import statistics
@@ -126,6 +127,8 @@ def latency(binaries, tools, directory, pairs):
             with tempfile.TemporaryDirectory(prefix="scanmq-snapshots-") as run:
                 with Programs(binaries, tools, pathlib.Path(run)) as programs:
                     result = run_latency(programs, binaries, sets, putting)
+            # What was removed is discarded by the file system now, not in the middle of the next run.
+            os.sync()
             row["putting" if putting else "quiet"] = result["latency_us"]
             if putting:
                 row["put"] = result["put"]

@@ -36,8 +36,8 @@ class BlobSegmentsTest : public testing::Test {
 
     void reopen() {
         opened_ = {};
-        // 16 pages a file, grown four at a time.
-        auto opened = BlobSegments::open(fs_, {"d/sg", kFirst + (16U << 12), 4U << 12});
+        // 16 pages a file.
+        auto opened = BlobSegments::open(fs_, {"d/sg", kFirst + (16U << 12)});
         ASSERT_TRUE(opened.ok()) << opened.error().sentence;
         opened_ = std::move(*opened);
     }
@@ -83,13 +83,28 @@ TEST_F(BlobSegmentsTest, KeepsABatchAcrossACrash) {
     EXPECT_TRUE(opened_.damaged.empty());
 }
 
-TEST_F(BlobSegmentsTest, APutIsOneSyncOnceItsFileHasTheBlocks) {
+TEST_F(BlobSegmentsTest, ABatchIsTwoWritesAndOneSync) {
     put_one("the file is made");
     const tests::SimFileCounters before = fs_.counters();
-    put_one("a");
-    put_one("b");
+    ASSERT_TRUE(put({"a", bytes_of(1, 5000), "b"}).ok());
+    ASSERT_TRUE(put({"c"}).ok());
+    EXPECT_EQ(fs_.counters().writes - before.writes, 4U) << "its bytes, its entries";
     EXPECT_EQ(fs_.counters().syncs - before.syncs, 2U);
     EXPECT_EQ(fs_.counters().directory_syncs, before.directory_syncs);
+}
+
+TEST_F(BlobSegmentsTest, TellsBeforeItSyncsABatch) {
+    std::vector<std::uint64_t> syncs;
+    opened_ = {};
+    const BlobSegments::Options options{
+        .folder = "d/sg", .before_sync = [&] { syncs.push_back(fs_.counters().syncs); }};
+    auto opened = BlobSegments::open(fs_, options);
+    ASSERT_TRUE(opened.ok());
+    opened_ = std::move(*opened);
+    put_one("the file is made");
+    const std::uint64_t before = fs_.counters().syncs;
+    put_one("a");
+    EXPECT_EQ(syncs, (std::vector<std::uint64_t>{before - 1, before}));
 }
 
 TEST_F(BlobSegmentsTest, PagesAreGivenOutAgainOnlyAfterASync) {
@@ -145,8 +160,8 @@ TEST_F(BlobSegmentsTest, AFullDiskCostsNothingThatIsThere) {
     const auto failed = put({"fits", bytes_of(1, 8 * 4096)});
     ASSERT_FALSE(failed.ok());
     EXPECT_EQ(failed.error().kind, StateError::Kind::full);
-    EXPECT_EQ(put_one("fits as well").segment, one.segment);
     fs_.faults.capacity.reset();
+    EXPECT_EQ(put_one("fits").page, one.page + 1) << "what the failed one took is free";
     EXPECT_TRUE(put({bytes_of(1, 8 * 4096)}).ok());
     EXPECT_EQ(read(one), small);
     reopen();
@@ -188,6 +203,25 @@ TEST_F(BlobSegmentsTest, AnEntryThatCannotBeReadIsToldAndItsBlobIsGone) {
     EXPECT_NE(put_one("three").segment, two.segment);
 }
 
+// The entries were on the disk, what they speak of was not, nor that the file is longer.
+TEST_F(BlobSegmentsTest, ATornBatchBeyondTheEndWasNeverThere) {
+    put_one("one");
+    const Place two = put_one("two");
+    const std::string file = fs_.contents("d/sg/00000000");
+    fs_.set_contents("d/sg/00000000", file.substr(0, BlobSegments::offset(two)));
+    reopen();
+    EXPECT_EQ(opened_.found.size(), 1U);
+    EXPECT_EQ(opened_.unfinished, 1U);
+    EXPECT_TRUE(opened_.damaged.empty());
+    put_one("three");
+    // Of an older batch it is damage.
+    fs_.set_contents("d/sg/00000000", file.substr(0, kFirst));
+    reopen();
+    EXPECT_TRUE(opened_.found.empty());
+    EXPECT_EQ(opened_.unfinished, 1U);
+    EXPECT_EQ(opened_.damaged.size(), 1U);
+}
+
 // Later on it is not of the newest batch any more, and nobody would look.
 TEST_F(BlobSegmentsTest, WhatWasTornStaysAwayAfterTheNextCrash) {
     const Place first = put_one(bytes_of(1, 8 * 4096));
@@ -201,7 +235,7 @@ TEST_F(BlobSegmentsTest, WhatWasTornStaysAwayAfterTheNextCrash) {
     const auto copy = fs_.copy();
     for (std::uint64_t seed = 0; seed < 20; ++seed) {
         auto fs = copy->copy();
-        auto opened = BlobSegments::open(*fs, {"d/sg", kFirst + (16U << 12), 4U << 12});
+        auto opened = BlobSegments::open(*fs, {"d/sg", kFirst + (16U << 12)});
         ASSERT_TRUE(opened.ok());
         EXPECT_EQ(opened->unfinished, 1U);
         const std::string bytes = bytes_of(4, 8 * 4096);
@@ -210,7 +244,7 @@ TEST_F(BlobSegmentsTest, WhatWasTornStaysAwayAfterTheNextCrash) {
         ASSERT_EQ(opened->segments->put(held, 1)->at(0).segment, 0U);
         Rng rng(seed);
         fs->crash(rng);
-        opened = BlobSegments::open(*fs, {"d/sg", kFirst + (16U << 12), 4U << 12});
+        opened = BlobSegments::open(*fs, {"d/sg", kFirst + (16U << 12)});
         ASSERT_TRUE(opened.ok());
         EXPECT_EQ(opened->found.size(), 2U) << seed;
     }
@@ -225,7 +259,7 @@ TEST_F(BlobSegmentsTest, ACrashAtAnyMomentKeepsWhatWasAcknowledged) {
         tests::SimFileSystem fresh;
         ASSERT_TRUE(fresh.make_directory("d").ok());
         ASSERT_TRUE(fresh.sync_directory(".").ok());
-        auto opened = BlobSegments::open(fresh, {"d/sg", kFirst + (16U << 12), 4U << 12});
+        auto opened = BlobSegments::open(fresh, {"d/sg", kFirst + (16U << 12)});
         ASSERT_TRUE(opened.ok());
         std::map<ContentId, Kept> kept;
         for (int crash = 0; crash < 3; ++crash) {
@@ -255,7 +289,7 @@ TEST_F(BlobSegmentsTest, ACrashAtAnyMomentKeepsWhatWasAcknowledged) {
                 }
             }
             fresh.crash(rng);
-            opened = BlobSegments::open(fresh, {"d/sg", kFirst + (16U << 12), 4U << 12});
+            opened = BlobSegments::open(fresh, {"d/sg", kFirst + (16U << 12)});
             ASSERT_TRUE(opened.ok()) << opened.error().sentence;
             unfinished += opened->unfinished;
             std::map<ContentId, Kept> there;

@@ -67,13 +67,14 @@ class LogThreads : public testing::Test {
     const tests::TempDir folder_;
     PosixFileSystem files_;
     SystemClock clock_;
+    SyncGap gap_;
     Bell bell_;
 };
 
 TEST_F(LogThreads, AnAppendBecomesDurableByItself) {
     for (const auto mode : {FileLogOptions::Mode::sync, FileLogOptions::Mode::async}) {
         auto log = open(mode, 0);
-        LogThread thread(*log, clock_);
+        LogThread thread(*log, clock_, gap_);
         const BodyStore bodies;
         const LogPosition start = log->durable();
         for (LogPosition i = 1; i <= 20; ++i) {
@@ -89,7 +90,7 @@ TEST_F(LogThreads, StoppingMakesEverythingDurable) {
     auto log = open(FileLogOptions::Mode::sync, 0);
     const BodyStore bodies;
     {
-        LogThread thread(*log, clock_);
+        LogThread thread(*log, clock_, gap_);
         for (LogPosition i = 1; i <= 500; ++i)
             ASSERT_TRUE(log->append(std::vector{record_of(i)}, bodies).ok());
     }
@@ -105,7 +106,7 @@ TEST_F(LogThreads, AppendingReadingAndReleasingGoOnTogether) {
     const BodyStore bodies;
     LogPosition checkpoint = 0;
     {
-        LogThread threads(*log, clock_);
+        LogThread threads(*log, clock_, gap_);
         std::thread reader([&] {
             while (checkpoint < kRecords) {
                 bell_.wait([&] { return log->durable() > checkpoint || log->error(); });
