@@ -237,6 +237,7 @@ Result<std::vector<ContentId>> Client::Impl::put_blobs(std::span<const BlobToPut
         jobs.push_back(
             {0, content_id(blob.bytes), blob.bytes, blob.type, std::string(blob.label), {}});
         jobs.back().zstd = blob.zstd;
+        give_way();
         if (!blob.zstd.empty()) continue;
         frames.push_back(compress::zstd_if_it_pays(blob.bytes));
         if (frames.back()) jobs.back().zstd = *frames.back();
