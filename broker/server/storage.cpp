@@ -62,8 +62,10 @@ Result<void, ServerError> Storage::open_files() {
     if (!opened) return fail(error_of(opened.error()));
     state_ = std::move(*opened);
     reader_ = std::make_unique<BodyReader>(*state_);
-    auto blobs = BlobFiles::open(
-        {.directory = directory_->blobs_path(), .before_sync = [this] { gap_.wait(clock_); }});
+    BlobFiles::Options files{.directory = directory_->blobs_path()};
+    // In mode async no job waits for the log's syncs.
+    if (options_.durability == "sync") files.before_sync = [this] { gap_.wait(clock_); };
+    auto blobs = BlobFiles::open(std::move(files));
     if (!blobs) return fail(error_of(blobs.error()));
     blob_files_ = std::move(*blobs);
     for (const StateError& damage : blob_files_->damaged()) spdlog::warn("{}", damage.sentence);

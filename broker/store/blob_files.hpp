@@ -43,7 +43,7 @@ class BlobFiles {
         std::filesystem::path directory;  // made when it is not there
         bool verify_at_start = false;     // hash every blob when opening, not at its first view()
         std::uint64_t small_bytes_max = kSmallBytesMax;
-        // put() calls it before it keeps the disk busy: the moment may be a bad one.
+        // put() calls it before it keeps the disk busy, without a lock: the moment may be a bad one.
         std::function<void()> before_sync = nullptr;
     };
     static constexpr std::size_t kMapsMax = 16'384;

@@ -70,11 +70,11 @@ std::optional<BlobSegments::Place> BlobSegment::take(std::uint64_t bytes, std::u
     if (broken || entries.empty()) return std::nullopt;
     for (auto run = free.begin(); run != free.end(); ++run) {
         if (run->second < count) continue;
-        const Place place{number, entries.back(), run->first, bytes};
+        const Place place{number, *entries.begin(), run->first, bytes};
         const std::uint32_t left = run->second - count;
         free.erase(run);
         if (left != 0) free.emplace(place.page + count, left);
-        entries.pop_back();
+        entries.erase(entries.begin());
         ++blobs;
         return place;
     }
@@ -84,7 +84,7 @@ std::optional<BlobSegments::Place> BlobSegment::take(std::uint64_t bytes, std::u
 void BlobSegment::give(const Place& place) {
     SCANMQ_ASSERT(blobs > 0);
     --blobs;
-    entries.push_back(place.entry);
+    entries.insert(place.entry);
     give_pages(place.page, BlobSegments::pages_of(place.bytes));
 }
 

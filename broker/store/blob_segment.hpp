@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -57,7 +58,7 @@ class BlobSegment {
     const std::uint32_t number;
     const std::unique_ptr<File> file;
     std::map<std::uint32_t, std::uint32_t> free;  // runs of pages: first, how many
-    std::vector<std::uint32_t> entries;           // free ones
+    std::set<std::uint32_t> entries;              // free ones
     std::uint32_t pages = 0;                      // of the file
     std::uint32_t blobs = 0;                      // entries in use, freed ones among them
     bool broken = false;

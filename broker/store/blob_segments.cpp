@@ -111,7 +111,6 @@ Result<std::vector<BlobSegments::Place>, StateError> BlobSegments::put(std::span
                     kEntryBytes);
     }
     done = entries.end();
-    if (done && options_.before_sync) options_.before_sync();
     for (const std::uint32_t number : written) {
         if (done) done = sync(*find(number));
     }
@@ -162,6 +161,7 @@ Result<BlobSegment*, StateError> BlobSegments::create() {
     std::string front = encode_segment_head();
     front.resize(kFirstPageAt, '\0');
     auto done = (*file)->pwrite(0, front);
+    if (done && options_.before_sync) options_.before_sync();
     if (done) done = (*file)->sync();
     if (done) done = files_.sync_directory(options_.folder);
     if (!done) {
@@ -170,7 +170,7 @@ Result<BlobSegment*, StateError> BlobSegments::create() {
     }
     next_ = number + 1;
     auto segment = std::make_shared<BlobSegment>(number, std::move(*file));
-    for (std::uint32_t entry = kEntries; entry-- > 0;) segment->entries.push_back(entry);
+    for (std::uint32_t entry = 0; entry < kEntries; ++entry) segment->entries.insert(entry);
     const std::lock_guard lock(mutex_);
     return segments_.emplace(number, std::move(segment)).first->second.get();
 }
@@ -181,6 +181,7 @@ Result<void, StateError> BlobSegments::sync(BlobSegment& segment) {
         const std::lock_guard lock(mutex_);
         freed = std::exchange(segment.freed, {});
     }
+    if (options_.before_sync) options_.before_sync();
     if (const auto synced = segment.file->sync(); !synced) {
         segment.broken = true;
         return fail(from(synced.error()));

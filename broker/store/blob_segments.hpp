@@ -38,7 +38,7 @@ class BlobSegments {
     struct Options {
         std::string folder;  // made when it is not there; the one above it is
         std::uint64_t segment_bytes = 32U << 20;
-        // put() calls it before it syncs a batch: the moment may be a bad one.
+        // put() calls it before each sync, without a lock: the moment may be a bad one.
         std::function<void()> before_sync = nullptr;
     };
     // Where a blob is: found by open(), or given by put().

@@ -97,7 +97,7 @@ Result<BlobSegments::Scanned, StateError> BlobSegments::scan_segment(std::uint32
             one.blobs.push_back({entry, {number, i, entry.page, bytes}});
             continue;
         }
-        one.segment->entries.push_back(i);
+        one.segment->entries.insert(i);
         if (state == BlobSegment::EntryState::none) continue;
         out.damaged.push_back(
             damage(path(number),
@@ -176,7 +176,7 @@ void BlobSegments::take_over(Scanned& one, Opened& out) {
         // Before its pages are given out again, and before it is no longer of the newest batch.
         cleared = true;
         if (!segment.clear(blob.place.entry)) segment.broken = true;
-        segment.entries.push_back(blob.place.entry);
+        segment.entries.insert(blob.place.entry);
     }
     if (cleared && !segment.file->sync()) segment.broken = true;
     std::uint32_t at = 0;

@@ -21,7 +21,7 @@ constexpr int kBurstBytes = 32 << 10;
 constexpr int kSystems = -1;
 
 bool on_this_machine(std::string_view endpoint) {
-    for (const std::string_view start : {"tcp://127.", "tcp://[::1]", "tcp://localhost"}) {
+    for (const std::string_view start : {"tcp://127.", "tcp://[::1]", "tcp://localhost:"}) {
         if (endpoint.starts_with(start)) return true;
     }
     return false;

@@ -64,6 +64,19 @@ class SmallBlobsTest : public BlobFilesTest {
     fs::path segment() const { return root() / "sg" / "00000000"; }
 };
 
+TEST_F(BlobFilesTest, TellsBeforeItKeepsTheDiskBusy) {
+    int told = 0;
+    auto files = BlobFiles::open({.directory = root(),
+                                  .small_bytes_max = BlobFiles::kSmallBytesMax,
+                                  .before_sync = [&] { ++told; }});
+    ASSERT_TRUE(files.ok());
+    files_ = std::move(*files);
+    put("small");
+    EXPECT_EQ(told, 2) << "the segment is made, the batch is synced";
+    put(std::string(BlobFiles::kSmallBytesMax + 1, 'x'));
+    EXPECT_EQ(told, 3);
+}
+
 TEST_F(BlobFilesTest, KeepsBlobsAndWhatTheyAreAcrossRestarts) {
     const ContentId one = put("one");
     const ContentId large = put(std::string(3'000'000, 'x'));

@@ -93,18 +93,48 @@ TEST_F(BlobSegmentsTest, ABatchIsTwoWritesAndOneSync) {
     EXPECT_EQ(fs_.counters().directory_syncs, before.directory_syncs);
 }
 
-TEST_F(BlobSegmentsTest, TellsBeforeItSyncsABatch) {
+TEST_F(BlobSegmentsTest, ASmallerNumberOfWritesAlsoWhereOthersWereRemoved) {
+    std::vector<Place> places;
+    for (std::uint64_t i = 0; i < 4; ++i) places.push_back(put_one(bytes_of(i, 4000)));
+    for (int i : {2, 0, 3, 1}) segments().remove(places[static_cast<std::size_t>(i)]);
+    put_one("its sync lets their pages and entries go");
+    const tests::SimFileCounters before = fs_.counters();
+    ASSERT_TRUE(put({"a", "b", "c", "d"}).ok());
+    EXPECT_EQ(fs_.counters().writes - before.writes, 2U);
+}
+
+TEST_F(BlobSegmentsTest, TellsBeforeEachSync) {
     std::vector<std::uint64_t> syncs;
     opened_ = {};
-    const BlobSegments::Options options{
-        .folder = "d/sg", .before_sync = [&] { syncs.push_back(fs_.counters().syncs); }};
-    auto opened = BlobSegments::open(fs_, options);
+    auto opened = BlobSegments::open(
+        fs_, {.folder = "d/sg", .before_sync = [&] { syncs.push_back(fs_.counters().syncs); }});
     ASSERT_TRUE(opened.ok());
     opened_ = std::move(*opened);
-    put_one("the file is made");
     const std::uint64_t before = fs_.counters().syncs;
+    put_one("the file is made");
     put_one("a");
-    EXPECT_EQ(syncs, (std::vector<std::uint64_t>{before - 1, before}));
+    EXPECT_THAT(syncs, testing::ElementsAre(before, before + 1, before + 2));
+    EXPECT_EQ(fs_.counters().syncs, before + 3);
+}
+
+TEST_F(BlobSegmentsTest, AWriteThatFailsHalfDoneCostsNothingThatIsThere) {
+    const Place one = put_one("one");
+    fs_.faults.failing_writes = 1;
+    const auto failed = put({bytes_of(1, 9000), "x"});
+    ASSERT_FALSE(failed.ok());
+    EXPECT_EQ(failed.error().kind, StateError::Kind::io);
+    const std::string later = bytes_of(2, 5000);
+    EXPECT_EQ(put_one(later).page, one.page + 1) << "its pages are free, and may be half written";
+    for (std::uint64_t seed = 0; seed < 20; ++seed) {
+        auto fs = fs_.copy();
+        Rng rng(seed);
+        fs->crash(rng);
+        auto opened = BlobSegments::open(*fs, {"d/sg", kFirst + (16U << 12)});
+        ASSERT_TRUE(opened.ok());
+        EXPECT_EQ(opened->found.size(), 2U);
+        EXPECT_EQ(opened->unfinished, 0U);
+        EXPECT_TRUE(opened->damaged.empty());
+    }
 }
 
 TEST_F(BlobSegmentsTest, PagesAreGivenOutAgainOnlyAfterASync) {

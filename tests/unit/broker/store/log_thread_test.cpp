@@ -86,6 +86,23 @@ TEST_F(LogThreads, AnAppendBecomesDurableByItself) {
     }
 }
 
+TEST_F(LogThreads, TellsWhenTheLogWasBusy) {
+    class Still final : public Clock {
+      public:
+        [[nodiscard]] Time now() const override { return Time() + std::chrono::hours(1); }
+        [[nodiscard]] WallMillis wall_millis() const override { return 0; }
+    };
+    const Still clock;
+    auto log = open(FileLogOptions::Mode::sync, 0);
+    EXPECT_EQ(gap_.look_again(clock.now(), clock.now()), std::nullopt);
+    {
+        LogThread thread(*log, clock, gap_);
+        ASSERT_TRUE(log->append(std::vector{record_of(1)}, BodyStore()).ok());
+        bell_.wait([&] { return log->durable() == 1; });
+    }
+    EXPECT_EQ(gap_.look_again(clock.now(), clock.now()), clock.now() + SyncGap::kSilence);
+}
+
 TEST_F(LogThreads, StoppingMakesEverythingDurable) {
     auto log = open(FileLogOptions::Mode::sync, 0);
     const BodyStore bodies;

@@ -35,7 +35,28 @@ TEST(SyncGap, ABusyLogIsWaitedForOnlySoLong) {
     EXPECT_EQ(gap.look_again(kAsked, until), std::nullopt);
 }
 
-TEST(SyncGap, OnesThatFoundNoSilenceAreCounted) {
+TEST(SyncGap, AfterOneThatFoundNoSilenceOthersDoNotWaitForAWhile) {
+    SyncGap gap;
+    gap.begins();
+    gap.synced(kAsked);
+    EXPECT_EQ(gap.missed(), 1U);
+    const Time end = kAsked + SyncGap::kNoWait;
+    EXPECT_EQ(gap.look_again(end - milliseconds(1), end - milliseconds(1)), std::nullopt);
+    gap.synced(end - milliseconds(1));
+    EXPECT_EQ(gap.missed(), 2U);
+    EXPECT_NE(gap.look_again(end, end), std::nullopt) << "that one had not waited";
+}
+
+// The waiting thread may be late itself.
+TEST(SyncGap, ASilenceThatWasSeenLateIsOne) {
+    SyncGap gap;
+    gap.begins();
+    gap.ended(kAsked - microseconds(100));
+    gap.synced(kAsked + 2 * SyncGap::kWaitMax);
+    EXPECT_EQ(gap.missed(), 0U);
+}
+
+TEST(SyncGap, WaitingEndsBesideABusyLog) {
     SyncGap gap;
     const SystemClock clock;
     gap.wait(clock);
