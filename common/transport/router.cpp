@@ -41,21 +41,23 @@ Router::~Router() {
     socket_.close();
 }
 
-bool Router::poll_connections() {
-    bool came = false;
+Router::Moved Router::poll_connections() {
+    Moved moved;
+    // Lets the socket hear of the new ones, options hold for those it knows; and of those that went:
+    // their events come before, and are taken in below.
+    static_cast<void>(readable());
     MonitorEvent event;
     while (receive_event(monitor_, event)) {
         if (event.what == ZMQ_EVENT_ACCEPTED) {
             connections_.insert(event.value);
         } else if (event.what == ZMQ_EVENT_DISCONNECTED) {
             connections_.erase(event.value);
+            moved.went = true;
         } else {
-            came = true;  // it has its place among the socket's pipes now
+            moved.came = true;
         }
     }
-    // Lets the socket hear of the new ones: options hold for those it knows.
-    if (came) static_cast<void>(readable());
-    return came;
+    return moved;
 }
 
 void Router::lower_marks(int send_mark, int receive_mark) {

@@ -36,11 +36,17 @@ class Router {
     // After receive() said chosen_id: answers that peer, if it can be reached at once.
     void refuse(ByteView frame);
 
-    // Takes in which connections came and went; true when some came. Those that never sent a frame
-    // count, too.
-    bool poll_connections();
+    // Takes in which connections came and went. Those that never sent a frame count, too.
+    struct Moved {
+        bool came = false;
+        bool went = false;
+    };
+    Moved poll_connections();
     [[nodiscard]] std::size_t connections() const noexcept { return connections_.size(); }
     // For every connection there is: messages that wait in ZeroMQ, as in SocketOptions. At least 1.
+    // Precondition: of none that went is ZeroMQ still taking leave, it would use what it has freed
+    // (libzmq 4.3.4, pipe_t::send_hwms_to_peer). Its leave takes a turn of this socket, a turn of
+    // ZeroMQ's thread and another one of this socket after poll_connections() told of it.
     void lower_marks(int send_mark, int receive_mark);
 
     [[nodiscard]] bool readable();
