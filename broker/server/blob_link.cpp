@@ -322,6 +322,7 @@ std::vector<std::pair<std::string, std::uint64_t>> BlobLink::counters() const {
     out.emplace_back("blob_overflows", outbox_.counts().overflows);
     out.emplace_back("blob_memory_bytes", store_.memory());
     out.emplace_back("blob_connections", router_.connections());
+    out.emplace_back("blob_marks_waiting", std::uint64_t{pipes_.waiting()});
     out.emplace_back("blob_receive_mark", static_cast<std::uint64_t>(pipes_.marks().receive));
     return out;
 }

@@ -383,6 +383,7 @@ void BrokerLoop::set_gauges() {
     rows.emplace_back("outgoing_slow_peers", out.slow);
     rows.emplace_back("connections", router_.connections());
     rows.emplace_back("pipe_receive_mark", static_cast<std::uint64_t>(pipes_.marks().receive));
+    rows.emplace_back("pipe_marks_waiting", std::uint64_t{pipes_.waiting()});
     rows.emplace_back("pipe_send_mark", static_cast<std::uint64_t>(pipes_.marks().send));
     memory_ = process_memory();
     BrokerCore::Gauges gauges{

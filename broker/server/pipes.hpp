@@ -25,6 +25,8 @@ class Pipes {
     void stop();
     // Those in force; they never rise again (see Router).
     [[nodiscard]] const PipeMarks& marks() const noexcept { return marks_; }
+    // Newcomers have higher ones as yet: others are leaving.
+    [[nodiscard]] bool waiting() const noexcept { return wanted_; }
 
   private:
     // Two: in the first its leave is answered, by the second ZeroMQ's thread has had kTick for that.

@@ -5,21 +5,20 @@
 
 namespace scanmq::broker {
 
-bool SyncGap::silent(Time now) const noexcept {
-    return !busy_.load(std::memory_order_acquire) &&
-           now - ended_.load(std::memory_order_relaxed) >= kSilence;
+Time SyncGap::silent_from(Time now) const noexcept {
+    const bool busy = busy_.load(std::memory_order_acquire);
+    return (busy ? now : ended_.load(std::memory_order_relaxed)) + kSilence;
 }
 
 std::optional<Time> SyncGap::look_again(Time asked, Time now) const noexcept {
     const Time until = asked + kWaitMax;
-    if (now >= until || now < no_wait_until_ || silent(now)) return std::nullopt;
-    const bool busy = busy_.load(std::memory_order_acquire);
-    const Time ended = ended_.load(std::memory_order_relaxed);
-    return std::min((busy ? now : ended) + kSilence, until);
+    const Time silent = silent_from(now);
+    if (now >= until || now < no_wait_until_ || now >= silent) return std::nullopt;
+    return std::min(silent, until);
 }
 
-void SyncGap::synced(Time now) noexcept {
-    if (silent(now)) return;
+void SyncGap::begins_sync(Time now) noexcept {
+    if (now >= silent_from(now)) return;
     missed_.fetch_add(1, std::memory_order_relaxed);
     if (now >= no_wait_until_) no_wait_until_ = now + kNoWait;
 }
@@ -31,7 +30,7 @@ void SyncGap::wait(const Clock& clock) noexcept {
         std::this_thread::sleep_until(*again);
         now = clock.now();
     }
-    synced(now);
+    begins_sync(now);
 }
 
 }  // namespace scanmq::broker

@@ -32,8 +32,8 @@ class SyncGap {
 
     // When to look again; nullopt: sync now. The rule behind wait().
     [[nodiscard]] std::optional<Time> look_again(Time asked, Time now) const noexcept;
-    // It was synced at `now`: whether there was a silence.
-    void synced(Time now) noexcept;
+    // The sync begins now: counts it when there is no silence, after which others do not wait.
+    void begins_sync(Time now) noexcept;
     // Sleeps until a sync hurts no job, or for kWaitMax.
     void wait(const Clock& clock) noexcept;
 
@@ -43,7 +43,8 @@ class SyncGap {
     }
 
   private:
-    [[nodiscard]] bool silent(Time now) const noexcept;
+    // When the silence has lasted, if nothing more comes.
+    [[nodiscard]] Time silent_from(Time now) const noexcept;
 
     std::atomic<bool> busy_{false};
     std::atomic<Time> ended_{Time()};

@@ -115,7 +115,9 @@ void BlobTransfers::begin(Put& put) {
 }
 
 void BlobTransfers::begin_gets() {
-    for (Get& get : gets_) {
+    const auto ahead = std::min<std::size_t>(gets_.size(), limits_.blob_gets_per_session_max);
+    for (std::size_t i = 0; i < ahead; ++i) {
+        Get& get = gets_[i];
         if (get.seq != 0) continue;
         get_credit_.raise(window());
         fresh_ = false;

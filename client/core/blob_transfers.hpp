@@ -2,7 +2,7 @@
 // BlobTransfers: puts and gets over the blob socket, across sessions.
 //
 // Role:     owned by ClientCore. As many puts are under way as the broker takes of a session, their
-//           chunks one after the other; gets go side by side under one credit.
+//           chunks one after the other; gets, as many as it takes, go side by side under one credit.
 // Threads:  the core's.
 // Sessions: a transfer that was cut off begins again, until its deadline; a put that went through
 //           is found to be there.

@@ -26,6 +26,7 @@ constexpr std::array kLimitNames{
     LimitName{"chunk_bytes", &protocol::Limits::chunk_bytes},
     LimitName{"blob_bytes_max", &protocol::Limits::blob_bytes_max},
     LimitName{"blob_puts_per_session_max", &protocol::Limits::blob_puts_per_session_max},
+    LimitName{"blob_gets_per_session_max", &protocol::Limits::blob_gets_per_session_max},
     LimitName{"blob_encodings", &protocol::Limits::blob_encodings},
     LimitName{"item_overhead_bytes", &protocol::Limits::item_overhead_bytes},
 };

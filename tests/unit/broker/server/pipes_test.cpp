@@ -82,10 +82,11 @@ TEST_F(PipesTest, ConnectionsComeAndGoWhileMarksFall) {
     for (std::thread& peer : peers) peer.join();
     EXPECT_EQ(failed, 0);
     const PipeMarks first = marks(kShare, 0);
-    for (int i = 0; i < 1000 && pipes_.marks() == first; ++i) {
+    for (int i = 0; i < 1000 && (pipes_.marks() == first || pipes_.waiting()); ++i) {
         loop_.run_for(std::chrono::milliseconds(5));
     }
     EXPECT_LT(pipes_.marks().receive, first.receive) << "once nobody leaves any more";
+    EXPECT_FALSE(pipes_.waiting());
     pipes_.stop();
     frames_.stop();
 }

@@ -38,11 +38,11 @@ TEST(SyncGap, ABusyLogIsWaitedForOnlySoLong) {
 TEST(SyncGap, AfterOneThatFoundNoSilenceOthersDoNotWaitForAWhile) {
     SyncGap gap;
     gap.begins();
-    gap.synced(kAsked);
+    gap.begins_sync(kAsked);
     EXPECT_EQ(gap.missed(), 1U);
     const Time end = kAsked + SyncGap::kNoWait;
     EXPECT_EQ(gap.look_again(end - milliseconds(1), end - milliseconds(1)), std::nullopt);
-    gap.synced(end - milliseconds(1));
+    gap.begins_sync(end - milliseconds(1));
     EXPECT_EQ(gap.missed(), 2U);
     EXPECT_NE(gap.look_again(end, end), std::nullopt) << "that one had not waited";
 }
@@ -52,7 +52,7 @@ TEST(SyncGap, ASilenceThatWasSeenLateIsOne) {
     SyncGap gap;
     gap.begins();
     gap.ended(kAsked - microseconds(100));
-    gap.synced(kAsked + 2 * SyncGap::kWaitMax);
+    gap.begins_sync(kAsked + 2 * SyncGap::kWaitMax);
     EXPECT_EQ(gap.missed(), 0U);
 }
 

@@ -102,18 +102,21 @@ TEST_F(ClientBlob, SixtyFourPutsAreUnderWay) {
     EXPECT_EQ(rig.count<protocol::BlobPut>(), 64U);
 }
 
-TEST_F(ClientBlob, NoMorePutsAreUnderWayThanTheBrokerTakes) {
+TEST_F(ClientBlob, NoMoreIsUnderWayThanTheBrokerTakes) {
     rig.connected();
     const auto hello = rig.take<protocol::Hello>();
     ASSERT_TRUE(hello);
     auto welcome = rig.welcome_to(hello->frame.header.seq);
-    welcome.limits = {{"blob_puts_per_session_max", 2}};
+    welcome.limits = {{"blob_puts_per_session_max", 2}, {"blob_gets_per_session_max", 1}};
     rig.feed(welcome);
     rig.tick();
     const std::vector<std::string> bytes{"one", "two", "three"};
     for (const std::string& one : bytes) put(one);
+    get(content_id("four"));
+    get(content_id("five"), 2s);
     blob_connected();
     EXPECT_EQ(rig.count<protocol::BlobPut>(), 2U);
+    EXPECT_EQ(rig.count<protocol::BlobGet>(), 1U);
 }
 
 // A small store: what is under way is in the way of the next, and makes room for it later.
